@@ -1,0 +1,100 @@
+"""What an annotator is: something that answers questions about the frames of a clip.
+
+An annotator is described by a spec (a block of the configuration, cheap to pickle) and opened where it
+works, in a Beam worker's ``setup()`` or anywhere else: nothing here knows Beam.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Protocol, Self
+
+from schemas import Annotation, Failure, FrameSet, Reason, Rubric
+from schemas.options import Options
+from schemas.store import Store
+from schemas.tables import join_key
+
+Outcome = Annotation | Failure
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One clip, one rubric, one draw: what is sent in one request."""
+
+    frames: FrameSet
+    rubric: Rubric
+    draw: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Where an annotator works: the stores it reads and writes and the CPU it may use."""
+
+    frames: Store
+    journal: Store
+    processes: int = 1  # child processes for CPU-bound annotators
+
+
+class Annotator(Protocol):
+    """Answers questions, many at a time. Open in a worker, close when done."""
+
+    annotator_id: str
+    in_flight: int  # how many questions are worth having submitted at once
+
+    def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
+        """One outcome per dimension of the rubric. The future never raises for a single item."""
+        ...
+
+    def close(self) -> None:
+        """Release clients, pools and loops."""
+        ...
+
+
+class AnnotatorSpec(Options):
+    """Common part of every annotator's block of the configuration."""
+
+    kind: str
+    name: str | None = None
+    draws: int = 1
+
+    @property
+    def annotator_id(self) -> str:
+        """``name``, else the model, else the kind."""
+        return self.name or getattr(self, "model", None) or self.kind
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the scores are made up rather than measured or asked for."""
+        return False
+
+    def check(self, rubrics: Sequence[Rubric]) -> None:
+        """Raise ``SetupError`` for what cannot work: an unset key, an unsupported setting."""
+
+    def expand(self) -> "list[Self]":
+        """One spec per annotator_id; most specs stand for one annotator only."""
+        return [self]
+
+    def open(self, workplace: Workplace) -> Annotator:
+        """The annotator, ready to answer. Heavy imports belong here."""
+        raise TypeError(f"annotator kind {self.kind!r} does not say how it is opened")
+
+
+def owed_key(question: Question, annotator_id: str, dimension: str) -> str:
+    """Key of the annotation that a question owes for one dimension."""
+    return join_key(question.frames.video_id, dimension, annotator_id, question.draw)
+
+
+def failures(question: Question, annotator_id: str, reason: Reason, message: str,
+             *, dimensions: Sequence[str] | None = None, cost_usd: float | None = 0.0,
+             input_tokens: int | None = None, output_tokens: int | None = None,
+             reply_key: str | None = None) -> list[Failure]:
+    """One failure per dimension of the rubric; what was paid stands on the first only."""
+    names = dimensions if dimensions is not None else [d.name for d in question.rubric.dimensions]
+    return [
+        Failure(stage="annotate", key=owed_key(question, annotator_id, name), reason=reason,
+                message=message, reply_key=reply_key,
+                input_tokens=input_tokens if first else None,
+                output_tokens=output_tokens if first else None,
+                cost_usd=cost_usd if first else 0.0)
+        for first, name in zip([True] + [False] * len(names), names, strict=False)
+    ]

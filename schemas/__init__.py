@@ -1,0 +1,23 @@
+"""The nouns: records, their tables, where each table lies, and the store. Imports nothing of ours."""
+
+from schemas.annotation import (
+    CONSENSUS,
+    OVERALL,
+    Annotation,
+    Comparison,
+    Preference,
+    Score,
+    Settings,
+)
+from schemas.base import RecordError
+from schemas.failure import HARMLESS, STOPS_RUN, Failure, Reason
+from schemas.human import CHOICES, HumanRating, HumanVote
+from schemas.rubric import PROTOCOLS, Dimension, Rubric, ScalePoint
+from schemas.video import SPLITS, Clip, FrameSet, Prompt, Video
+
+__all__ = [
+    "CHOICES", "CONSENSUS", "HARMLESS", "OVERALL", "PROTOCOLS", "SPLITS", "STOPS_RUN",
+    "Annotation", "Clip", "Comparison", "Dimension", "Failure", "FrameSet", "HumanRating",
+    "HumanVote", "Preference", "Prompt", "Reason", "RecordError", "Rubric", "ScalePoint", "Score",
+    "Settings", "Video",
+]

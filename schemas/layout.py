@@ -1,0 +1,70 @@
+"""Where everything of a run lies below its output folder."""
+
+import dataclasses
+from pathlib import Path
+
+from schemas.store import Store
+
+PUBLISHED = ("prompts", "videos", "frames", "annotations", "comparisons", "scores",
+             "human_ratings", "human_votes", "failures")  # one folder each; preferences: three
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths of one run. ``work`` holds what only the run itself needs."""
+
+    root: Path
+
+    def table(self, name: str, split: str | None = None) -> Path:
+        """Folder of a published table's Parquet files."""
+        folder = self.root / "tables" / name
+        return folder / split if split else folder
+
+    @property
+    def work(self) -> Path:
+        """Stage outputs and marks; safe to delete after a complete run."""
+        return self.root / "work"
+
+    @property
+    def frames(self) -> Store:
+        """JPEG bytes by content."""
+        return Store(str(self.root / "frames"))
+
+    @property
+    def media(self) -> Store:
+        """Clips by content."""
+        return Store(str(self.root / "media"))
+
+    @property
+    def videorm(self) -> Path:
+        """The trained reward model and its metrics."""
+        return self.root / "videorm"
+
+    @property
+    def report(self) -> Path:
+        """Pages a person looks at."""
+        return self.root / "report"
+
+    @property
+    def card(self) -> Path:
+        """The dataset card."""
+        return self.root / "README.md"
+
+    @property
+    def audit(self) -> Path:
+        """Agreement statistics, one row per number."""
+        return self.root / "audit.json"
+
+    @property
+    def status(self) -> Path:
+        """State, books and spend, at any time."""
+        return self.root / "status.json"
+
+    @property
+    def run(self) -> Path:
+        """The run's record; its presence means the set is complete."""
+        return self.root / "run.json"
+
+    def clip_path(self, uri: str) -> Path:
+        """Local path of a video's uri (relative to the run's folder, or absolute)."""
+        return self.root / uri  # an absolute uri replaces the root

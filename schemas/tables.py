@@ -1,0 +1,131 @@
+"""Records as Parquet tables: the schema follows the record's fields; rows go both ways unchanged."""
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from schemas.annotation import Annotation, Comparison, Preference, Score
+from schemas.base import RecordError
+from schemas.failure import Failure
+from schemas.human import HumanRating, HumanVote
+from schemas.video import Clip, FrameSet, Prompt, Video
+
+R = TypeVar("R")
+
+SCHEMA_VERSION = 1
+
+# table name -> record and key fields. `clips` is the work list of a run, not a published table.
+TABLES: dict[str, tuple[type, tuple[str, ...]]] = {
+    "prompts": (Prompt, ("prompt_id",)),
+    "clips": (Clip, ("video_id",)),
+    "videos": (Video, ("video_id",)),
+    "frames": (FrameSet, ("video_id",)),
+    "annotations": (Annotation, ("video_id", "dimension", "annotator_id", "draw")),
+    "comparisons": (Comparison, ("prompt_id", "video_ids", "dimension", "annotator_id", "draw")),
+    "scores": (Score, ("video_id", "dimension", "annotator_id")),
+    "preferences": (Preference, ("pair_id",)),
+    "human_ratings": (HumanRating, ("video_id", "rater", "dimension")),
+    "human_votes": (HumanVote, ("video_a", "video_b", "rater", "dimension")),
+    "failures": (Failure, ("stage", "key")),
+}
+_TABLE_OF = {record: name for name, (record, _) in TABLES.items()}
+_SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+def table_of(record: type) -> str:
+    """Name of the table that holds this kind of record."""
+    return _TABLE_OF[record]
+
+
+def key_of(row: Any) -> str:
+    """The record's key fields joined by ``/`` (lists of ids by ``+``)."""
+    fields = TABLES[table_of(type(row))][1]
+    return join_key(*(getattr(row, field) for field in fields))
+
+
+def join_key(*fields: object) -> str:
+    """Key fields joined by ``/``."""
+    return "/".join("+".join(f) if isinstance(f, (tuple, list)) else str(f) for f in fields)
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _arrow_type(next(a for a in arguments if a is not type(None)))
+    if typing.get_origin(hint) is tuple:
+        return pa.list_(_arrow_type(arguments[0]))
+    if dataclasses.is_dataclass(hint):
+        return pa.struct(_arrow_fields(hint))
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return pa.string()
+    return _SCALARS[hint]
+
+
+def _arrow_fields(record: type) -> list[pa.Field]:
+    hints = typing.get_type_hints(record)
+    return [pa.field(f.name, _arrow_type(hints[f.name])) for f in dataclasses.fields(record)]
+
+
+@functools.cache
+def arrow_schema(record: type) -> pa.Schema:
+    """The Arrow schema of a record's table; its metadata hold the schema version."""
+    metadata = {"schema_version": str(SCHEMA_VERSION), "record": record.__name__}
+    return pa.schema(_arrow_fields(record), metadata=metadata)
+
+
+def to_row(record: Any) -> dict[str, Any]:
+    """A record as a dictionary of plain values."""
+    return dataclasses.asdict(record)
+
+
+@functools.cache
+def _readers(record: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(record)
+    return {f.name: _reader(hints[f.name]) for f in dataclasses.fields(record)}
+
+
+def _reader(hint: Any) -> Any:
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _reader(next(a for a in arguments if a is not type(None)))
+    if typing.get_origin(hint) is tuple:
+        return tuple
+    if dataclasses.is_dataclass(hint):
+        return functools.partial(from_row, hint)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
+    return None
+
+
+def from_row(record: type[R], row: dict[str, Any]) -> R:
+    """The record of a row. Raises :class:`RecordError` for unknown or missing columns."""
+    readers = _readers(record)
+    values = {}
+    for name, value in row.items():
+        if name not in readers:
+            raise RecordError(f"{record.__name__} has no field {name!r}")
+        reader = readers[name]
+        values[name] = reader(value) if reader is not None and value is not None else value
+    try:
+        return record(**values)
+    except TypeError as error:
+        raise RecordError(f"{record.__name__}: {error}") from error
+
+
+def to_table(record: type, rows: Iterable[Any]) -> pa.Table:
+    """Records of one kind as an Arrow table, in the given order."""
+    return pa.Table.from_pylist([to_row(row) for row in rows], schema=arrow_schema(record))
+
+
+def from_table(record: type[R], table: pa.Table) -> Iterator[R]:
+    """Records of an Arrow table; columns that the record does not have (images) are skipped."""
+    names = [name for name in table.column_names if name in _readers(record)]
+    for batch in table.select(names).to_batches():
+        for row in batch.to_pylist():
+            yield from_row(record, row)

@@ -1,0 +1,118 @@
+"""Prompts, clips, and the frames taken from them."""
+
+from schemas.base import check_at_least, check_finite, check_ids, check_sha256, record, refuse
+
+SPLITS = ("train", "validation", "test")
+
+
+@record
+class Prompt:
+    """The text a generator was given. Key: ``prompt_id``."""
+
+    prompt_id: str
+    text: str
+    source: str
+    licence: str | None = None
+    split: str | None = None  # as the manifest gave it; None: drawn by hash
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        check_ids(self, "prompt_id")
+        if not self.text.strip():
+            refuse(self, "text", "a prompt that is not blank")
+        if self.split is not None and self.split not in SPLITS:
+            refuse(self, "split", "one of " + ", ".join(SPLITS))
+
+
+@record
+class Clip:
+    """A clip that ought to exist: to be read from ``path``, or made by ``generator``.
+
+    What a source or a generator pool plans, before any byte is read. Key: ``video_id``.
+    """
+
+    video_id: str
+    prompt_id: str
+    prompt: str
+    generator: str
+    source: str
+    path: str | None = None  # absolute path or URI; None: to be generated
+    keep: str = "copy"  # "copy" into the run's media store, or "reference" the path as it is
+    sha256: str | None = None  # as the manifest promises it
+    settings: str | None = None  # canonical JSON of the generator's settings
+    seed: int | None = None
+    simulated: bool = False
+    licence: str | None = None
+    extra: str | None = None  # canonical JSON of the manifest's other columns
+
+    def __post_init__(self) -> None:
+        check_ids(self, "video_id", "prompt_id", "generator")
+        if self.sha256 is not None:
+            check_sha256(self, "sha256")
+        if (self.path is None) == (self.settings is None):
+            refuse(self, "path", "either a path to read or settings to generate from")
+
+
+@record
+class Video:
+    """A clip that exists. Key: ``video_id``. ``uri`` is relative to the run's folder, or absolute."""
+
+    video_id: str
+    prompt_id: str
+    prompt: str
+    generator: str
+    uri: str
+    sha256: str
+    n_bytes: int
+    source: str
+    settings: str | None = None
+    seed: int | None = None
+    simulated: bool = False
+    licence: str | None = None
+    extra: str | None = None
+
+    def __post_init__(self) -> None:
+        check_ids(self, "video_id", "prompt_id", "generator")
+        check_sha256(self, "sha256")
+        check_at_least(self, 1, "n_bytes")
+
+
+@record
+class FrameSet:
+    """The frames of a clip that a judge sees, by reference. Key: ``video_id``.
+
+    ``jpeg_sha256`` names each JPEG in the frame store; ``indices`` are 0-based positions among the
+    clip's ``n_frames_in_clip`` decodable frames; ``times_s`` are presentation times in seconds, None
+    where the file has none.
+    """
+
+    video_id: str
+    prompt_id: str
+    prompt: str
+    generator: str
+    policy: str  # for example "uniform-8"
+    decoder: str  # for example "pyav-index"
+    indices: tuple[int, ...]
+    times_s: tuple[float | None, ...]
+    jpeg_sha256: tuple[str, ...]
+    n_frames_in_clip: int
+    fps: float | None
+    duration_s: float | None
+    width_px: int  # of the clip as shown (rotation applied)
+    height_px: int
+    frame_width_px: int  # of the JPEGs
+    frame_height_px: int
+    flags: tuple[str, ...] = ()  # quality flags, for example "shorter_than_policy"
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        check_ids(self, "video_id", "prompt_id", "generator")
+        check_at_least(self, 1, "width_px", "height_px", "frame_width_px", "frame_height_px",
+                       "n_frames_in_clip")
+        check_finite(self, "fps", "duration_s")
+        if not self.indices or list(self.indices) != sorted(set(self.indices)):
+            refuse(self, "indices", "distinct, ascending frame numbers, at least one")
+        if not len(self.indices) == len(self.times_s) == len(self.jpeg_sha256):
+            refuse(self, "jpeg_sha256", "one digest and one time per index")
+        if self.indices[0] < 0 or self.indices[-1] >= self.n_frames_in_clip:
+            refuse(self, "indices", f"numbers in [0, {self.n_frames_in_clip})")
