@@ -35,11 +35,23 @@ class Workplace:
     processes: int = 1  # child processes for CPU-bound annotators
 
 
+@dataclasses.dataclass(slots=True)
+class Spent:
+    """What an open annotator has bought so far; replies found in the journal cost nothing."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float = 0.0
+    unpriced: int = 0  # requests whose price is unknown
+
+
 class Annotator(Protocol):
     """Answers questions, many at a time. Open in a worker, close when done."""
 
     annotator_id: str
     in_flight: int  # how many questions are worth having submitted at once
+    spent: Spent
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
         """One outcome per dimension of the rubric. The future never raises for a single item."""

@@ -1,0 +1,1 @@
+"""From configuration to an annotated preference dataset, a trained VideoRM and a report."""

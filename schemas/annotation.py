@@ -103,8 +103,9 @@ class Comparison:
 class Score:
     """What an annotator (or ``consensus``) makes of one video on one dimension.
 
-    Key: video_id, dimension, annotator_id. ``spread`` is the sample standard deviation (n - 1) of
-    the ``n`` values behind ``mean``; None where n is 1.
+    Key: video_id, dimension, annotator_id. ``n`` counts the annotations behind ``mean``. ``spread``
+    is a sample standard deviation (n - 1): between an annotator's draws, for ``consensus`` between
+    the annotators' means; None where there is only one value, and for ``overall``.
     """
 
     video_id: str

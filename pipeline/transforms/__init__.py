@@ -1,0 +1,1 @@
+"""The only Beam besides graph.py and run.py: each transform wires a plain function."""

@@ -1,0 +1,45 @@
+"""``videoprefer VERB``, the same as ``python -m pipeline VERB``."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+VERBS = {
+    "run": "the main job: clips -> annotations -> preferences -> VideoRM, audit, report",
+    "audit": "hold recorded scores or a run's annotations against human ratings",
+    "train": "train and validate a VideoRM on a dataset folder",
+    "evaluate": "hold a VideoRM against the test split of a dataset folder",
+    "score": "score clips with a VideoRM",
+    "report": "draw the pages of a finished run anew",
+}
+
+HELP = """usage: videoprefer VERB [options]      (videoprefer VERB --help shows an example)
+
+{verbs}
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Find the verb and hand the rest on; exit codes are those of `run`."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(HELP.format(verbs="\n".join(f"  {v:<10}{what}" for v, what in VERBS.items())), end="")
+        return 0 if arguments else 2
+    if arguments[0] not in VERBS:
+        print(f"videoprefer: no verb {arguments[0]!r}; there are: {', '.join(VERBS)}",
+              file=sys.stderr)
+        return 2
+    return _command(arguments[0])(arguments[1:])
+
+
+def _command(verb: str) -> Callable[[Sequence[str]], int]:
+    if verb == "run":
+        from pipeline.command import main as run
+
+        return run
+    from pipeline import verbs  # each imports what it needs: `audit` must work without torch and Beam
+
+    return getattr(verbs, verb)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

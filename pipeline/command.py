@@ -1,0 +1,148 @@
+"""The command `run`: arguments in, exit code out."""
+
+import argparse
+import contextlib
+import logging
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.books import BooksError
+from pipeline.check import Stopped
+from pipeline.config import Config, load_config, recipe_names
+from pipeline.display import Display
+from pipeline.estimate import estimate
+from pipeline.final import RequirementError, summary
+from pipeline.plan import Plan, make_plan
+from pipeline.state import claim, locked
+from schemas.layout import Layout
+from schemas.options import SetupError
+
+COMPLETE, FAILED, REFUSED, STOPPED, UNMET = 0, 1, 2, 3, 4
+
+EXAMPLE = """\
+example:
+  python -m pipeline.run --config demo --output out/demo
+  python -m pipeline.run --config my.yaml --output out/mine --set annotators.0.temperature=0.5 \\
+      --runner=FnApiRunner --direct_running_mode=multi_processing --direct_num_workers=2
+
+exit codes: 0 complete; 1 failed; 2 refused before work started; 3 stopped early, run the same command
+again to resume; 4 audit.require not met
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments of `run`; everything unknown to it goes to Beam."""
+    p = argparse.ArgumentParser(
+        prog="videoprefer run", epilog=EXAMPLE, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="From a configuration to an annotated preference dataset, a trained VideoRM, an "
+                    "audit and a report. Run it again with the same arguments to resume. Other "
+                    "options (--runner=..., --project=...) are handed to Apache Beam.")
+    p.add_argument("--config", default="demo", metavar="NAME_OR_FILE",
+                   help=f"a recipe ({', '.join(recipe_names())}) or a YAML file; default: demo")
+    p.add_argument("--output", required=True, metavar="DIR", type=Path,
+                   help="folder for the dataset, the journal of paid replies, the model, the report")
+    p.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE",
+                   help="override one key of the configuration; may be repeated")
+    p.add_argument("--estimate", action="store_true",
+                   help="say what would be asked for and what it would cost, then stop")
+    p.add_argument("--rebuild", action="store_true",
+                   help="go on in DIR with another configuration; paid replies are reused")
+    return p
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit code of the contract."""
+    arguments, flags = parser().parse_known_args(argv)
+    display = Display()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        config = load_config(arguments.config, arguments.set)
+        plan = make_plan(config)
+        if arguments.estimate:
+            display.say(estimate(config, plan))
+            return COMPLETE
+        return _run(config, plan, arguments, flags, display)
+    except SetupError as error:
+        display.say(f"refused: {error}")
+        return REFUSED
+    except KeyboardInterrupt:
+        display.say("interrupted before work started")
+        return STOPPED
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(config: Config, plan: Plan, arguments: argparse.Namespace, flags: Sequence[str],
+         display: Display) -> int:
+    with _quiet_beam():
+        from pipeline.job import Job  # Beam takes a second to import: only who runs pays
+        from pipeline.transforms.engine import Engine
+
+        engine = Engine(flags)
+    layout = _layout(arguments.output)
+    display.say(f"videoprefer: {arguments.config} -> {layout.root}  ({len(plan.prompts)} prompts, "
+                f"{len(plan.clips)} clips, {len(plan.annotators)} annotators, "
+                f"{plan.questions} questions, {engine.runner})")
+    for note in plan.notes:
+        display.say(f"note: {note}")
+    started = time.monotonic()
+    with locked(layout):
+        claim(layout, config, arguments.rebuild)
+        job = Job(config, plan, layout, engine, display, name=arguments.config)
+        code, state, message = FAILED, "failed", "unknown"
+        try:
+            job.run()
+            code, state, message = COMPLETE, "complete", ""
+        except (Stopped, KeyboardInterrupt) as error:
+            why = str(error) or "interrupted"
+            code, state, message = STOPPED, "stopped", (
+                f"{why}. Everything paid for is kept; run the same command again to resume.")
+        except BooksError as error:
+            message = str(error)
+        except RequirementError as error:
+            code, state, message = UNMET, "unmet", str(error)
+        except SetupError as error:
+            code, state, message = REFUSED, "refused", str(error)
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            display.close()
+            job.note(state, message or None)
+    if message:
+        display.say(f"{state}: {message}")
+    else:
+        display.say(summary(job, time.monotonic() - started))
+    return code
+
+
+def _layout(output: Path) -> Layout:
+    if "://" in str(output) or ":/" in str(output):
+        raise SetupError(f"--output {output}: this version writes to local folders only")
+    root = output.expanduser().resolve()
+    existing = next(p for p in (root, *root.parents) if p.exists())
+    if not existing.is_dir():
+        raise SetupError(f"--output {output}: {existing} is a file")
+    if shutil.disk_usage(existing).free < 100 << 20:
+        raise SetupError(f"--output {output}: less than 100 MiB are free on that disk")
+    return Layout(root)
+
+
+@contextlib.contextmanager
+def _quiet_beam() -> Iterator[None]:
+    """Beam's import warns about Google packages that a local run does not need."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return "apitools not found" not in record.getMessage()
+
+    root = logging.getLogger()
+    for handler in root.handlers:
+        handler.addFilter(wanted)
+    yield

@@ -1,0 +1,169 @@
+"""One validated configuration: a YAML recipe, `--set` overrides, unknown keys refused."""
+
+import os
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from annotators import Spec
+from pipeline.audit.options import AuditOptions
+from pipeline.generators.pool import PoolOptions
+from pipeline.media.options import FramesOptions
+from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
+from pipeline.report.options import ReportOptions
+from pipeline.sources.manifest import ManifestSource
+from pipeline.sources.simulated import SimulatedPrompts
+from pipeline.videorm.options import VideoRMOptions
+from schemas.options import Options, SetupError
+
+Source = Annotated[ManifestSource | SimulatedPrompts, Field(discriminator="kind")]
+PATHS = ("path", "roots", "journal", "trunk")  # keys whose relative values start at the recipe's folder
+
+
+class ConcurrencyOptions(Options):
+    """What this machine may use."""
+
+    processes: int | None = Field(None, ge=1)  # child processes per worker; None: cores / workers
+
+
+class Config(Options):
+    """A whole run."""
+
+    sources: list[Source] = Field(min_length=1)
+    annotators: list[Annotated[Spec, Field(discriminator="kind")]] = Field(min_length=1)
+    generators: PoolOptions | None = None
+    limit: int | None = Field(None, ge=1)  # this many prompts, chosen by hash
+    journal: str | None = None  # where paid replies lie; None: OUTPUT/journal
+    frames: FramesOptions = FramesOptions()
+    rubrics: list[str] = Field(["videoprefer/prompt_following", "videoprefer/video_quality"],
+                               min_length=1)
+    consensus: ConsensusOptions = ConsensusOptions()
+    preferences: PreferenceOptions = PreferenceOptions()
+    splits: SplitOptions = SplitOptions()
+    audit: AuditOptions | None = None
+    videorm: VideoRMOptions | None = None
+    report: ReportOptions = ReportOptions()
+    concurrency: ConcurrencyOptions = ConcurrencyOptions()
+    wave_size: int = Field(2_000, ge=1)  # clips per wave
+
+    @model_validator(mode="after")
+    def _prompts_need_generators(self) -> "Config":
+        if self.generators is None and any(s.kind == "simulated" for s in self.sources):
+            raise ValueError("a source of prompts alone needs `generators:` to make clips")
+        return self
+
+
+def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:
+    """The recipe of that name (or file), with ``key.path=value`` overrides, validated.
+
+    Relative paths in a file start at the file's folder, those in an override at the current one.
+    Raises :class:`SetupError` naming file, key and fault.
+    """
+    path = find_recipe(name_or_file)
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise SetupError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise SetupError(f"{path}: expected keys such as sources and annotators")
+    packaged = path.parent == _recipes()
+    tree = _absolute(tree, Path.cwd() if packaged else path.parent.resolve())
+    for override in overrides:
+        _override(tree, override)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise SetupError("\n".join(_explain(path, fault) for fault in error.errors())) from error
+
+
+def _recipes() -> Path:
+    return Path(str(resources.files("pipeline"))) / "configs"
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in _recipes().glob("*.yaml"))
+
+
+def find_recipe(name_or_file: str) -> Path:
+    """The file of a recipe's name, or the file itself."""
+    packaged = _recipes() / f"{name_or_file}.yaml"
+    if packaged.is_file():
+        return packaged
+    if Path(name_or_file).is_file():
+        return Path(name_or_file)
+    raise SetupError(f"--config {name_or_file}: no such file, and no recipe of that name; recipes: "
+                     + ", ".join(recipe_names()))
+
+
+def _absolute(tree: Any, base: Path, key: str = "") -> Any:
+    if isinstance(tree, dict):
+        return {k: _absolute(v, base, k) for k, v in tree.items()}
+    if isinstance(tree, list):
+        return [_absolute(v, base, key) for v in tree]
+    if key in PATHS and isinstance(tree, str) and "://" not in tree:
+        joined = base / Path(tree).expanduser()
+        # a trunk is a folder or a name on a hub: only a folder that exists is a path
+        return str(joined) if key != "trunk" or joined.exists() else tree
+    return tree
+
+
+def _override(tree: Any, override: str) -> None:
+    where, equals, text = override.partition("=")
+    if not equals or not where:
+        raise SetupError(f"--set {override}: expected key.path=value")
+    *parents, last = where.split(".")
+    value = _absolute(yaml.safe_load(text), Path.cwd(), last)
+    node = tree
+    for name in parents:
+        node = _step(node, name, override)
+    if isinstance(node, list):
+        _step(node, last, override)
+        node[int(last)] = value
+    else:
+        node[last] = value
+
+
+def _step(node: Any, name: str, override: str) -> Any:
+    if isinstance(node, list):
+        if not name.isdigit() or int(name) >= len(node):
+            raise SetupError(f"--set {override}: {name} is not one of the {len(node)} entries "
+                             "(counted from 0)")
+        return node[int(name)]
+    if node.get(name) is None:
+        node[name] = {}
+    if not isinstance(node[name], (dict, list)):
+        raise SetupError(f"--set {override}: {name} holds a value, not keys")
+    return node[name]
+
+
+def _explain(path: Path, fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "the whole"
+    if fault["type"] == "extra_forbidden":
+        return f"{path}: {where}: unknown key"
+    if fault["type"] == "missing":
+        return f"{path}: {where}: required, but not given"
+    given = "" if isinstance(fault.get("input"), dict) else f" (got {fault.get('input')!r})"
+    return f"{path}: {where}: {fault['msg'].removeprefix('Value error, ')}{given}"
+
+
+def changed_keys(old: Any, new: Any, at: str = "") -> list[str]:
+    """Dotted keys whose values differ between two plain configurations."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [key for name in sorted(old.keys() | new.keys())
+                for key in changed_keys(old.get(name), new.get(name), f"{at}.{name}".lstrip("."))]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [key for i, (a, b) in enumerate(zip(old, new, strict=True))
+                for key in changed_keys(a, b, f"{at}.{i}".lstrip("."))]
+    return [] if old == new else [at]
+
+
+def processes_of(config: Config, workers: int) -> int:
+    """Child processes each of ``workers`` Beam workers on this machine may use."""
+    if config.concurrency.processes is not None:
+        return config.concurrency.processes
+    return max(1, len(os.sched_getaffinity(0)) // max(1, workers))

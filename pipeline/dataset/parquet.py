@@ -1,0 +1,128 @@
+"""Tables on disk: the same rows give the same file, and a file is there whole or not at all."""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import FrameSet
+from schemas.store import Store, blob_name
+from schemas.tables import arrow_schema, from_table, key_of, to_row
+
+R = TypeVar("R")
+IMAGES = "images"  # column of the frames table that carries the JPEGs
+ROWS_PER_GROUP = 10_000
+IMAGE_ROWS_PER_GROUP = 100  # keeps a row group of eight 512-pixel frames near 30 MB
+
+
+def write_rows(record: type, rows: Iterable[Any], path: Path,
+               images: Store | None = None) -> Path:
+    """Write records, sorted by key, to one Parquet file; replaces an older one atomically.
+
+    ``images`` (frames only): the store whose JPEGs go into the column ``images``, a list of Hugging
+    Face images. Bytes are read row group by row group, so memory stays flat.
+    """
+    schema = frames_schema() if images is not None else arrow_schema(record)
+    size = IMAGE_ROWS_PER_GROUP if images is not None else ROWS_PER_GROUP
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
+    ordered = iter(sorted(rows, key=key_of))
+    try:
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            while group := list(islice(ordered, size)):
+                writer.write_table(_to_table(group, schema, images))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _to_table(rows: Sequence[Any], schema: pa.Schema, images: Store | None) -> pa.Table:
+    dicts = [to_row(row) for row in rows]
+    if images is not None:
+        for row in dicts:
+            row[IMAGES] = [_image(images, sha256) for sha256 in row["jpeg_sha256"]]
+    return pa.Table.from_pylist(dicts, schema=schema)
+
+
+def _image(store: Store, sha256: str) -> dict[str, Any]:
+    name = blob_name(sha256, ".jpg")
+    data = store.get(name)
+    if data is None:
+        raise FileNotFoundError(f"frame {store.path(name)} is gone; delete the run's work folder "
+                                "and run again to take the frames anew")
+    return {"bytes": data, "path": f"{sha256}.jpg"}
+
+
+def frames_schema() -> pa.Schema:
+    """Schema of the frames table with images, marked so that ``datasets`` decodes them."""
+    from datasets import Features, Image, List  # 0.7 s to import: only who writes images pays
+
+    schema = arrow_schema(FrameSet)
+    features = Features.from_arrow_schema(schema.remove_metadata())
+    features[IMAGES] = List(Image())
+    image = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    metadata = {**schema.metadata,
+                "huggingface": json.dumps({"info": {"features": features.to_dict()}})}
+    return schema.append(pa.field(IMAGES, image)).with_metadata(metadata)
+
+
+def read_rows(record: type[R], paths: Iterable[Path | str]) -> Iterator[R]:
+    """Records of Parquet files, in file order, batch by batch; images are not read."""
+    names = arrow_schema(record).names
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1_000, columns=names):
+                yield from from_table(record, pa.Table.from_batches([batch]))
+
+
+def read_columns(paths: Iterable[Path | str], columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Tuples of a few columns: for keys and counts, without building records."""
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=10_000, columns=list(columns)):
+                yield from zip(*(batch.column(c).to_pylist() for c in columns), strict=True)
+
+
+def parts(folder: Path) -> list[Path]:
+    """The Parquet files of a table's folder, in order."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def publish(files: Sequence[Path], folder: Path, record: type) -> int:
+    """Make ``files`` the table ``folder``, all at once; an empty table is one file without rows.
+
+    Returns the number of rows. Files are hard-linked where the file system allows, else copied.
+    """
+    staged = folder.with_name(f".tmp-{folder.name}-{uuid.uuid4().hex}")
+    staged.mkdir(parents=True)
+    full = [file for file in files if pq.ParquetFile(file).metadata.num_rows]
+    for number, file in enumerate(full):
+        _link(file, staged / f"part-{number:05d}-of-{len(full):05d}.parquet")
+    if not full:
+        write_rows(record, [], staged / "part-00000-of-00001.parquet")
+    _swap(staged, folder)
+    return sum(pq.ParquetFile(file).metadata.num_rows for file in parts(folder))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+
+
+def _swap(staged: Path, folder: Path) -> None:
+    """Put a finished folder where the old one was; a reader sees the old, nothing, or the new."""
+    old = folder.with_name(f".tmp-old-{uuid.uuid4().hex}")
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(staged, folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,98 @@
+"""What a person sees while a run works: one line per stage, and a summary at the end."""
+
+import sys
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline.progress import Counts
+
+LINE_EVERY_S = 10.0  # where the output is no terminal
+
+
+class Display:
+    """Live bars on a terminal, a line every ten seconds elsewhere (logs, CI)."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._live = self.console.is_terminal
+        self._bars = Progress(
+            TextColumn("{task.description:<16}"), BarColumn(bar_width=24), MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"), console=self.console)
+        self._tasks: dict[str, TaskID] = {}
+        self._owed: dict[str, int] = {}
+        self._started: dict[str, tuple[float, int]] = {}
+        self._next_line = 0.0
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, markup=False)
+
+    def expect(self, owed: Mapping[str, int]) -> None:
+        """Name the stages to come and how many items each owes."""
+        self._owed.update(owed)
+
+    def show(self, counts: Mapping[str, Counts]) -> None:
+        """Draw the state of every stage that has begun."""
+        now = time.monotonic()
+        rows = {stage: c for stage, c in counts.items() if stage in self._owed}
+        if self._live:
+            self._draw(rows, now)
+        elif now >= self._next_line:
+            self._next_line = now + LINE_EVERY_S
+            for stage, c in rows.items():
+                if c.done + c.failed < self._owed[stage]:
+                    self.say(self._line(stage, c, now))
+
+    def close(self) -> None:
+        """Leave the bars as they stand."""
+        if self._live:
+            self._bars.stop()
+        sys.stderr.flush()
+
+    def _draw(self, rows: Mapping[str, Counts], now: float) -> None:
+        if rows and not self._bars.live.is_started:
+            self._bars.start()
+        for stage, c in rows.items():
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(stage, total=self._owed[stage], rate="",
+                                                         note="")
+            self._bars.update(self._tasks[stage], completed=c.done + c.failed,
+                              rate=self._rate(stage, c, now), note=note(c))
+
+    def _line(self, stage: str, c: Counts, now: float) -> str:
+        finished, owed = c.done + c.failed, self._owed[stage]
+        return f"  {stage}: {finished} of {owed}  {self._rate(stage, c, now)}  {note(c)}".rstrip()
+
+    def _rate(self, stage: str, c: Counts, now: float) -> str:
+        start, before = self._started.setdefault(stage, (now, c.done + c.failed))
+        if now - start < 1:
+            return ""
+        rate = (c.done + c.failed - before) / (now - start)
+        if rate <= 0:
+            return ""
+        left = (self._owed[stage] - c.done - c.failed) / rate
+        return f"{rate:.1f}/s" + ("" if self._live else f", {left:.0f} s left")
+
+
+def note(c: Counts) -> str:
+    """Failures and spend, where there are any."""
+    said = []
+    if c.failed:
+        said.append(f"{c.failed} failed")
+    if c.requests:
+        money = f"${c.usd:.4f}" if not c.unpriced else f"${c.usd:.4f} + {c.unpriced} unpriced"
+        tokens = c.input_tokens + c.output_tokens
+        said.append(f"{c.requests} requests, {tokens:,} tokens, {money}")
+    return ", ".join(said)

@@ -1,0 +1,126 @@
+"""Rows of a plain table: CSV (or TSV), JSON Lines or Parquet, each with its number."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.options import SetupError
+
+Row = dict[str, Any]
+
+
+def read_rows(
+    path: str | Path, required: Sequence[str] = (), aliases: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, Row]]:
+    """Every row of a table with its number, as a dictionary by column.
+
+    The number is the one an editor or a spreadsheet shows: in CSV the header is row 1 and the first
+    row 2, in JSON Lines it is the line, in Parquet rows count from 1. An empty CSV cell is None, as
+    is a JSON or Parquet null; other CSV values are text as written, those of JSON and Parquet have
+    their type. ``aliases`` maps other names of a column to the one used here.
+
+    Raises :class:`SetupError` naming file and row: at once where the file is absent or of another
+    kind; on iteration where there are no rows, a required column is absent or a row is unreadable.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise SetupError(f"{file}: no such file")
+    readers = {
+        ".csv": _csv,
+        ".tsv": _csv,
+        ".jsonl": _json_lines,
+        ".ndjson": _json_lines,
+        ".parquet": _parquet,
+    }
+    reader = readers.get(file.suffix.lower())
+    if reader is None:
+        raise SetupError(f"{file}: expected a file named {', '.join('*' + s for s in readers)}")
+    return _checked(file, reader(file), required, aliases or {})
+
+
+def _checked(
+    file: Path, rows: Iterable[tuple[int, Row]], required: Sequence[str], aliases: Mapping[str, str]
+) -> Iterator[tuple[int, Row]]:
+    number = None
+    for number, row in rows:
+        for alias, name in aliases.items():
+            if alias in row and name in row:
+                raise SetupError(f"{file}: columns {name!r} and {alias!r} mean the same; keep one")
+            if alias in row:
+                row[name] = row.pop(alias)
+        absent = [name for name in required if name not in row]
+        if absent:
+            missing = ", ".join(_spelled(name, aliases) for name in absent)
+            raise SetupError(
+                f"{file}: row {number} has no column {missing}; it has "
+                + (", ".join(map(str, row)) or "none")
+            )
+        yield number, row
+    if number is None:
+        raise SetupError(f"{file}: has no rows")
+
+
+def _spelled(name: str, aliases: Mapping[str, str]) -> str:
+    others = [alias for alias, meant in aliases.items() if meant == name]
+    return f"{name!r}" + "".join(f" (or {other!r})" for other in others)
+
+
+def _csv(file: Path) -> Iterator[tuple[int, Row]]:
+    delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            lines = enumerate(csv.reader(stream, delimiter=delimiter, strict=True), start=1)
+            header = _header(file, next(lines, (1, []))[1])
+            for number, cells in lines:
+                if not cells:  # a blank line
+                    continue
+                if len(cells) != len(header):
+                    raise SetupError(
+                        f"{file}: row {number} has {len(cells)} cells, the header has {len(header)}"
+                    )
+                yield number, {name: cell or None for name, cell in zip(header, cells)}
+    except UnicodeDecodeError as error:
+        raise SetupError(f"{file}: not UTF-8 text ({error}); save it as UTF-8") from error
+    except csv.Error as error:
+        raise SetupError(f"{file}: not readable as CSV: {error}") from error
+
+
+def _header(file: Path, names: list[str]) -> list[str]:
+    names = [name.strip() for name in names]
+    if not any(names):
+        raise SetupError(f"{file}: no header; the first row must name the columns")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SetupError(f"{file}: row 1 names column {twice[0]!r} more than once")
+    return names
+
+
+def _json_lines(file: Path) -> Iterator[tuple[int, Row]]:
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:  # bad JSON, or bytes that are not UTF-8
+                raise SetupError(f"{file}: row {number} is not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise SetupError(f"{file}: row {number} is not a JSON object")
+            yield number, row
+
+
+def _parquet(file: Path) -> Iterator[tuple[int, Row]]:
+    number = 0
+    try:
+        with pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches():
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except pa.ArrowException as error:
+        raise SetupError(f"{file}: not readable as Parquet: {error}") from error

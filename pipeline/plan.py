@@ -1,0 +1,135 @@
+"""From a configuration to what shall exist: every check that needs no work and no money."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from annotators import expand_all
+from annotators.base import AnnotatorSpec
+from pipeline.audit.audit import check_ratings
+from pipeline.config import Config
+from pipeline.generators.pool import plan_clips
+from pipeline.sources import manifest, simulated
+from prompts import load_rubric
+from schemas import CONSENSUS, OVERALL, Clip, Prompt, Rubric
+from schemas.ids import hash_fraction
+from schemas.options import SetupError
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a run will ask for, sorted by id."""
+
+    prompts: tuple[Prompt, ...]
+    clips: tuple[Clip, ...]
+    rubrics: tuple[Rubric, ...]
+    annotators: tuple[AnnotatorSpec, ...]
+    notes: tuple[str, ...]  # what was left out, and why
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Every dimension asked for, in the order of the rubrics."""
+        return tuple(d.name for rubric in self.rubrics for d in rubric.dimensions)
+
+    @property
+    def questions(self) -> int:
+        """Requests at most: clips x rubrics x draws of every annotator."""
+        return len(self.clips) * len(self.rubrics) * sum(a.draws for a in self.annotators)
+
+
+def make_plan(config: Config) -> Plan:
+    """Read the sources and check everything. Raises :class:`SetupError` at the first fault."""
+    rubrics = tuple(load_rubric(name) for name in config.rubrics)
+    _refuse_repeated_dimensions(rubrics)
+    prompts, clips = _read_sources(config)
+    prompts = _limited(prompts, config.limit)
+    kept = {prompt.prompt_id for prompt in prompts}
+    clips = [clip for clip in clips if clip.prompt_id in kept]
+    if config.generators is not None:
+        supplied = {clip.prompt_id for clip in clips}
+        bare = [prompt for prompt in prompts if prompt.prompt_id not in supplied]
+        clips += plan_clips(bare, config.generators)
+    _refuse_duplicates(clips)
+    annotators = tuple(expand_all(config.annotators))
+    for annotator in annotators:
+        annotator.check(rubrics)
+    _check_consensus(config, annotators)
+    if config.audit is not None:
+        check_ratings(config.audit)
+    return Plan(prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),
+                clips=tuple(sorted(clips, key=lambda c: c.video_id)),
+                rubrics=rubrics, annotators=annotators, notes=_unmatched(annotators, clips))
+
+
+def _read_sources(config: Config) -> tuple[list[Prompt], list[Clip]]:
+    prompts: dict[str, Prompt] = {}
+    clips: list[Clip] = []
+    for source in config.sources:
+        if isinstance(source, manifest.ManifestSource):
+            read, found = manifest.read(source)
+            clips += found
+        else:
+            read = simulated.read(source)
+        for prompt in read:
+            known = prompts.setdefault(prompt.prompt_id, prompt)
+            if " ".join(known.text.split()) != " ".join(prompt.text.split()):
+                raise SetupError(f"sources: prompt_id {prompt.prompt_id} stands for two texts: "
+                                 f"{known.text!r} and {prompt.text!r}")
+            if known.split != prompt.split:
+                raise SetupError(f"sources: prompt {prompt.prompt_id} is put into two splits: "
+                                 f"{known.split} and {prompt.split}")
+    return list(prompts.values()), clips
+
+
+def _limited(prompts: list[Prompt], limit: int | None) -> list[Prompt]:
+    ranked = sorted(prompts, key=lambda p: hash_fraction("limit", p.prompt_id))
+    return ranked[:limit]
+
+
+def _refuse_duplicates(clips: Sequence[Clip]) -> None:
+    twice = [key for key, times in Counter(c.video_id for c in clips).items() if times > 1]
+    if twice:
+        raise SetupError(f"sources: video_id {twice[0]} comes from more than one source "
+                         f"({len(twice)} such ids); give the clips ids of their own")
+
+
+def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:
+    counted = Counter(d.name for rubric in rubrics for d in rubric.dimensions)
+    twice = [name for name, times in counted.items() if times > 1]
+    if twice or OVERALL in counted:
+        raise SetupError(f"rubrics: dimension {(twice or [OVERALL])[0]!r} is asked for twice, or is "
+                         "the name of the mean of all; drop one rubric or rename the dimension")
+    for rubric in rubrics:
+        if rubric.protocol != "pointwise":
+            raise SetupError(f"rubrics: {rubric.name} is {rubric.protocol}; this version judges "
+                             "pointwise only")
+
+
+def _check_consensus(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
+    ids = [annotator.annotator_id for annotator in annotators]
+    named = config.consensus.annotators
+    for name in named or []:
+        if name not in ids:
+            raise SetupError(f"consensus.annotators: no annotator {name!r}; there are: "
+                             + ", ".join(ids))
+    if CONSENSUS in ids:
+        raise SetupError(f"annotators: {CONSENSUS!r} is the name of all annotators together")
+    scales = {a.annotator_id: getattr(a, "scale", None) for a in annotators
+              if named is None or a.annotator_id in named}
+    unbounded = [name for name, scale in scales.items() if scale == "unbounded"]
+    if unbounded and len(scales) > 1:
+        raise SetupError(f"consensus: {', '.join(unbounded)} have scales without bounds, which do "
+                         "not average with others; name the one whose scores make the preferences, "
+                         f"for example consensus: {{annotators: [{unbounded[0]}]}}")
+
+
+def _unmatched(annotators: Sequence[AnnotatorSpec], clips: Sequence[Clip]) -> tuple[str, ...]:
+    notes = []
+    for annotator in annotators:
+        counter = getattr(annotator, "unmatched", None)
+        if counter is not None and (left := counter(clips)):
+            path = Path(getattr(annotator, "path", "")).name
+            notes.append(f"{path}: {left} rows of {annotator.annotator_id} match no clip and were "
+                         "left out")
+    return tuple(notes)

@@ -1,0 +1,103 @@
+"""A run's folder: who may work in it, what was asked for, what is whole, and how it stands."""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from pipeline.config import Config, changed_keys
+from schemas.ids import canonical_json, sha256_hex
+from schemas.layout import Layout
+from schemas.options import SetupError
+
+# What may change between two runs on one folder without a flag: it touches no row that is there.
+FREE_BLOCKS = ("concurrency", "videorm", "audit", "report")
+FREE_FIELDS = ("base_url", "api_key_env", "concurrency", "timeout_s", "max_attempts")  # of annotators
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically; NaN is refused."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
+    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    os.replace(temporary, path)
+
+
+@contextmanager
+def locked(layout: Layout) -> Iterator[None]:
+    """Hold the folder for one run; a second run on it is refused at once."""
+    layout.work.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(layout.work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise SetupError(f"{layout.root}: another run is working in this folder; wait for it, or "
+                         "choose another --output") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """A configuration as JSON values. Keys are never in it: only the names of their variables."""
+    return config.model_dump(mode="json")
+
+
+def shaping(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a plain configuration that shapes rows."""
+    kept = {name: block for name, block in config.items() if name not in FREE_BLOCKS}
+    kept["annotators"] = [{k: v for k, v in spec.items() if k not in FREE_FIELDS}
+                          for spec in config["annotators"]]
+    return kept
+
+
+def claim(layout: Layout, config: Config, rebuild: bool) -> None:
+    """Bind the folder to this configuration; refuse another one unless ``rebuild``."""
+    path = layout.work / "config.json"
+    if path.is_file() and not rebuild:
+        changed = changed_keys(shaping(json.loads(path.read_text())), shaping(plain(config)))
+        if changed:
+            raise SetupError(
+                f"{layout.root} holds a run of another configuration; changed: "
+                f"{', '.join(changed)}. Use another --output, or --rebuild to go on here with the "
+                "new one (every paid reply is reused)")
+    layout.run.unlink(missing_ok=True)
+    write_json(path, plain(config))
+
+
+def fingerprint(*parts: Any) -> str:
+    """Digest of everything a stage's output depends on."""
+    return sha256_hex(canonical_json(parts).encode())
+
+
+class Marks:
+    """Which stages are whole: a small file per stage, with the fingerprint of what it was made from."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._folder = layout.work / "done"
+
+    def read(self, stage: str, fingerprint: str) -> Any | None:
+        """What the stage noted, if it is whole and was made from the same things."""
+        path = self._folder / f"{stage}.json"
+        if not path.is_file():
+            return None
+        mark = json.loads(path.read_text())
+        return mark["note"] if mark["fingerprint"] == fingerprint else None
+
+    def write(self, stage: str, fingerprint: str, note: Any) -> None:
+        """Note that a stage is whole."""
+        write_json(self._folder / f"{stage}.json", {"fingerprint": fingerprint, "note": note})
+
+
+def fresh(folder: Path) -> Path:
+    """An empty folder of that name."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
