@@ -52,9 +52,19 @@ def test_settings_and_ids() -> None:
 
 
 def test_guidance_scale_is_drawn_from_the_given_range() -> None:
-    options = PoolOptions.model_validate({"clips_per_prompt": 1, "pool": [
-        {"kind": "simulated", "name": "own", "weaknesses": {"blur": 0.5},
-         "guidance_scale": [6, 6]}]})
+    options = PoolOptions.model_validate(
+        {
+            "clips_per_prompt": 1,
+            "pool": [
+                {
+                    "kind": "simulated",
+                    "name": "own",
+                    "weaknesses": {"blur": 0.5},
+                    "guidance_scale": [6, 6],
+                }
+            ],
+        }
+    )
     assert {c.settings for c in plan_clips(PROMPTS[:5], options)} == {'{"guidance_scale":6.0}'}
 
 
@@ -65,18 +75,36 @@ def test_a_small_pool_comes_again_with_other_seeds() -> None:
     assert len({c.seed for c in clips}) == len({c.video_id for c in clips}) == 5
 
 
-@pytest.mark.parametrize(("block", "message"), [
-    ({"pool": []}, "at least 1"),
-    ({}, "pool"),
-    ({"pool": [{"kind": "simulated", "name": "sim-clean"}] * 2}, "several generators are named"),
-    ({"pool": [{"kind": "simulated", "name": "sim-nobody"}]}, "no profile is named 'sim-nobody'"),
-    ({"pool": [{"kind": "simulated", "name": "a/b", "weaknesses": {}}]}, "pattern"),
-    ({"pool": [{"kind": "simulated", "name": "x", "weaknesses": {"ugly": 0.5}}]}, "'ugly'"),
-    ({"pool": [{"kind": "simulated", "name": "x", "weaknesses": {"blur": 1.5}}]}, "not a chance"),
-    ({"pool": [{"kind": "simulated", "name": "sim-clean", "guidance_scale": [9, 3]}]}, "low, high"),
-    ({"pool": [{"kind": "simulated", "name": "sim-clean", "strength": 1}]}, "strength"),
-    ({"pool": [{"kind": "simulated", "name": "sim-clean"}], "clips_per_prompt": 0}, "clips_per"),
-])
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"pool": []}, "at least 1"),
+        ({}, "pool"),
+        (
+            {"pool": [{"kind": "simulated", "name": "sim-clean"}] * 2},
+            "several generators are named",
+        ),
+        (
+            {"pool": [{"kind": "simulated", "name": "sim-nobody"}]},
+            "no profile is named 'sim-nobody'",
+        ),
+        ({"pool": [{"kind": "simulated", "name": "a/b", "weaknesses": {}}]}, "pattern"),
+        ({"pool": [{"kind": "simulated", "name": "x", "weaknesses": {"ugly": 0.5}}]}, "'ugly'"),
+        (
+            {"pool": [{"kind": "simulated", "name": "x", "weaknesses": {"blur": 1.5}}]},
+            "not a chance",
+        ),
+        (
+            {"pool": [{"kind": "simulated", "name": "sim-clean", "guidance_scale": [9, 3]}]},
+            "low, high",
+        ),
+        ({"pool": [{"kind": "simulated", "name": "sim-clean", "strength": 1}]}, "strength"),
+        (
+            {"pool": [{"kind": "simulated", "name": "sim-clean"}], "clips_per_prompt": 0},
+            "clips_per",
+        ),
+    ],
+)
 def test_a_pool_that_cannot_work_is_refused(block: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         PoolOptions.model_validate(block)

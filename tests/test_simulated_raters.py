@@ -21,9 +21,19 @@ POOL = PoolOptions(pool=simulated_pool())
 
 def video_of(clip: Clip) -> Video:
     """The clip as if it had been made."""
-    return Video(video_id=clip.video_id, prompt_id=clip.prompt_id, prompt=clip.prompt,
-                 generator=clip.generator, uri="media/x.mp4", sha256="0" * 64, n_bytes=1,
-                 source=clip.source, settings=clip.settings, seed=clip.seed, simulated=True)
+    return Video(
+        video_id=clip.video_id,
+        prompt_id=clip.prompt_id,
+        prompt=clip.prompt,
+        generator=clip.generator,
+        uri="media/x.mp4",
+        sha256="0" * 64,
+        n_bytes=1,
+        source=clip.source,
+        settings=clip.settings,
+        seed=clip.seed,
+        simulated=True,
+    )
 
 
 VIDEOS = [video_of(clip) for clip in plan_clips(read(SimulatedPrompts(prompts=100)), POOL)]
@@ -57,18 +67,26 @@ def test_a_rating_depends_on_the_clip_not_on_the_company() -> None:
 
 def test_raters_differ_in_severity() -> None:
     ratings = list(simulated_ratings(VIDEOS, SimulatedRaters(raters=6, severity_sd=0.8), POOL))
-    means = [statistics.mean(r.score for r in ratings if r.rater == f"simulated-rater-{i}")
-             for i in range(6)]
+    means = [
+        statistics.mean(r.score for r in ratings if r.rater == f"simulated-rater-{i}")
+        for i in range(6)
+    ]
     # Noise alone gives means of 800 ratings a spread of 0.9 / sqrt(800) = 0.03 points.
     assert statistics.stdev(means) > 0.2
 
 
 def test_one_rater_agrees_with_the_others_on_about_four_pairs_in_five() -> None:
-    scores = {(r.dimension, r.rater, r.video_id): r.score
-              for r in simulated_ratings(VIDEOS, SimulatedRaters(), POOL)}
+    scores = {
+        (r.dimension, r.rater, r.video_id): r.score
+        for r in simulated_ratings(VIDEOS, SimulatedRaters(), POOL)
+    }
     for dimension in ("prompt_following", "video_quality"):
-        table = np.array([[scores[dimension, f"simulated-rater-{i}", v.video_id] for v in VIDEOS]
-                          for i in range(3)]).reshape(3, -1, 4)  # rater, prompt, clip
+        table = np.array(
+            [
+                [scores[dimension, f"simulated-rater-{i}", v.video_id] for v in VIDEOS]
+                for i in range(3)
+            ]
+        ).reshape(3, -1, 4)  # rater, prompt, clip
         agree = []
         for rater, (a, b) in itertools.product(range(3), itertools.combinations(range(4), 2)):
             others = np.delete(table, rater, axis=0).sum(axis=0)
