@@ -3,7 +3,8 @@
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,23 @@ class Job:
             for stage, reason in read_columns([file], ("stage", "reason")):
                 found.setdefault(stage, Counter())[reason] += 1
         return {stage: dict(sorted(reasons.items())) for stage, reasons in found.items()}
+
+    def say(self, text: str) -> None:
+        """A line for whoever watches."""
+        self._display.say(text)
+
+    @contextmanager
+    def training(self) -> Iterator[Callable[[dict[str, Any]], None]]:
+        """A progress callback for the training arms, drawn like any other stage."""
+        self._display.say("videorm: training")
+        seen: dict[str, Counts] = {}
+
+        def progress(event: dict[str, Any]) -> None:
+            self._display.expect({event["arm"]: event["steps"]})
+            seen[event["arm"]] = Counts(done=event["step"])
+            self._display.show(seen)
+
+        yield progress
 
     def once(self, stage: str, made_from: str, work: Callable[[], Any]) -> Any:
         """Do a stage unless it is whole and was made from the same things; returns its note."""

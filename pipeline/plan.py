@@ -7,8 +7,9 @@ from pathlib import Path
 
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
-from pipeline.audit.audit import check_ratings
+from pipeline.audit.options import AuditOptions, RatingsTable
 from pipeline.config import Config
+from pipeline.formats.ratings import read_ratings
 from pipeline.generators.pool import plan_clips
 from pipeline.sources import manifest, simulated
 from prompts import load_rubric
@@ -56,7 +57,7 @@ def make_plan(config: Config) -> Plan:
         annotator.check(rubrics)
     _check_consensus(config, annotators)
     if config.audit is not None:
-        check_ratings(config.audit)
+        _check_people(config.audit, config, clips)
     return Plan(prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),
                 clips=tuple(sorted(clips, key=lambda c: c.video_id)),
                 rubrics=rubrics, annotators=annotators, notes=_unmatched(annotators, clips))
@@ -122,6 +123,19 @@ def _check_consensus(config: Config, annotators: Sequence[AnnotatorSpec]) -> Non
         raise SetupError(f"consensus: {', '.join(unbounded)} have scales without bounds, which do "
                          "not average with others; name the one whose scores make the preferences, "
                          f"for example consensus: {{annotators: [{unbounded[0]}]}}")
+
+
+def _check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) -> None:
+    """Read the human tables now: a fault in them must not wait until the money is spent."""
+    if not options.ratings:
+        raise SetupError("audit: no ratings are given; name a table, or leave the block out")
+    for source in options.ratings:
+        if isinstance(source, RatingsTable):
+            if not read_ratings(source.path, clips, source.scale).rows:
+                raise SetupError(f"{source.path}: no row is about a clip of this run within the "
+                                 f"scale {source.scale[0]:g} to {source.scale[1]:g}; check the ids")
+        elif config.generators is None:
+            raise SetupError("audit.ratings: simulated raters can rate simulated clips only")
 
 
 def _unmatched(annotators: Sequence[AnnotatorSpec], clips: Sequence[Clip]) -> tuple[str, ...]:

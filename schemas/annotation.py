@@ -116,6 +116,7 @@ class Score:
     mean: float
     spread: float | None
     n: int
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         check_ids(self, "video_id", "dimension", "annotator_id", "prompt_id", "generator")

@@ -18,6 +18,7 @@ class Mark(NamedTuple):
     annotator_id: str
     draw: int
     score: float
+    simulated: bool = False
 
 
 def scores_of_prompt(prompt_id: str, marks: Iterable[Mark], dimensions: Sequence[str],
@@ -29,15 +30,16 @@ def scores_of_prompt(prompt_id: str, marks: Iterable[Mark], dimensions: Sequence
     for all clips alike, and a clip that one of the others failed on has no consensus, so that no two
     clips of a prompt are ever compared on the word of different annotators.
     """
-    generators: dict[str, str] = {}
+    clips: dict[str, Mark] = {}
     draws: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for mark in sorted(marks):
-        generators[mark.video_id] = mark.generator
+        clips[mark.video_id] = mark
         draws[mark.annotator_id, mark.dimension, mark.video_id].append(mark.score)
     scores = [
         Score(video_id=video, dimension=dimension, annotator_id=annotator, prompt_id=prompt_id,
-              generator=generators[video], mean=statistics.fmean(values),
-              spread=statistics.stdev(values) if len(values) > 1 else None, n=len(values))
+              generator=clips[video].generator, mean=statistics.fmean(values),
+              spread=statistics.stdev(values) if len(values) > 1 else None, n=len(values),
+              simulated=clips[video].simulated)
         for (annotator, dimension, video), values in draws.items()
     ]
     scores += _consensus(scores, consensus)
@@ -58,7 +60,7 @@ def _consensus(scores: Sequence[Score], options: ConsensusOptions) -> list[Score
               prompt_id=given[0].prompt_id, generator=given[0].generator,
               mean=middle([s.mean for s in given]),
               spread=statistics.stdev([s.mean for s in given]) if len(given) > 1 else None,
-              n=sum(s.n for s in given))
+              n=sum(s.n for s in given), simulated=given[0].simulated)
         for (video, dimension), given in by_clip.items()
         if len(given) == len(present[dimension])
     ]
@@ -77,7 +79,7 @@ def _overall(scores: Sequence[Score], dimensions: Sequence[str],
         Score(video_id=video, dimension=OVERALL, annotator_id=annotator,
               prompt_id=first.prompt_id, generator=first.generator,
               mean=sum(weight[d] * given[d].mean for d in needed) / total,
-              spread=None, n=sum(given[d].n for d in needed))
+              spread=None, n=sum(given[d].n for d in needed), simulated=first.simulated)
         for (annotator, video), given in by_clip.items()
         if all(d in given for d in needed)
         for first in [given[needed[0]]]

@@ -26,7 +26,7 @@ class Annotate(beam.PTransform):
     workplace: Workplace
     progress: str
 
-    def expand(self, frames: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
+    def expand(self, frames: beam.PCollection) -> Any:
         done = frames | STAGE >> beam.ParDo(_AnnotateFn(self)).with_outputs(
             "failures", main="annotations")
         return done.annotations, done.failures

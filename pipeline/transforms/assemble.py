@@ -25,7 +25,7 @@ class ScorePrompts(beam.PTransform):
     preferences: PreferenceOptions
     splits: SplitOptions
 
-    def expand(self, inputs: dict[str, beam.PCollection]) -> Any:
+    def expand(self, inputs: Any) -> Any:
         return (
             inputs
             | "Meet" >> beam.CoGroupByKey()

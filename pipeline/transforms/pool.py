@@ -33,7 +33,7 @@ class Isolated(beam.PTransform):
     timeout_s: float
     progress: str
 
-    def expand(self, elements: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
+    def expand(self, elements: beam.PCollection) -> Any:
         done = elements | self.stage >> beam.ParDo(_IsolatedFn(self)).with_outputs(
             "failures", main="records")
         return done.records, done.failures

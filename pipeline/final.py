@@ -1,0 +1,207 @@
+"""The final stages, where the command runs: human tables, audit, VideoRM, card, report, run.json."""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.audit.audit import AuditResult, audit
+from pipeline.audit.options import AuditOptions, RatingsTable
+from pipeline.audit.simulated_raters import simulated_ratings
+from pipeline.config import Config
+from pipeline.dataset.card import write_card
+from pipeline.dataset.parquet import parts, publish, read_rows, write_rows
+from pipeline.formats.ratings import read_ratings
+from pipeline.report.write import write_report
+from pipeline.state import fingerprint, plain, write_json
+from schemas import SPLITS, HumanRating, HumanVote, Score, Video
+from schemas.ids import sha256_hex
+from schemas.layout import PUBLISHED, Layout
+from schemas.options import SetupError
+from schemas.tables import SCHEMA_VERSION
+
+if TYPE_CHECKING:  # job.py imports this module
+    from pipeline.job import Job
+
+VERSIONS = ("videoprefer", "apache-beam", "openai", "torch", "transformers", "av", "pyarrow",
+            "datasets", "numpy", "pillow")
+
+
+class RequirementError(RuntimeError):
+    """``audit.require`` is not met; everything is kept. Exit code 4."""
+
+
+def finish(job: "Job", made_from: str) -> None:
+    """Everything after assembly; ends by writing run.json."""
+    layout, config = job.layout, job.config
+    made = fingerprint(made_from, config.audit and config.audit.model_dump(mode="json"),
+                       _rating_files(config.audit))
+    notes = job.once("human", made, lambda: _publish_people(layout, config))
+    unmet: list[str] = []
+    if config.audit is not None:
+        unmet = job.once("audit", made, lambda: _audit(layout, config.audit, notes))
+    if config.videorm is not None:
+        made = fingerprint(made, config.videorm.model_dump(mode="json"))
+        job.once("videorm", made, lambda: _train(job, config))
+    record = run_record(job)
+    job.say("card and report")
+    write_card(layout.root, record)
+    write_report(layout.root, config.report, record)
+    if unmet:
+        raise RequirementError("; ".join(unmet))
+    write_json(layout.run, record)
+
+
+# people
+
+
+def _rating_files(options: AuditOptions | None) -> list[str]:
+    tables = [r for r in options.ratings if isinstance(r, RatingsTable)] if options else []
+    return [sha256_hex(Path(table.path).read_bytes()) for table in tables]
+
+
+def _publish_people(layout: Layout, config: Config) -> list[str]:
+    """Write human_ratings and human_votes; returns notes on what was left out."""
+    videos = list(read_rows(Video, parts(layout.table("videos"))))
+    rows: list[HumanRating] = []
+    notes: list[str] = []
+    for source in config.audit.ratings if config.audit else []:
+        if isinstance(source, RatingsTable):
+            read = read_ratings(source.path, videos, source.scale)
+            rows += read.rows
+            notes.append(
+                f"{Path(source.path).name}: {len(read.rows)} ratings used; left out: "
+                f"{read.unmatched} of other clips, {read.off_scale} off the scale, {read.blank} "
+                "without a score")
+        else:
+            if config.generators is None:
+                raise SetupError("audit.ratings: simulated raters can only rate simulated clips")
+            rows += simulated_ratings(videos, source, config.generators)
+            notes.append(f"{source.raters} simulated raters: no person rated anything here")
+    work = layout.work / "people"
+    publish([write_rows(HumanRating, rows, work / "ratings.parquet")],
+            layout.table("human_ratings"), HumanRating)
+    publish([], layout.table("human_votes"), HumanVote)
+    return notes
+
+
+def _audit(layout: Layout, options: AuditOptions, notes: Sequence[str]) -> list[str]:
+    scores = list(read_rows(Score, parts(layout.table("scores"))))
+    ratings = list(read_rows(HumanRating, parts(layout.table("human_ratings"))))
+    result: AuditResult = audit(scores, ratings, options, notes)
+    result.write(layout.audit)
+    return list(result.unmet)
+
+
+# the reward model
+
+
+def _train(job: "Job", config: Config) -> None:
+    from pipeline.videorm.experiment import train_and_validate  # torch: only who trains pays
+
+    assert config.videorm is not None
+    answers = config.audit.dimensions if config.audit else {}
+    with job.training() as progress:
+        train_and_validate(job.layout.root, job.layout.videorm, config.videorm, progress, answers)
+
+
+# the record
+
+
+def run_record(job: "Job") -> dict[str, Any]:
+    """What run.json, the card and the report say of this run. Holds no key and no time of day."""
+    config, plan, layout = job.config, job.plan, job.layout
+    return {
+        "run_id": fingerprint(plain(config), job.name)[:16],
+        "name": job.name,
+        "state": "complete",
+        "schema_version": SCHEMA_VERSION,
+        "config": plain(config),
+        "versions": versions(),
+        "simulated": any(clip.simulated for clip in plan.clips),
+        "tables": table_counts(layout),
+        "books": {stage: book.as_dict() for stage, book in job.books.items()},
+        "failures": job.failures(),
+        "spend": job.spend(),
+        "annotators": [
+            {"annotator_id": a.annotator_id, "kind": a.kind, "model": getattr(a, "model", None),
+             "temperature": getattr(a, "temperature", None), "draws": a.draws}
+            for a in plan.annotators],
+        "frames": {"count": config.frames.count, "policy": config.frames.policy_name},
+        "rubrics": [{"name": r.name, "version": r.version, "sha256": r.sha256}
+                    for r in plan.rubrics],
+        "notes": list(plan.notes),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what shapes the rows."""
+    found = {"python": platform.python_version()}
+    for name in VERSIONS:
+        found[name] = importlib.metadata.version(name)
+    return found
+
+
+def table_counts(layout: Layout) -> dict[str, int]:
+    """Rows of every published table."""
+    import pyarrow.parquet as pq
+
+    def rows(folder: Path) -> int:
+        return sum(pq.ParquetFile(path).metadata.num_rows for path in parts(folder))
+
+    counts = {name: rows(layout.table(name)) for name in PUBLISHED}
+    counts["preferences"] = sum(rows(layout.table("preferences", split)) for split in SPLITS)
+    return counts
+
+
+def summary(job: "Job", seconds: float) -> str:
+    """The last lines a person reads."""
+    layout = job.layout
+    counts = table_counts(layout)
+    spend = job.spend()
+    money = "unknown (a model without a price)" if spend["usd"] is None else f"${spend['usd']:.4f}"
+    lines = [
+        "",
+        f"complete in {seconds:.0f} s: {counts['videos']} clips, {counts['annotations']} "
+        f"annotations, {counts['preferences']} preferences, {counts['failures']} failures",
+        f"spent by this run: {money}, {spend['requests']} requests",
+        *_agreement_lines(layout),
+        *_videorm_lines(layout),
+        f"dataset  datasets.load_dataset({str(layout.root)!r}, 'preferences')",
+        f"report   {layout.report / 'index.html'}",
+    ]
+    return "\n".join(lines)
+
+
+def _agreement_lines(layout: Layout) -> list[str]:
+    if not layout.audit.is_file():
+        return []
+    rows = json.loads(layout.audit.read_text())["rows"]
+    wanted = [r for r in rows if r["slice"] == "all" and r["value"] is not None
+              and r["statistic"] in ("pair_accuracy_ties_half_loo", "pair_accuracy_ties_half_ceiling")
+              and r["annotator"] == "consensus"]
+    name = {"pair_accuracy_ties_half_loo": "agrees with raters", "pair_accuracy_ties_half_ceiling":
+            "a rater with the others"}
+    return [f"  {r['dimension']}: {name[r['statistic']]} on {_interval(r)} of pairs "
+            f"({r['n_items']} pairs, {r['n_raters']} raters)" for r in wanted]
+
+
+def _videorm_lines(layout: Layout) -> list[str]:
+    path = layout.videorm / "metrics.json"
+    if not path.is_file():
+        return []
+    metrics = json.loads(path.read_text())
+    rows = [r for r in metrics["accuracy"] if r["dimension"] == "all" and r["value"] is not None]
+    lines = [f"  {r['arm']} against the {r['against']}: {_interval(r)} ({r['n_pairs']} pairs of "
+             f"{r['n_prompts']} held-out prompts)" for r in rows]
+    lines += [f"  {r['arm']} minus {r['minus']} against the {r['against']}: {_interval(r)}"
+              for r in metrics["differences"] if r["dimension"] == "all"]
+    return ["VideoRM, pair accuracy without ties:", *lines] if lines else []
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if row.get("low") is None:
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
