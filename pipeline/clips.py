@@ -15,7 +15,7 @@ def obtain_clip(clip: Clip, *, layout: Layout, generators: Mapping[str, Generato
                 options: FramesOptions) -> Video | Failure:
     """Read the clip's file into the media store, or have its generator make it."""
     if clip.path is not None:
-        return ingest(clip, layout.media, max_bytes=options.max_bytes)
+        return ingest(clip, layout.media, options)
     try:
         return store_generated(clip, generate(clip, generators[clip.generator]), layout.media)
     except GenerationError as error:

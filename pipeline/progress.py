@@ -41,7 +41,8 @@ class Ticker:
 
     def __init__(self, folder: str, stage: str) -> None:
         self.counts = Counts()
-        self._path = Path(folder) / f"{stage}~{uuid.uuid4().hex}.json"
+        self._stage = stage
+        self._path = Path(folder) / f"{uuid.uuid4().hex}.json"
         self._next = 0.0
 
     def add(self, **more: float) -> None:
@@ -55,7 +56,7 @@ class Ticker:
         """Write the counts now; call at the end of a bundle."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(dataclasses.asdict(self.counts)))
+        temporary.write_text(json.dumps([self._stage, dataclasses.asdict(self.counts)]))
         os.replace(temporary, self._path)
         self._next = time.monotonic() + EVERY_S
 
@@ -63,10 +64,10 @@ class Ticker:
 def read_counts(folder: Path) -> dict[str, Counts]:
     """Counts per stage, all workers together."""
     total: dict[str, Counts] = {}
-    for path in sorted(folder.glob("*~*.json")) if folder.is_dir() else []:
-        stage = path.name.split("~")[0]
+    for path in sorted(folder.glob("*.json")):
+        stage, counts = json.loads(path.read_text())
         total.setdefault(stage, Counts())
-        total[stage] += Counts(**json.loads(path.read_text()))
+        total[stage] += Counts(**counts)
     return total
 
 

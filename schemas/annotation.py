@@ -2,7 +2,7 @@
 
 import math
 
-from schemas.base import check_at_least, check_finite, check_ids, check_one_of, record, refuse
+from schemas.base import check_at_least, check_finite, check_ids, check_names, check_one_of, record, refuse
 
 CONSENSUS = "consensus"  # the annotator_id of all annotators together
 OVERALL = "overall"  # the dimension that is the mean of the others
@@ -54,7 +54,8 @@ class Annotation:
     simulated: bool = False
 
     def __post_init__(self) -> None:
-        check_ids(self, "video_id", "dimension", "annotator_id", "prompt_id", "generator")
+        check_ids(self, "video_id", "dimension", "prompt_id")
+        check_names(self, "annotator_id", "generator")
         check_at_least(self, 0, "draw", "n_frames", "input_tokens", "output_tokens", "cost_usd")
         check_finite(self, "score", "scale_low", "scale_high", "cost_usd")
         low = -math.inf if self.scale_low is None else self.scale_low
@@ -92,7 +93,8 @@ class Comparison:
     simulated: bool = False
 
     def __post_init__(self) -> None:
-        check_ids(self, "prompt_id", "dimension", "annotator_id")
+        check_ids(self, "prompt_id", "dimension")
+        check_names(self, "annotator_id")
         if len(self.video_ids) < 2 or len(set(self.video_ids)) != len(self.video_ids):
             refuse(self, "video_ids", "at least two different videos")
         if len(self.ranking) != len(self.video_ids):
@@ -119,7 +121,8 @@ class Score:
     simulated: bool = False
 
     def __post_init__(self) -> None:
-        check_ids(self, "video_id", "dimension", "annotator_id", "prompt_id", "generator")
+        check_ids(self, "video_id", "dimension", "prompt_id")
+        check_names(self, "annotator_id", "generator")
         check_finite(self, "mean", "spread")
         check_at_least(self, 1, "n")
 

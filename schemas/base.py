@@ -9,6 +9,7 @@ from typing import Any, TypeVar, dataclass_transform
 T = TypeVar("T")
 
 _IDENTIFIER = re.compile(r"[^\s/][^\n/]*\Z")
+_NAME = re.compile(r"\S[^\n]*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -38,6 +39,12 @@ def check_ids(record: Any, *fields: str) -> None:
     """Ids are non-empty, hold no slash (they are joined by one) and no line break."""
     _check(record, fields, lambda v: isinstance(v, str) and bool(_IDENTIFIER.match(v)),
            "a non-empty id without '/' or line break")
+
+
+def check_names(record: Any, *fields: str) -> None:
+    """Names of models may hold a slash (``org/model``): non-empty, no line break."""
+    _check(record, fields, lambda v: isinstance(v, str) and bool(_NAME.match(v)),
+           "a non-empty name without line break")
 
 
 def check_sha256(record: Any, *fields: str) -> None:

@@ -1,6 +1,6 @@
 """What people said: scores of clips and choices between clips."""
 
-from schemas.base import check_finite, check_ids, check_one_of, record
+from schemas.base import check_finite, check_ids, check_names, check_one_of, record
 
 CHOICES = ("a", "b", "tie", "both_good", "both_bad")
 
@@ -19,7 +19,8 @@ class HumanRating:
     simulated: bool = False
 
     def __post_init__(self) -> None:
-        check_ids(self, "video_id", "rater", "dimension", "prompt_id", "generator")
+        check_ids(self, "video_id", "rater", "dimension", "prompt_id")
+        check_names(self, "generator")
         check_finite(self, "score")
 
 

@@ -1,6 +1,6 @@
 """Prompts, clips, and the frames taken from them."""
 
-from schemas.base import check_at_least, check_finite, check_ids, check_sha256, record, refuse
+from schemas.base import check_at_least, check_finite, check_ids, check_names, check_sha256, record, refuse
 
 SPLITS = ("train", "validation", "test")
 
@@ -46,7 +46,8 @@ class Clip:
     extra: str | None = None  # canonical JSON of the manifest's other columns
 
     def __post_init__(self) -> None:
-        check_ids(self, "video_id", "prompt_id", "generator")
+        check_ids(self, "video_id", "prompt_id")
+        check_names(self, "generator")
         if self.sha256 is not None:
             check_sha256(self, "sha256")
         if (self.path is None) == (self.settings is None):
@@ -72,7 +73,8 @@ class Video:
     extra: str | None = None
 
     def __post_init__(self) -> None:
-        check_ids(self, "video_id", "prompt_id", "generator")
+        check_ids(self, "video_id", "prompt_id")
+        check_names(self, "generator")
         check_sha256(self, "sha256")
         check_at_least(self, 1, "n_bytes")
 
@@ -106,7 +108,8 @@ class FrameSet:
     simulated: bool = False
 
     def __post_init__(self) -> None:
-        check_ids(self, "video_id", "prompt_id", "generator")
+        check_ids(self, "video_id", "prompt_id")
+        check_names(self, "generator")
         check_at_least(self, 1, "width_px", "height_px", "frame_width_px", "frame_height_px",
                        "n_frames_in_clip")
         check_finite(self, "fps", "duration_s")

@@ -70,7 +70,12 @@ def test_keys_are_the_fields_joined_by_slashes():
     assert key_of(Annotation(**ANNOTATION)) == "v/video_quality/judge/0"
 
 
+def test_names_of_models_may_hold_a_slash():
+    assert Annotation(**{**ANNOTATION, "annotator_id": "org/judge", "generator": "org/t2v"})
+
+
 @pytest.mark.parametrize(("kind", "good", "field", "bad"), [
+    (Annotation, ANNOTATION, "generator", ""),
     (Annotation, ANNOTATION, "score", 6.0),
     (Annotation, ANNOTATION, "score", float("nan")),
     (Annotation, ANNOTATION, "video_id", "a/b"),

@@ -40,3 +40,13 @@ def number_or_none(file: Path, number: int, row: Row, column: str) -> float | No
         if math.isfinite(parsed):
             return parsed
     raise SetupError(f"{file}: row {number}: column {column!r}: expected a number, got {value!r}")
+
+
+def flag(file: Path, number: int, row: Row, column: str) -> bool:
+    """A cell as true or false; false where it is empty or the column is absent."""
+    value = str(row.get(column) or "false").strip().lower()
+    if value not in ("true", "false"):
+        raise SetupError(
+            f"{file}: row {number}: column {column!r}: expected true or false, got {value!r}"
+        )
+    return value == "true"

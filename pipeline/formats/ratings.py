@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.formats.cells import number_or_none, text
+from pipeline.formats.cells import flag, number_or_none, text
 from pipeline.formats.clip_index import ClipIndex, ClipKey
 from pipeline.formats.rows import Row, read_rows
 from schemas import HumanRating, RecordError
@@ -33,9 +33,9 @@ def read_ratings(
     """Ratings of known clips, in the order of the table.
 
     Columns: ``video_id`` or (``prompt_id``, ``generator``), ``rater``, ``dimension`` (or
-    ``aspect``), ``score``. Raises :class:`SetupError` naming file and row for a missing column, a
-    row that matches several clips, a score that is no number, and the second of two rows with the
-    same clip, rater and dimension.
+    ``aspect``), ``score``, optional ``simulated``. Raises :class:`SetupError` naming file and row
+    for a missing column, a row that matches several clips, a score that is no number, and the
+    second of two rows with the same clip, rater and dimension.
     """
     file, clips = Path(path), ClipIndex(videos)
     rows: list[HumanRating] = []
@@ -80,6 +80,7 @@ def _rating(file: Path, number: int, row: Row, clip: ClipKey, score: float) -> H
             generator=clip.generator,
             score=score,
             source=file.name,
+            simulated=flag(file, number, row, "simulated"),
         )
     except RecordError as error:
         raise SetupError(f"{file}: row {number}: {error}") from error

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.formats.cells import text
+from pipeline.formats.cells import flag, text
 from pipeline.formats.clip_index import ClipIndex, ClipKey
 from pipeline.formats.ratings import ALIASES
 from pipeline.formats.rows import Row, read_rows
@@ -26,10 +26,10 @@ def read_votes(path: str | Path, videos: Iterable[ClipKey]) -> VotesRead:
     """Votes between known clips, in the order of the table.
 
     Columns: ``prompt_id``, ``video_a``, ``video_b`` (video ids), ``rater``, ``dimension`` (or
-    ``aspect``), ``choice`` (a, b, tie, both_good, both_bad). Raises :class:`SetupError` naming file
-    and row for a missing column, another choice, a clip held against itself, clips that are not of
-    the row's prompt, and the second of two votes of one rater on one pair and dimension, whichever
-    clip stands first.
+    ``aspect``), ``choice`` (a, b, tie, both_good, both_bad), optional ``simulated``. Raises
+    :class:`SetupError` naming file and row for a missing column, another choice, a clip held
+    against itself, clips that are not of the row's prompt, and the second of two votes of one rater
+    on one pair and dimension, whichever clip stands first.
     """
     file, clips = Path(path), ClipIndex(videos)
     rows: list[HumanVote] = []
@@ -59,7 +59,7 @@ def _vote(file: Path, number: int, row: Row) -> HumanVote:
     if cells["video_a"] == cells["video_b"]:
         raise SetupError(f"{file}: row {number}: video_a and video_b are the same clip")
     try:
-        return HumanVote(**cells, source=file.name)
+        return HumanVote(**cells, source=file.name, simulated=flag(file, number, row, "simulated"))
     except RecordError as error:
         raise SetupError(f"{file}: row {number}: {error}") from error
 

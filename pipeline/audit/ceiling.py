@@ -1,0 +1,83 @@
+"""Leave one rater out: the targets on which a judge and a person can be compared.
+
+For each rater j the target is the mean of the *other* raters. Rater j against it, averaged over j,
+is the human ceiling; a judge against the very same targets, averaged over j, is the judge's number.
+The mean of all raters is another, easier target for both and never stands beside these. With two
+raters the others are one person; with one rater there is no ceiling.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.audit.bootstrap import Array, Statistic
+from pipeline.audit.correlation import mean_defined, spearman_within
+from pipeline.audit.pairs import pair_table
+
+Prompts = npt.NDArray[np.intp]
+
+
+def others_mean(human: Array) -> Array:
+    """Mean of the other raters for each clip and rater, (N, R) to (N, R).
+
+    NaN where the rater did not rate the clip (so that judge and rater meet the same targets) or
+    nobody else did.
+    """
+    known = ~np.isnan(human)
+    others = known.sum(axis=1, keepdims=True) - known
+    total = np.where(known, human, 0.0).sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(known & (others > 0), (total - human) / others, np.nan)
+
+
+def pair_tables(
+    scores: Array, human: Array, pairs: tuple[Prompts, Prompts], prompts: Prompts, n_prompts: int
+) -> list[Array]:
+    """One :func:`pair_table` (P, 5) per rater left out.
+
+    ``scores`` is (N, 1) of a judge, or ``human`` (N, R) itself for the ceiling; ``pairs`` are clip
+    positions, ``prompts`` (N,).
+    """
+    first, second = pairs
+    targets = others_mean(human)
+    own = np.broadcast_to(scores, human.shape)
+    return [
+        pair_table(x[first] - x[second], y[first] - y[second], prompts[first], n_prompts)
+        for x, y in zip(own.T, targets.T)
+    ]
+
+
+def spearman_tables(scores: Array, human: Array, prompts: Prompts, n_prompts: int) -> list[Array]:
+    """One table (P, 2), sum and count of defined within-prompt rhos, per rater left out."""
+    targets = others_mean(human)
+    own = np.broadcast_to(scores, human.shape)
+    tables = []
+    for x, y in zip(own.T, targets.T):
+        known = ~np.isnan(x) & ~np.isnan(y)
+        rho = spearman_within(x[known], y[known], prompts[known], n_prompts)
+        tables.append(mean_defined(rho))
+    return tables
+
+
+def mean_over_raters(tables: Sequence[Array], statistic: Statistic) -> Statistic:
+    """Mean over raters of a statistic of sums, as a statistic of prompt counts (B, P).
+
+    ``tables`` holds one (P, k) per rater. Raters for whom the statistic is undefined in a resample
+    are left out of that mean; NaN if all are. Only the prompts that a rater saw are summed, so that
+    many raters with few clips each stay cheap.
+    """
+    seen = [np.flatnonzero(table.any(axis=1)) for table in tables]
+    kept = [(rows, table[rows]) for rows, table in zip(seen, tables) if len(rows)]
+
+    def of_counts(counts: Array) -> Array:
+        total, defined = np.zeros(len(counts)), np.zeros(len(counts))
+        for rows, table in kept:
+            drawn = counts if len(rows) == counts.shape[1] else counts[:, rows]
+            values = statistic(drawn @ table)
+            known = np.isfinite(values)
+            total += np.where(known, values, 0.0)
+            defined += known
+        return np.where(defined > 0, total / np.maximum(defined, 1), np.nan)
+
+    return of_counts

@@ -1,0 +1,132 @@
+"""The dataset card: README.md with Hugging Face metadata, written from the run, never by hand."""
+
+import importlib.resources
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml  # type: ignore[import-untyped]
+
+from pipeline.dataset.card_facts import card_facts, count
+from pipeline.report.tables import NAMES
+from schemas import SPLITS
+from schemas.layout import Layout
+
+# Licences as a hub spells them (lower case), where a card may name one for the whole set.
+HUB_LICENCES = frozenset(
+    ("apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
+)
+SIZES = (
+    (1e3, "n<1K"),
+    (1e4, "1K<n<10K"),
+    (1e5, "10K<n<100K"),
+    (1e6, "100K<n<1M"),
+    (1e7, "1M<n<10M"),
+)
+Row = dict[str, Any]
+
+
+def write_card(root: Path, manifest: Mapping[str, Any]) -> Path:
+    """Write ``root/README.md`` from the tables, ``audit.json`` and the run's record; its path.
+
+    Tables may be empty, ``audit.json`` absent. What other people wrote (prompt sources, generator
+    names, licences) is escaped for Markdown.
+    """
+    layout = Layout(root)
+    facts = card_facts(layout, manifest)
+    front_matter = yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True)
+    text = (
+        _environment(facts["simulated"])
+        .get_template("card.md.j2")
+        .render(
+            **facts,
+            front_matter=front_matter,
+            licence_sentence=_licence_sentence(facts["licences"]),
+        )
+    )
+    layout.card.write_text(text, "utf-8")
+    return layout.card
+
+
+def _environment(simulated: Sequence[str]) -> jinja2.Environment:
+    source = importlib.resources.files("pipeline.dataset").joinpath("card.md.j2")
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader({"card.md.j2": source.read_text("utf-8")}),
+        autoescape=False,  # Markdown, not HTML: see `markdown`
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(md=markdown, count=count, fenced=fenced)
+    environment.globals["sim"] = lambda *kinds: _simulated_words(simulated, kinds)
+    return environment
+
+
+def markdown(value: Any) -> str:
+    """Text of other people in one line of Markdown or one cell of a table, shown as it is.
+
+    Escapes what Markdown and HTML would act on; line breaks become blanks; None is a dash.
+    """
+    if value is None or value == "":
+        return "–"
+    text = " ".join(str(value).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*\[\]|~!#])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+
+
+def fenced(text: str) -> str:
+    """Text verbatim in a code block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}yaml\n{text.rstrip()}\n{fence}"
+
+
+def _simulated_words(simulated: Sequence[str], kinds: Iterable[str]) -> str:
+    found = [kind for kind in kinds if kind in simulated]
+    return f" (simulated {' and '.join(found)})" if found else ""
+
+
+def _metadata(facts: Mapping[str, Any]) -> Row:
+    """Front matter of the card: what a hub and ``datasets`` read."""
+    n_pairs = next(table["rows"] for table in facts["tables"] if table["name"] == "preferences")
+    size = next((name for limit, name in SIZES if n_pairs < limit), "10M<n<100M")
+    licence = _hub_licence(facts["licences"])
+    return {
+        "pretty_name": facts["name"],
+        "license": licence,
+        **({"license_name": "per-row-licences"} if licence == "other" else {}),
+        "language": ["en"],
+        "task_categories": ["text-to-video", "video-classification"],
+        "tags": ["preference", "reward-model", "text-to-video", "videoprefer",
+                 *(["simulated"] if facts["simulated"] else [])],
+        "size_categories": [size],
+        "configs": [_config(name, facts["splits"]) for name in ("preferences", *NAMES[:-1])],
+    }  # fmt: skip
+
+
+def _config(name: str, splits: Sequence[str]) -> Row:
+    """Where ``datasets`` finds a table. ``splits`` are those of the preferences that have rows.
+
+    A split without rows is left out: ``datasets`` (5.2) refuses to load a set that holds one.
+    """
+    if name == "preferences":
+        files = [{"split": s, "path": f"tables/{name}/{s}/*.parquet"} for s in (splits or SPLITS)]
+        return {"config_name": name, "data_files": files, "default": True}
+    files = [{"split": "train", "path": f"tables/{name}/*.parquet"}]
+    return {"config_name": name, "data_files": files}
+
+
+def _hub_licence(licences: Sequence[str | None]) -> str:
+    """The one licence of all rows where there is exactly one that a hub knows, else ``other``."""
+    names = {(licence or "unknown").lower() for licence in licences}
+    only = names.pop() if len(names) == 1 else "other"
+    return only if only in HUB_LICENCES | {"unknown"} else "other"
+
+
+def _licence_sentence(licences: Sequence[str | None]) -> str:
+    named = [licence for licence in licences if licence]
+    if not named:
+        return "No licence was stated for prompts and clips."
+    rest = " Some rows state none." if None in licences else ""
+    return f"Prompts and clips are under: {', '.join(named)}.{rest}"

@@ -1,0 +1,79 @@
+"""From a clip to its FrameSet: the frames of one policy as JPEGs in the store."""
+
+import functools
+
+from pipeline.media.decode import decode
+from pipeline.media.decoded import Decoded
+from pipeline.media.errors import MediaError
+from pipeline.media.jpeg import Jpeg, encode
+from pipeline.media.options import FramesOptions
+from pipeline.media.timeline import uniform
+from schemas import Failure, FrameSet, Video
+from schemas.ids import sha256_hex
+from schemas.store import Store, blob_name
+
+STAGE = "frames"
+FEWER, DAMAGED = "fewer_frames_than_asked", "damaged"
+
+
+def sample_frames(
+    video: Video,
+    clip_path: str,
+    options: FramesOptions,
+    frames: Store,
+) -> FrameSet | Failure:
+    """Decode the clip at a local path, store its JPEGs, and say which frames they are.
+
+    Never raises for what is wrong with the clip: that is a :class:`Failure` of stage ``frames``.
+    Safe to call in a child process: arguments and result pickle, no state stays. What cannot be
+    bounded from inside (a decoder that hangs or crashes) is for the caller to end after
+    ``options.timeout_s``. A store that cannot be written raises ``OSError``.
+    """
+    try:
+        decoded = decode(
+            clip_path,
+            options,
+            functools.partial(uniform, count=options.count),
+            functools.partial(encode, long_side=options.long_side_px, quality=options.jpeg_quality),
+        )
+    except MediaError as error:
+        return Failure(stage=STAGE, key=video.video_id, reason=error.reason, message=error.message)
+    digests = tuple(_store(jpeg, frames) for jpeg in decoded.taken)
+    return _frame_set(video, options, decoded, digests)
+
+
+def _store(jpeg: Jpeg, frames: Store) -> str:
+    digest = sha256_hex(jpeg.data)
+    frames.put(blob_name(digest, ".jpg"), jpeg.data)
+    return digest
+
+
+def _frame_set(
+    video: Video, options: FramesOptions, decoded: Decoded[Jpeg], digests: tuple[str, ...]
+) -> FrameSet:
+    return FrameSet(
+        video_id=video.video_id,
+        prompt_id=video.prompt_id,
+        prompt=video.prompt,
+        generator=video.generator,
+        simulated=video.simulated,
+        policy=options.policy_name,
+        decoder=decoded.decoder,
+        indices=decoded.indices,
+        times_s=decoded.timeline.times_s(decoded.indices),
+        jpeg_sha256=digests,
+        n_frames_in_clip=len(decoded.timeline.pts),
+        fps=decoded.timeline.fps,
+        duration_s=decoded.timeline.duration_s,
+        width_px=decoded.width_px,
+        height_px=decoded.height_px,
+        frame_width_px=decoded.taken[0].width_px,
+        frame_height_px=decoded.taken[0].height_px,
+        flags=_flags(decoded, options.count),
+    )
+
+
+def _flags(decoded: Decoded[Jpeg], count: int) -> tuple[str, ...]:
+    fewer = (FEWER,) if len(decoded.indices) < count else ()
+    damaged = (DAMAGED,) if decoded.lost else ()
+    return fewer + damaged

@@ -1,0 +1,145 @@
+"use strict";
+/* Small helpers. Text reaches the page through text nodes and attributes only, never as markup:
+   prompts, rationales, generator names and messages are other people's text. */
+const vp = {};
+
+/** An element with properties and children; strings become text nodes, null and undefined nothing. */
+vp.el = (tag, props, ...children) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "class") node.className = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  vp.add(node, children);
+  return node;
+};
+
+vp.add = (node, children) => {
+  for (const child of [children].flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    node.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+  return node;
+};
+
+/** What the data scripts pushed, by kind; later pushes go to the same place. */
+vp.data = {};
+vp.waiting = {};
+vp.receive = (message) => {
+  if (message.kind !== "prompts") vp.data[message.kind] = message.value;
+  else {
+    vp.waiting[message.value.page].resolve(message.value.prompts);
+  }
+};
+
+vp.start = () => {
+  const pushed = window.VIDEOPREFER || [];
+  window.VIDEOPREFER = { push: vp.receive };
+  pushed.forEach(vp.receive);
+  vp.theme();
+};
+
+/** The prompts of one data script, loaded once when first asked for. */
+vp.page = (page) => {
+  if (!vp.waiting[page]) {
+    const slot = {};
+    slot.promise = new Promise((resolve, reject) => Object.assign(slot, { resolve, reject }));
+    vp.waiting[page] = slot;
+    const source = `data/prompts-${page}.js`;
+    const failed = () => slot.reject(new Error(`${source} is missing beside this page`));
+    document.head.append(vp.el("script", { src: source, onerror: failed }));
+  }
+  return vp.waiting[page].promise;
+};
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+vp.isNumber = isNumber;
+
+vp.count = (value) => (isNumber(value) ? value.toLocaleString("en-US") : "–");
+vp.fixed = (value, digits = 2) =>
+  isNumber(value) ? value.toFixed(digits).replace("-", "−") : "–";
+vp.percent = (value, digits = 1) =>
+  isNumber(value) ? `${(100 * value).toFixed(digits).replace("-", "−")} %` : "–";
+vp.score = (value) =>
+  !isNumber(value) ? "–" : Number.isInteger(value) ? String(value).replace("-", "−") : vp.fixed(value);
+vp.signed = (value, digits = 2) =>
+  !isNumber(value) ? "–" : (value > 0 ? "+" : "") + vp.fixed(value, digits);
+vp.usd = (value) => (isNumber(value) ? `$${value.toFixed(value && value < 1 ? 4 : 2)}` : "unknown");
+vp.plural = (n, word) => `${vp.count(n)} ${word}${n === 1 ? "" : "s"}`;
+
+/** "0.712 [0.660, 0.761]"; the interval only where there is one. */
+vp.interval = (row, format = vp.fixed, bound = format) =>
+  !isNumber(row.value) ? "undefined"
+    : isNumber(row.low) && isNumber(row.high)
+      ? `${format(row.value)} [${bound(row.low)}, ${bound(row.high)}]` : format(row.value);
+
+vp.words = (name) => String(name).replace(/_/g, " ");
+
+/** Values in the order of first appearance, each once. */
+vp.unique = (values) => [...new Set(values)];
+
+/* ---- tables -------------------------------------------------------------------------------- */
+/** A table from columns [{name, get, number?, head?}] and rows; ``head`` cells are row headers. */
+vp.table = (caption, columns, rows, props) => {
+  const cell = (column, row) =>
+    vp.el(column.head ? "th" : "td",
+      { class: column.number ? "number" : null, scope: column.head ? "row" : null },
+      column.get(row));
+  const head = columns.map((c) =>
+    vp.el("th", { scope: "col", class: c.number ? "number" : null }, c.name));
+  return vp.el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    vp.el("table", props,
+      vp.el("caption", null, caption),
+      vp.el("thead", null, vp.el("tr", null, head)),
+      vp.el("tbody", null, rows.map((row) => vp.el("tr", null, columns.map((c) => cell(c, row)))))));
+};
+
+vp.badge = (text, kind) => vp.el("span", { class: `badge ${kind || ""}` }, text);
+vp.simulated = (yes) => (yes ? vp.badge("simulated", "sim") : null);
+vp.note = (...children) => vp.el("p", { class: "note" }, children);
+vp.heading = (id, text, ...rest) => vp.el("h2", { id: `${id}-title` }, text, rest);
+
+/** The banner that says which parts of this run are made up; null where nothing is. */
+vp.simulatedBanner = (run) => {
+  const kinds = run.simulated;
+  if (!kinds.length && !run.manifest.simulated) return null;
+  const what = kinds.length ? `simulated ${kinds.join(", ")}` : "simulated data";
+  return vp.el("div", { class: "banner", role: "note" }, vp.el("strong", null, "Simulated. "),
+    `This run holds ${what}. Its numbers show that the pipeline works; they say nothing about real`
+    + " generators, judges or people.");
+};
+
+/** ", simulated raters and clips" for captions; empty where nothing of it is simulated. */
+vp.simulatedWords = (run, ...kinds) => {
+  const found = kinds.filter((kind) => run.simulated.includes(kind));
+  return found.length ? ` (simulated ${found.join(" and ")})` : "";
+};
+
+/* ---- theme --------------------------------------------------------------------------------- */
+vp.theme = () => {
+  const button = document.getElementById("theme");
+  const order = ["auto", "light", "dark"];
+  const show = (choice) => {
+    document.documentElement.dataset.theme = choice;
+    button.textContent = `Theme: ${choice}`;
+  };
+  let choice = vp.recall("theme");
+  if (!order.includes(choice)) choice = "auto";
+  show(choice);
+  button.addEventListener("click", () => {
+    choice = order[(order.indexOf(choice) + 1) % order.length];
+    vp.remember("theme", choice);
+    show(choice);
+  });
+};
+
+/* Some browsers give pages from disk no storage: then the choice lasts until the page is closed. */
+vp.recall = (key) => {
+  try { return window.localStorage.getItem(`videoprefer.${key}`); } catch { return null; }
+};
+vp.remember = (key, value) => {
+  try { window.localStorage.setItem(`videoprefer.${key}`, value); } catch { return; }
+};

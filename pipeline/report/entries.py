@@ -1,0 +1,197 @@
+"""The prompts a person browses: which are shown, and all that is known about each."""
+
+import dataclasses
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.report.media import place_clip, place_frame
+from pipeline.report.tables import read_rows, read_table
+from schemas.ids import hash_fraction
+from schemas.layout import Layout
+
+Row = dict[str, Any]
+Groups = dict[str, list[Row]]
+
+
+def choose_prompts(layout: Layout, shown: int) -> tuple[list[str], int]:
+    """Ids of the prompts on the page, in the order of their hash, and how many there are in all.
+
+    A prompt none of whose clips exists has nothing to show and comes last.
+    """
+    ids = read_table(layout, "prompts", columns=["prompt_id"]).column("prompt_id").to_pylist()
+    column = read_table(layout, "videos", columns=["prompt_id"]).column("prompt_id")
+    with_clips = set(column.to_pylist())
+    order = sorted(ids, key=lambda i: (i not in with_clips, hash_fraction("report", i), i))
+    return order[: shown or None], len(ids)
+
+
+def prompt_entries(
+    layout: Layout, ids: Sequence[str], folder: Path, *, clips: bool = True
+) -> Iterator[Row]:
+    """Everything the page shows of the given prompts; their clips and frames go to ``folder``."""
+    material = _read(layout, ids)
+    prompts = {row["prompt_id"]: row for row in read_rows(layout, "prompts", among=_among(ids))}
+    for key in ids:
+        yield _prompt(prompts[key], material, layout, folder, clips)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Material:
+    """Rows of the chosen prompts, by prompt (videos, preferences) or by clip (the rest)."""
+
+    videos: Groups
+    preferences: Groups
+    frames: Groups
+    annotations: Groups
+    scores: Groups
+    ratings: Groups
+    failures: Groups
+
+
+def _among(ids: Collection[str]) -> tuple[str, Collection[str]]:
+    return "prompt_id", ids
+
+
+def _group(rows: Iterable[Row], key: Callable[[Row], str]) -> Groups:
+    groups: Groups = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups
+
+
+def _clip_of_failure(row: Row) -> str:
+    return str(row["key"]).split("/", 1)[0]  # every stage's key starts with the clip
+
+
+def _read(layout: Layout, ids: Sequence[str]) -> _Material:
+    def by(name: str, field: str) -> Groups:
+        return _group(read_rows(layout, name, among=_among(ids)), lambda row: str(row[field]))
+
+    return _Material(
+        videos=by("videos", "prompt_id"),
+        preferences=by("preferences", "prompt_id"),
+        frames=by("frames", "video_id"),
+        annotations=by("annotations", "video_id"),
+        scores=by("scores", "video_id"),
+        ratings=by("human_ratings", "video_id"),
+        failures=_group(read_rows(layout, "failures"), _clip_of_failure),
+    )
+
+
+def _prompt(row: Row, material: _Material, layout: Layout, folder: Path, clips: bool) -> Row:
+    videos = sorted(
+        material.videos.get(row["prompt_id"], []), key=lambda v: (v["generator"], v["video_id"])
+    )
+    position = {video["video_id"]: n for n, video in enumerate(videos)}
+    pairs = [_pair(p, position) for p in material.preferences.get(row["prompt_id"], [])]
+    return {
+        "id": row["prompt_id"],
+        "text": row["text"],
+        "source": row["source"],
+        "licence": row["licence"],
+        "simulated": row["simulated"],
+        "clips": [_clip(video, material, layout, folder, clips) for video in videos],
+        "pairs": sorted(pairs, key=lambda p: (p["a"], p["b"], p["dimension"])),
+    }
+
+
+def _pair(row: Row, position: Mapping[str, int]) -> Row:
+    """A preference with its clips by position on the page, the left one first."""
+    a, b, label, margin = row["video_a"], row["video_b"], row["label"], row["margin"]
+    if position[a] > position[b]:
+        a, b, margin = b, a, -margin
+        label = {"a": "b", "b": "a", "tie": "tie"}[label]
+    return {
+        "a": position[a],
+        "b": position[b],
+        "dimension": row["dimension"],
+        "label": label,
+        "margin": margin,
+        "split": row["split"],
+        "annotator": row["annotator_id"],
+    }
+
+
+def _clip(video: Row, material: _Material, layout: Layout, folder: Path, clips: bool) -> Row:
+    key = video["video_id"]
+    url, why = place_clip(layout, video, folder) if clips else (None, "clips left out by option")
+    frames = material.frames.get(key)
+    return {
+        "id": key,
+        "generator": video["generator"],
+        "media": url,
+        "why_no_media": why,
+        "settings": video["settings"],
+        "seed": video["seed"],
+        "licence": video["licence"],
+        "simulated": video["simulated"],
+        "frames": _frames(frames[0], layout, folder) if frames else None,
+        "scores": _scores(material.annotations.get(key, []), material.scores.get(key, [])),
+        "ratings": _ratings(material.ratings.get(key, [])),
+        "failures": [
+            {"stage": f["stage"], "key": f["key"], "reason": f["reason"], "message": f["message"]}
+            for f in material.failures.get(key, [])
+        ],
+    }
+
+
+def _frames(row: Row, layout: Layout, folder: Path) -> Row:
+    names = zip(row["jpeg_sha256"], row["indices"], row["times_s"], strict=True)
+    return {
+        "policy": row["policy"],
+        "flags": row["flags"],
+        "clip": [row["width_px"], row["height_px"]],
+        "size": [row["frame_width_px"], row["frame_height_px"]],
+        "n_in_clip": row["n_frames_in_clip"],
+        "fps": row["fps"],
+        "duration_s": row["duration_s"],
+        "items": [
+            {"src": place_frame(layout, sha256, folder), "index": index, "time_s": time}
+            for sha256, index, time in names
+        ],
+    }
+
+
+def _scores(annotations: Sequence[Row], scores: Sequence[Row]) -> list[Row]:
+    """One row per annotator and dimension: the consensus over its draws, and the draws."""
+    draws: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in sorted(annotations, key=lambda r: r["draw"]):
+        draws[row["annotator_id"], row["dimension"]].append(row)
+    means = {(row["annotator_id"], row["dimension"]): row for row in scores}
+    return [_score(key, means.get(key), draws.get(key, [])) for key in sorted({*means, *draws})]
+
+
+def _score(key: tuple[str, str], score: Row | None, draws: Sequence[Row]) -> Row:
+    first = draws[0] if draws else {}
+    mean = score["mean"] if score else statistics.fmean(row["score"] for row in draws)
+    return {
+        "annotator": key[0],
+        "dimension": key[1],
+        "mean": mean,
+        "spread": score["spread"] if score else None,
+        "n": score["n"] if score else len(draws),
+        "low": first.get("scale_low"),
+        "high": first.get("scale_high"),
+        "simulated": bool(first.get("simulated")),
+        "draws": [
+            {name: row[name] for name in ("draw", "score", "rationale", "model")} for row in draws
+        ],
+    }
+
+
+def _ratings(ratings: Sequence[Row]) -> list[Row]:
+    """One row per human dimension: the mean of the raters and how many there are."""
+    groups = _group(ratings, lambda row: str(row["dimension"]))
+    return [
+        {
+            "dimension": dimension,
+            "mean": statistics.fmean(row["score"] for row in rows),
+            "n": len(rows),
+            "scores": [row["score"] for row in sorted(rows, key=lambda r: r["rater"])],
+            "simulated": any(row["simulated"] for row in rows),
+        }
+        for dimension, rows in sorted(groups.items())
+    ]

@@ -1,0 +1,14 @@
+"""What a run may say about its pages."""
+
+from pydantic import Field
+
+from schemas.options import Options
+
+
+class ReportOptions(Options):
+    """The ``report:`` block of the configuration."""
+
+    prompts: int = Field(48, ge=0)  # prompts with clips on the page, chosen by hash; 0: all of them
+    prompts_per_file: int = Field(12, ge=1)  # prompts in one data script, loaded when looked at
+    clips: bool = True  # link or copy the clips into the report; false: frames only
+    failure_examples: int = Field(3, ge=0)  # messages shown for each stage and reason

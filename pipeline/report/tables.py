@@ -1,0 +1,79 @@
+"""The tables of a finished run, read back for pages and card."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from schemas import SPLITS
+from schemas.layout import PUBLISHED, Layout
+from schemas.tables import TABLES, arrow_schema
+
+NAMES = (*PUBLISHED, "preferences")
+
+
+def table_files(layout: Layout, name: str) -> list[Path]:
+    """Parquet files of a published table (of the three splits for ``preferences``), sorted."""
+    folders = (
+        [layout.table(name, split) for split in SPLITS]
+        if name == "preferences"
+        else [layout.table(name)]
+    )
+    return [path for folder in folders for path in sorted(folder.glob("*.parquet"))]
+
+
+def read_table(
+    layout: Layout,
+    name: str,
+    *,
+    columns: Collection[str] | None = None,
+    among: tuple[str, Collection[str]] | None = None,
+) -> pa.Table:
+    """A published table with the columns of its record: images are left on disk.
+
+    ``columns`` keeps only some; ``among`` is a column and the values to keep. A table that was
+    never written has no rows.
+    """
+    schema = arrow_schema(TABLES[name][0])
+    keep = list(columns) if columns is not None else schema.names
+    files = [str(path) for path in table_files(layout, name)]
+    if not files:
+        return schema.empty_table().select(keep)
+    where = None
+    if among is not None:
+        where = ds.field(among[0]).isin(pa.array(sorted(among[1]), pa.string()))
+    return ds.dataset(files, schema=schema, format="parquet").to_table(columns=keep, filter=where)
+
+
+def read_rows(layout: Layout, name: str, **selection: Any) -> list[dict[str, Any]]:
+    """Rows of :func:`read_table` as dictionaries."""
+    rows: list[dict[str, Any]] = read_table(layout, name, **selection).to_pylist()
+    return rows
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, None where the file is absent: the audit and VideoRM are optional stages."""
+    if not path.exists():
+        return None
+    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return value
+
+
+def simulated_kinds(layout: Layout) -> list[str]:
+    """Which of prompts, clips, annotators and raters are simulated, in the words of the pages."""
+    words = {
+        "prompts": "prompts",
+        "videos": "clips",
+        "annotations": "annotators",
+        "human_ratings": "raters",
+        "human_votes": "raters",
+    }
+    found = []
+    for name, word in words.items():
+        column = read_table(layout, name, columns=["simulated"]).column("simulated")
+        if word not in found and any(chunk.true_count for chunk in column.chunks):
+            found.append(word)
+    return found

@@ -1,0 +1,75 @@
+"""How good trained arms are on the prompts that were held out: the rows of metrics.json."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.videorm.accuracy import Board, Rewards, accuracy_rows, annotator_board
+from pipeline.videorm.accuracy import difference_rows, rater_board
+from pipeline.videorm.data import Corpus, load_groups, read_preferences, read_ratings
+
+Answers = Mapping[str, Sequence[str]]  # our dimension -> the raters' dimensions that answer for it
+
+
+def boards(corpus: Corpus, data: Path, rewards: Rewards, answers: Answers) -> list[Board]:
+    """Tables of every arm against the annotator, and against the raters where there are any.
+
+    ``rewards`` of the test split's clips by arm and video_id, in the order of the dimensions.
+    """
+    groups = corpus.groups["test"]
+    found = [annotator_board(groups, corpus.clips.video_ids, corpus.dimensions, rewards)]
+    ratings = read_ratings(data)
+    if ratings:
+        scores = {
+            key: score
+            for row in read_preferences(data)["test"]
+            for key, score in (
+                ((row.video_a, row.dimension), row.score_a),
+                ((row.video_b, row.dimension), row.score_b),
+            )
+        }
+        prompts = [g.prompt_id for g in groups]
+        people = rater_board(ratings, prompts, corpus.dimensions, answers, rewards, scores)
+        found += [people] if people else []
+    return found
+
+
+def report(
+    corpus: Corpus, data: Path, rewards: Rewards, answers: Answers, seed: int
+) -> dict[str, list[dict[str, Any]]]:
+    """``accuracy`` and ``differences`` of metrics.json: the first arm minus each of the others."""
+    first, *others = rewards
+    found = boards(corpus, data, rewards, answers)
+    return {
+        "accuracy": [row for board in found for row in accuracy_rows(board, seed)],
+        "differences": [
+            row
+            for board in found
+            for other in others
+            for row in difference_rows(board, first, other, seed)
+        ],
+    }
+
+
+def evaluate(
+    model_dir: Path, data: Path, *, answers: Answers | None = None, seed: int = 0
+) -> dict[str, list[dict[str, Any]]]:
+    """Evaluate a trained model, and its control where it lies beside it, on a run's test split.
+
+    Raises SetupError for a folder that holds no model, and for data without the model's dimensions.
+    """
+    from pipeline.videorm.model import VideoRM
+    from pipeline.videorm.score import reward_table
+
+    folders = {"videorm": model_dir, "per_frame": model_dir / "per_frame"}
+    models = {
+        arm: VideoRM.from_pretrained(folder)
+        for arm, folder in folders.items()
+        if arm == "videorm" or folder.is_dir()
+    }
+    config = models["videorm"].config
+    corpus = load_groups(
+        data, config.frames, config.image_size, dimensions=config.dimensions, splits=("test",)
+    )
+    rewards = {arm: reward_table(m, corpus, "test") for arm, m in models.items()}
+    return report(corpus, data, rewards, answers or {}, seed)

@@ -1,0 +1,90 @@
+"""Train VideoRM and its control on a run's preferences, and say how good they are. Torch-free here."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.videorm.data import check_trainable, load_groups
+from pipeline.videorm.evaluate import report
+from pipeline.videorm.options import VideoRMOptions
+from pipeline.videorm.process import ArmResult, Progress, train_side_by_side
+
+FILES = ("config.json", "model.safetensors", "tokenizer.json")
+DESCRIPTIONS = {
+    "videorm": "CLIP towers with temporal shift, temporal transformer over frames, one head per "
+    "dimension",
+    "per_frame": "the same network and number of parameters, every frame seen by itself: no shift, "
+    "attention between frames masked to the frame itself, the mean position for every frame",
+}
+
+
+def train_and_validate(
+    data: Path,
+    output: Path,
+    options: VideoRMOptions,
+    progress: Progress | None = None,
+    answers: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Train every arm on the train split, choose by the validation split, measure on the test split.
+
+    ``data`` is a run's folder or the dataset it publishes; ``answers`` names the raters' dimensions
+    that answer for ours. Writes config.json, model.safetensors and tokenizer.json of the first arm to
+    ``output``, those of the others to ``output/ARM``, and last metrics.json, whose content is
+    returned. ``progress`` gets rows with arm, epoch, step, steps (how many
+    there will be) and train_loss. Raises SetupError where the
+    preferences do not suffice.
+    """
+    corpus = load_groups(
+        data, options.frames, _image_size(options), dimensions=options.dimensions
+    )
+    check_trainable(corpus)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "metrics.json").unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="videorm-") as job:
+        results = train_side_by_side(corpus, options, Path(job), progress)
+        for arm, result in results.items():
+            _keep(result, output if arm == options.arms[0] else output / arm)
+    sizes = {result.parameters for result in results.values()}
+    if len(sizes) != 1:
+        raise AssertionError(f"arms of unequal size, so not comparable: {sizes}")
+    metrics = {
+        "seed": options.seed,
+        "dimensions": list(corpus.dimensions),
+        "arms": {arm: _describe(arm, result) for arm, result in results.items()},
+        "curve": [row for result in results.values() for row in result.curve],
+        **report(
+            corpus,
+            data,
+            {arm: result.rewards for arm, result in results.items()},
+            answers or {},
+            options.seed,
+        ),
+    }
+    text = json.dumps(metrics, indent=1, allow_nan=False)
+    (output / "metrics.json").write_text(text + "\n")
+    return metrics
+
+
+def _image_size(options: VideoRMOptions) -> int:
+    if options.trunk is None:
+        return options.image_size
+    from pipeline.videorm.trunk import image_size_of  # opens torch, so only where towers are loaded
+
+    return image_size_of(options.trunk)
+
+
+def _describe(arm: str, result: ArmResult) -> dict[str, Any]:
+    return {
+        "parameters": result.parameters,
+        "description": DESCRIPTIONS[arm],
+        "selected_epoch": result.selected_epoch,
+    }
+
+
+def _keep(result: ArmResult, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(result.folder / name, folder / name)

@@ -1,0 +1,95 @@
+"""The CLIP towers, through transformers: loaded by name, or small ones with random weights."""
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import AutoTokenizer, CLIPConfig, CLIPModel
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer, CLIPVisionModel
+
+from pipeline.videorm.options import VideoRMOptions
+from pipeline.videorm.shift import temporal_shift
+from pipeline.videorm.tokens import END, MAX_TOKENS, START
+from schemas.options import SetupError
+
+TEXT_GAIN = 20.0  # CLIP starts word embeddings at 0.02, too small to learn from in a few hundred steps
+
+
+def small_config(options: VideoRMOptions, tokenizer: Tokenizer) -> CLIPConfig:
+    """Two towers of equal width, sized by the options and by the tokenizer's vocabulary."""
+    tower = {
+        "hidden_size": options.width,
+        "intermediate_size": 2 * options.width,
+        "num_attention_heads": options.heads,
+        "hidden_act": "gelu",  # faster than quick-GELU on a CPU
+        "projection_dim": options.width,
+    }
+    ids = {"bos_token_id": tokenizer.token_to_id(START), "eos_token_id": tokenizer.token_to_id(END)}
+    return CLIPConfig(
+        projection_dim=options.width,
+        text_config={
+            **tower,
+            **ids,
+            "vocab_size": tokenizer.get_vocab_size(),
+            "num_hidden_layers": options.text_layers,
+            "max_position_embeddings": MAX_TOKENS,
+        },
+        vision_config={
+            **tower,
+            "num_hidden_layers": options.layers,
+            "image_size": options.image_size,
+            "patch_size": options.patch_size,
+        },
+    )
+
+
+def random_towers(config: CLIPConfig) -> CLIPModel:
+    """Towers with random weights, from torch's current seed."""
+    clip = CLIPModel(config)
+    with torch.no_grad():
+        clip.text_model.embeddings.token_embedding.weight.mul_(TEXT_GAIN)
+        clip.vision_model.embeddings.position_embedding.weight.mul_(float(os.environ.get("POSG","1")))
+    return clip
+
+
+def load_towers(trunk: str) -> tuple[CLIPModel, Tokenizer]:
+    """Pretrained towers and their tokenizer, from a folder or the hub."""
+    try:
+        clip = CLIPModel.from_pretrained(trunk, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(trunk, use_fast=True).backend_tokenizer
+    except (OSError, ValueError, AttributeError) as error:
+        raise SetupError(
+            f"videorm.trunk: cannot load a CLIP model and its tokenizer from {trunk!r}: {error}; "
+            "name a folder or hub id that holds both, or leave it out for random weights"
+        ) from error
+    return clip, tokenizer
+
+
+import os
+PLACE=os.environ.get("PLACE","attention"); POOL=os.environ.get("POOL","class")
+
+
+def _block(layer: CLIPEncoderLayer, x: Tensor, valid: Tensor, shift: float) -> Tensor:
+    # residual placement: the shift stands inside the attention branch, so the skip path stays a clean
+    # copy of the frame, and before the non-linearity without which a mean over frames would undo it
+    def sh(h):
+        return temporal_shift(h.unflatten(0, valid.shape), valid, shift).flatten(0, 1)
+    h = layer.layer_norm1(x)
+    if PLACE in ("attention","both"): h=sh(h)
+    x = x + layer.self_attn(hidden_states=h)[0]
+    h=layer.layer_norm2(x)
+    if PLACE in ("mlp","both"): h=sh(h)
+    return x + layer.mlp(h)
+
+
+def embed_frames(
+    vision: CLIPVisionModel, pixels: Tensor, valid: Tensor, shift: float
+) -> Tensor:
+    """Class-token output of the image tower, (B, T, C, H, W) -> (B, T, D), with the temporal shift.
+
+    With ``shift`` 0 this is CLIPVisionModel's own forward pass, frame by frame.
+    """
+    x = vision.pre_layrnorm(vision.embeddings(pixels.flatten(0, 1)))  # (B * T, N, D)
+    for layer in vision.encoder.layers:
+        x = _block(layer, x, valid, shift)
+    if POOL=="mean": return vision.post_layernorm(x).mean(1).unflatten(0, valid.shape)
+    return vision.post_layernorm(x[:, 0]).unflatten(0, valid.shape)

@@ -1,0 +1,506 @@
+"""Kind `openai` against a loopback server: what is sent, what comes back, how faults end."""
+
+import base64
+import dataclasses
+import logging
+import pickle
+import time
+from collections import Counter
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+import pydantic
+import pytest
+from judge_server import SNAPSHOT, JudgeServer, expected_score
+from questions import QUALITY, frame_set, jpegs, question, workplace
+
+from annotators import OpenAISpec, Spec, expand_all, retry
+from annotators.base import Outcome, Question, Spent, Workplace
+from annotators.chat import Price
+from annotators.gate import AT_LEAST, Gate
+from annotators.journal import entry_name
+from prompts import load_rubric, render, reply_schema
+from schemas import Annotation, Failure, Reason, Rubric, Settings
+from schemas.ids import sha256_hex
+from schemas.options import SetupError
+from schemas.store import blob_name
+
+KEY = "sk-test-0123456789abcdef"
+PRICE = Price(input_usd_per_million=2.0, output_usd_per_million=10.0)
+# two frames a clip: 600 + 2 * 85 = 770 tokens in, 40 out, at 2 and 10 USD per million
+COST = (770 * 2.0 + 40 * 10.0) / 1e6
+
+TWO: Rubric = dataclasses.replace(
+    QUALITY,
+    dimensions=(*QUALITY.dimensions, *load_rubric("videoprefer/prompt_following").dimensions),
+)
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return workplace(tmp_path)
+
+
+def spec_for(server: JudgeServer, **changes: object) -> OpenAISpec:
+    return OpenAISpec.model_validate(
+        {"model": "judge", "base_url": server.base_url, "price": PRICE, **changes}
+    )
+
+
+def ask(spec: OpenAISpec, place: Workplace, *questions: Question) -> list[list[Outcome]]:
+    """Every question's outcomes, asked together, from an annotator opened for it."""
+    outcomes, _ = ask_and_count(spec, place, *questions)
+    return outcomes
+
+
+def ask_and_count(
+    spec: OpenAISpec, place: Workplace, *questions: Question
+) -> tuple[list[list[Outcome]], Spent]:
+    judge = spec.open(place)
+    try:
+        futures = [judge.submit(one) for one in questions]
+        return [list(future.result(timeout=30)) for future in futures], judge.spent
+    finally:
+        judge.close()
+
+
+def ask_one(spec: OpenAISpec, place: Workplace, *, rubric: Rubric = QUALITY) -> Outcome:
+    """The first outcome for one clip."""
+    return ask(spec, place, question(frame_set("v0", store=place.frames), rubric=rubric))[0][0]
+
+
+def many(place: Workplace, n: int) -> Iterator[Question]:
+    return (question(frame_set(f"v{i}", store=place.frames)) for i in range(n))
+
+
+def test_a_verdict_with_everything_that_it_rests_on(place: Workplace) -> None:
+    with JudgeServer() as server:
+        row = ask_one(spec_for(server, seed=5), place)
+    frames = frame_set("v0")
+    words = render(QUALITY, prompt=frames.prompt, n_frames=2, times_s=frames.times_s)
+    urls = ["data:image/jpeg;base64," + base64.b64encode(j).decode() for j in jpegs("v0", 2)]
+    settings = Settings(temperature=0.3, seed=5, max_output_tokens=512, image_detail="low")
+    assert isinstance(row, Annotation)
+    assert row == Annotation(
+        video_id="v0", dimension="video_quality", annotator_id="judge", draw=0, prompt_id="p0",
+        generator="g0", score=expected_score(urls, words.system), scale_low=1, scale_high=5,
+        n_frames=2, model=SNAPSHOT, rationale="A loopback judge looked at 2 frames.",
+        rubric="videoprefer/video_quality", rubric_version=1, rubric_sha256=QUALITY.sha256,
+        requested=settings, effective=settings, reply_key=row.reply_key, input_tokens=770,
+        output_tokens=40, cost_usd=COST)  # fmt: skip
+    assert place.journal.exists(entry_name(row.reply_key or ""))
+    (body,) = server.bodies
+    assert body == {
+        "model": "judge", "temperature": 0.3, "seed": 5, "max_tokens": 512,
+        "response_format": {"type": "json_schema", "json_schema": {
+            "name": "verdict", "strict": True, "schema": reply_schema(QUALITY)}},
+        "messages": [
+            {"role": "system", "content": words.system},
+            {"role": "user", "content": [
+                {"type": "text", "text": words.user},
+                *({"type": "image_url", "image_url": {"url": u, "detail": "low"}} for u in urls)]},
+        ],
+    }  # fmt: skip
+
+
+def test_what_is_not_set_is_not_sent(place: Workplace) -> None:
+    with JudgeServer() as server:
+        row = ask_one(spec_for(server, temperature=None, reply_format="text", price=None), place)
+    assert server.bodies[0].keys() == {"model", "max_tokens", "messages"}
+    assert isinstance(row, Annotation)
+    assert row.cost_usd is None  # unknown is not free
+
+
+def test_one_reply_for_several_dimensions_carries_its_cost_once(place: Workplace) -> None:
+    with JudgeServer() as server:
+        frames = frame_set("v0", store=place.frames)
+        (rows,) = ask(spec_for(server), place, question(frames, rubric=TWO))
+    assert [row.dimension for row in rows if isinstance(row, Annotation)] == [
+        "video_quality", "prompt_following"]  # fmt: skip
+    assert [row.cost_usd for row in rows] == [pytest.approx(COST), 0.0]
+    assert [row.input_tokens for row in rows] == [770, None]
+    assert server.n_bills == 1
+
+
+def test_draws_are_separate_purchases_with_seeds_of_their_own(place: Workplace) -> None:
+    frames = frame_set("v0", store=place.frames)
+    with JudgeServer() as server:
+        spec = spec_for(server, draws=3, seed=5)
+        ask(spec, place, *(question(frames, draw=draw) for draw in range(3)))
+        assert sorted(body["seed"] for body in server.bodies) == [5, 6, 7]
+        rows = ask(spec, place, *(question(frames, draw=draw) for draw in range(5)))
+    assert server.n_bills == 5  # three draws are the first three of five
+    assert [r.effective.seed for (r,) in rows if isinstance(r, Annotation) and r.effective] == [
+        5, 6, 7, 8, 9]  # fmt: skip
+
+
+def test_a_known_reply_is_free_and_gives_the_same_rows(place: Workplace) -> None:
+    """Frames gone, server down, price changed: the journal alone gives the first run's rows."""
+    with JudgeServer() as server:
+        spec = spec_for(server)
+        asked = list(many(place, 6))
+        first, spent = ask_and_count(spec, place, *asked)
+    assert spent == Spent(
+        requests=6, input_tokens=6 * 770, output_tokens=240, usd=pytest.approx(6 * COST)
+    )
+    for name in list(place.frames.names()):
+        Path(place.frames.path(name)).unlink()
+    dear = Price(input_usd_per_million=99, output_usd_per_million=99)
+    second, spent = ask_and_count(spec.model_copy(update={"price": dear}), place, *asked)
+    assert second == first
+    assert spent == Spent()
+
+
+def test_many_in_flight_but_no_more_than_allowed(place: Workplace) -> None:
+    with JudgeServer(latency_s=0.2) as server:
+        ask(spec_for(server, concurrency=5), place, *many(place, 15))
+    assert server.most_at_once == 5
+
+
+@pytest.mark.parametrize(
+    "fault", ["rate_limit", "server_error", "overloaded", "reset", "garbage", "hang"]
+)
+def test_errors_that_pass_are_tried_again(place: Workplace, fault: str) -> None:
+    with JudgeServer(faults=[fault, fault]) as server:
+        row = ask_one(spec_for(server, timeout_s=0.5), place)
+    assert isinstance(row, Annotation)
+    assert len(server.bodies) == 3
+    assert server.n_bills == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "cost"),
+    # after a 429 nothing was done; after a lost connection nobody knows
+    [("rate_limit", 0.0), ("server_error", 0.0), ("reset", None), ("garbage", None)],
+)
+def test_errors_that_do_not_pass_end_the_item(
+    place: Workplace, fault: str, cost: float | None
+) -> None:
+    with JudgeServer(faults=lambda n, key: fault) as server:
+        row = ask_one(spec_for(server, max_attempts=3), place)
+    assert isinstance(row, Failure)
+    assert (row.reason, row.cost_usd) == (Reason.UNAVAILABLE, cost)
+    assert "after 3 attempts" in row.message
+    assert len(server.bodies) == 3
+    assert list(place.journal.names()) == []
+
+
+def test_a_server_that_is_not_there_costs_nothing(place: Workplace) -> None:
+    with JudgeServer() as server:
+        spec = spec_for(server, max_attempts=2)
+    row = ask_one(spec, place)
+    assert isinstance(row, Failure)
+    assert (row.reason, row.cost_usd) == (Reason.UNAVAILABLE, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("refusal", Reason.REFUSAL),
+        ("content_filter", Reason.CONTENT_FILTER),
+        ("truncated", Reason.TRUNCATED),
+        ("malformed", Reason.TRUNCATED),
+        ("empty", Reason.NO_ANSWER),
+        ("prose", Reason.NO_ANSWER),
+        ("off_scale", Reason.OFF_SCALE),
+    ],
+)
+def test_paid_for_nothing_is_a_failure_with_its_cost_and_is_not_bought_again(
+    place: Workplace, fault: str, reason: Reason
+) -> None:
+    with JudgeServer(faults=[fault]) as server:
+        first = ask_one(spec_for(server), place)
+        second = ask_one(spec_for(server), place)
+    assert isinstance(first, Failure)
+    assert first.key == "v0/video_quality/judge/0"
+    assert first.reason == reason
+    assert (first.cost_usd, first.input_tokens, first.output_tokens) == (
+        pytest.approx(COST), 770, 40)  # fmt: skip
+    assert second == first
+    assert server.n_bills == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("bad_request", Reason.REJECTED), ("filtered_request", Reason.CONTENT_FILTER)],
+)
+def test_a_request_that_would_fail_again_is_sent_once(
+    place: Workplace, fault: str, reason: Reason
+) -> None:
+    with JudgeServer(faults=[fault]) as server:
+        row = ask_one(spec_for(server), place)
+    assert isinstance(row, Failure)
+    assert (row.reason, row.cost_usd) == (reason, 0.0)
+    assert row.message.startswith("HTTP 400: ")
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("insufficient_quota", Reason.QUOTA),
+        ("payment", Reason.QUOTA),
+        ("unauthorized", Reason.AUTHENTICATION),
+        ("forbidden", Reason.AUTHENTICATION),
+    ],
+)
+def test_an_error_of_the_account_stops_everything_not_yet_sent(
+    place: Workplace, fault: str, reason: Reason
+) -> None:
+    """40 questions, 4 at a time, the third is told: what is on the wire ends as it ends."""
+    with JudgeServer(faults=[None, None, fault], latency_s=0.05) as server:
+        judge = spec_for(server, concurrency=4).open(place)
+        rows = [future.result(30)[0] for future in [judge.submit(q) for q in many(place, 40)]]
+        late = judge.submit(question(frame_set("late", store=place.frames))).result(30)[0]
+        judge.close()
+        arrived = len(server.bodies)
+        reasons = Counter(row.reason for row in rows if isinstance(row, Failure))
+        assert reasons[reason] == 1
+        assert reasons[Reason.NOT_ATTEMPTED] == 40 - arrived
+        assert arrived <= 3 + 4
+        assert isinstance(late, Failure)
+        assert late.reason == Reason.NOT_ATTEMPTED
+        assert reason in late.message
+        assert late.cost_usd == 0.0
+        again = ask(spec_for(server), place, *many(place, 40))  # the account works again
+        assert all(isinstance(row, Annotation) for (row,) in again)
+        assert server.n_bills == 40
+
+
+def test_a_stopped_annotator_still_reads_the_journal(place: Workplace) -> None:
+    with JudgeServer(faults=[None, "unauthorized"]) as server:
+        known, unknown = many(place, 2)
+        (first,) = ask(spec_for(server), place, known)
+        judge = spec_for(server).open(place)
+        judge.submit(unknown).result(30)
+        assert judge.submit(known).result(30) == first
+        judge.close()
+
+
+def test_waiting_between_attempts_ends_when_the_run_is_stopped(place: Workplace) -> None:
+    """One request is told to wait a minute, another that the key is wrong."""
+
+    def fault(n: int, key: str) -> str:
+        return "rate_limit" if n == 0 else "unauthorized"
+
+    with JudgeServer(faults=fault, retry_after_s=60.0) as server:
+        judge = spec_for(server).open(place)
+        first, second = many(place, 2)
+        started = time.monotonic()
+        waiting = judge.submit(first)
+        while not server.bodies:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        judge.submit(second).result(30)
+        (row,) = waiting.result(30)
+        judge.close()
+    assert isinstance(row, Failure)
+    assert row.reason == Reason.NOT_ATTEMPTED
+    assert time.monotonic() - started < 20
+
+
+def test_too_many_failures_stop_the_run(place: Workplace) -> None:
+    with JudgeServer(faults=lambda n, key: "bad_request") as server:
+        rows = ask(spec_for(server, concurrency=1), place, *many(place, 60))
+    reasons = Counter(row.reason for (row,) in rows if isinstance(row, Failure))
+    assert reasons == {Reason.REJECTED: AT_LEAST, Reason.NOT_ATTEMPTED: 60 - AT_LEAST}
+    assert "20 of the last 20 items failed" in rows[-1][0].message  # type: ignore[union-attr]
+
+
+def test_half_may_fail_and_old_failures_are_forgotten() -> None:
+    gate = Gate(1)
+    for i in range(400):
+        gate.count(failed=i % 2 == 1)  # 100 of the last 200, beginning with a success
+    assert gate.why is None
+    for failed, out_of_200 in [(False, 100), (True, 100), (True, 101)]:  # pushes out: s, f, s
+        assert gate.why is None
+        gate.count(failed=failed)
+    assert gate.why is not None
+    assert gate.why.startswith(f"{out_of_200} of the last 200")
+
+
+def test_refusals_from_the_journal_do_not_stop_a_resumed_run(place: Workplace) -> None:
+    with JudgeServer(faults=["refusal"] * 30) as server:
+        for batch in (slice(0, 15), slice(15, 30)):  # 15 failures each: too few to stop
+            ask(spec_for(server), place, *list(many(place, 30))[batch])
+        rows = ask(spec_for(server), place, *many(place, 35))
+    assert sum(isinstance(row, Annotation) for (row,) in rows) == 5
+    assert server.n_bills == 35
+
+
+def test_a_frame_that_is_gone_or_damaged_is_never_sent(place: Workplace) -> None:
+    with JudgeServer() as server:
+        gone, damaged = many(place, 2)
+        Path(place.frames.path(blob_name(sha256_hex(jpegs("v0", 2)[1]), ".jpg"))).unlink()
+        Path(place.frames.path(blob_name(sha256_hex(jpegs("v1", 2)[0]), ".jpg"))).write_bytes(b"x")
+        rows = [row for (row,) in ask(spec_for(server), place, gone, damaged)]
+    assert [row.reason for row in rows if isinstance(row, Failure)] == [
+        Reason.NOT_FOUND, Reason.CHECKSUM]  # fmt: skip
+    assert server.bodies == []
+
+
+def test_a_damaged_journal_entry_is_named_and_not_bought_again(place: Workplace) -> None:
+    with JudgeServer() as server:
+        row = ask_one(spec_for(server), place)
+        path = Path(place.journal.path(entry_name(row.reply_key or "")))
+        path.write_bytes(path.read_bytes()[:-40])
+        again = ask_one(spec_for(server), place)
+    assert isinstance(again, Failure)
+    assert again.reason == Reason.INTERNAL
+    assert str(path) in again.message
+    assert server.n_bills == 1
+
+
+def test_close_answers_everything(place: Workplace) -> None:
+    with JudgeServer(latency_s=0.2) as server:
+        judge = spec_for(server, concurrency=2).open(place)
+        futures = [judge.submit(one) for one in many(place, 10)]
+        while len(server.bodies) < 2:
+            time.sleep(0.005)
+        judge.close()
+        judge.close()
+    rows = [future.result(0)[0] for future in futures]
+    assert sum(isinstance(row, Annotation) for row in rows) == server.n_bills == 2
+    assert {row.reason for row in rows if isinstance(row, Failure)} == {Reason.NOT_ATTEMPTED}
+
+
+# --- the key ---
+
+
+def test_the_key_is_in_no_artefact(
+    place: Workplace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Journal, rows, messages, logs, spec: the server saw the key, and even says it back."""
+    caplog.set_level(logging.DEBUG)
+    faults = ["bad_request", "refusal", "reset", "garbage", None, "unauthorized"]
+    with JudgeServer(faults=faults) as server:
+        spec = spec_for(server, concurrency=1)
+        rows = ask(spec, place, *many(place, 6))
+    reasons = [row.reason for (row,) in rows if isinstance(row, Failure)]
+    assert Reason.AUTHENTICATION in reasons
+    artefacts = [repr(rows), repr(spec), str(spec.model_dump()), caplog.text]
+    blobs = [pickle.dumps(spec), *(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())]
+    assert len(blobs) > 10
+    assert not [text for text in artefacts if KEY in text]
+    assert not [data for data in blobs if KEY.encode() in data]
+
+
+def test_anything_like_a_key_is_struck_from_messages() -> None:
+    assert retry.redact("Bearer abc.def, sk-proj-a1*****z9 or topsecret", "topsecret") == (
+        "[key], [key] or [key]"
+    )
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_an_unset_key_names_variable_and_annotator(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("MY_KEY", value)
+    with pytest.raises(SetupError, match=r"annotator judge: .* MY_KEY is not set or is empty"):
+        OpenAISpec(model="m", name="judge", api_key_env="MY_KEY").check([QUALITY])
+
+
+def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SetupError) as caught:
+        OpenAISpec(model="m", api_key_env=KEY).check([QUALITY])
+    assert KEY not in str(caught.value)
+    with pytest.raises(pydantic.ValidationError) as refused:
+        OpenAISpec.model_validate({"model": "m", "api_key": KEY})
+    assert KEY not in str(refused.value)
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "o3"}, "temperature: null"),
+        ({"model": "gpt-5-mini", "temperature": None, "top_p": 0.9}, "top_p"),
+        ({"base_url": "localhost:8000"}, "base_url"),
+        ({"base_url": "http://user:secret@h/v1"}, "base_url must hold no user"),
+        ({"api_key_env": None}, "api_key_env"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SetupError, match=message):
+        OpenAISpec.model_validate({"model": "m"} | changes).check([QUALITY])
+
+
+def test_settings_that_can_work_are_not() -> None:
+    for changes in (
+        {"model": "o3", "temperature": None},
+        {"model": "gpt-5", "temperature": 1},
+        {"model": "gpt-5.2"},
+        {"model": "gpt-4o"},
+        {"model": "Qwen/Qwen3-VL-8B", "base_url": "http://h:1/v1", "api_key_env": None},
+    ):
+        OpenAISpec.model_validate(changes).check([QUALITY])
+
+
+def test_only_pointwise_rubrics_can_be_asked() -> None:
+    with pytest.raises(SetupError, match="pairwise"):
+        OpenAISpec(model="m").check([dataclasses.replace(QUALITY, protocol="pairwise")])
+
+
+def test_annotators_are_told_apart_by_kind_and_by_name() -> None:
+    spec = pydantic.TypeAdapter(Spec).validate_python({"kind": "openai", "model": "m"})
+    assert isinstance(spec, OpenAISpec)
+    named = spec.model_copy(update={"name": "n"})
+    assert [one.annotator_id for one in expand_all([spec, named])] == ["m", "n"]
+    with pytest.raises(SetupError, match="two are called 'm'"):
+        expand_all([spec, spec])
+    with pytest.raises(SetupError, match="name:"):
+        expand_all([OpenAISpec(model="org/model")])
+
+
+# --- waiting ---
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "7", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+        ({"retry-after": formatdate(0, usegmt=True)}, 0.0),  # a date that is over
+    ],
+)
+def test_the_servers_hint(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry.hinted_wait_s(headers) == seconds
+
+
+def test_waits_double_and_differ_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First wait 0.5 s: attempt n waits between 0.25 s and min(60, 0.5 * 2^n) s."""
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.5)
+
+    def wait(key: str, attempt: int) -> float:
+        import tenacity
+
+        state = tenacity.RetryCallState(
+            tenacity.Retrying(), None, (), {})  # fmt: skip
+        state.attempt_number = attempt
+        return retry.wait_for(key)(state)
+
+    for attempt, longest in [(1, 1.0), (2, 2.0), (5, 16.0), (10, 60.0)]:
+        waits = [wait(f"k{i}", attempt) for i in range(200)]
+        assert 0.25 <= min(waits) < 0.1 * longest + 0.25
+        assert 0.9 * longest < max(waits) <= longest
+        assert waits[0] == wait("k0", attempt)
+
+
+def test_retry_after_is_waited_for(place: Workplace) -> None:
+    with JudgeServer(faults=["rate_limit"], retry_after_s=0.4) as server:
+        started = time.monotonic()
+        assert isinstance(ask_one(spec_for(server), place), Annotation)
+    assert time.monotonic() - started >= 0.4

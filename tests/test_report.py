@@ -1,0 +1,222 @@
+"""The report's files and the numbers in its data scripts, without a browser."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_run import HOSTILE, HOSTILE_RATIONALE, TEXTS, make_run, manifest, write_tables
+
+from pipeline.report import ReportOptions, write_report
+from pipeline.report.aggregates import histogram
+from pipeline.report.agreement import headlines
+from pipeline.report.entries import choose_prompts
+from pipeline.report.media import link_or_copy
+from pipeline.report.write import script
+from schemas.ids import hash_fraction, prompt_id
+from schemas.layout import Layout
+from schemas.tables import TABLES
+
+PUSH = re.compile(r"\(window\.VIDEOPREFER = window\.VIDEOPREFER \|\| \[\]\)\.push\((.*)\);\n", re.S)
+
+
+def data(root: Path, name: str) -> Any:
+    """The object that a data script pushes."""
+    text = (root / "report" / "data" / name).read_text("utf-8")
+    match = PUSH.fullmatch(text)
+    assert match is not None, text[:200]
+    return json.loads(match[1])["value"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "run"
+    folder.mkdir()
+    record = make_run(folder)
+    index = write_report(folder, ReportOptions(prompts_per_file=2), record)
+    assert index == folder / "report" / "index.html"
+    return folder
+
+
+def test_prompts_are_paged_and_every_prompt_is_in_the_index(root: Path) -> None:
+    index = data(root, "index.js")
+    assert index["total"] == 3
+    assert sorted(p["text"] for p in index["prompts"]) == sorted(TEXTS)
+    assert [p["page"] for p in index["prompts"]] == [0, 0, 1]
+    for page in (0, 1):
+        shown = data(root, f"prompts-{page}.js")
+        listed = [p["id"] for p in index["prompts"] if p["page"] == page]
+        assert [p["id"] for p in shown["prompts"]] == listed
+
+
+def entry(root: Path, text: str) -> dict[str, Any]:
+    pages = [data(root, f"prompts-{page}.js")["prompts"] for page in (0, 1)]
+    return next(p for page in pages for p in page if p["text"] == text)
+
+
+def test_an_entry_holds_clips_frames_scores_ratings_and_pairs(root: Path) -> None:
+    prompt = entry(root, HOSTILE)
+    first, second = prompt["clips"]
+    assert [first["generator"], second["generator"]] == ["alpha", "beta <i>"]
+    assert (root / "report" / first["media"]).stat().st_size > 0
+    frames = first["frames"]["items"]
+    assert [f["index"] for f in frames] == [0, 4, 7, 11]
+    assert all((root / "report" / f["src"]).is_file() for f in frames)
+    scores = {(s["annotator"], s["dimension"]): s for s in first["scores"]}
+    signal = scores["signal", "prompt_following"]
+    assert (signal["mean"], signal["low"], signal["high"]) == (1, 1, 5)
+    assert signal["draws"][0]["rationale"] == HOSTILE_RATIONALE
+    # raters r0 r1 r2 say 1, 2 and 1: mean 4/3
+    rating = next(r for r in first["ratings"] if r["dimension"] == "prompt_following")
+    assert (rating["mean"], rating["n"], rating["simulated"]) == (pytest.approx(4 / 3), 3, True)
+    # The record's a is the second clip (score 2, margin +1): on the page the first stands left.
+    pair = next(p for p in prompt["pairs"] if p["dimension"] == "prompt_following")
+    assert (pair["a"], pair["b"], pair["label"], pair["margin"]) == (0, 1, "b", -1)
+
+
+def test_a_clip_that_failed_says_why_and_still_plays(root: Path) -> None:
+    clip = entry(root, TEXTS[2])["clips"][1]
+    assert clip["frames"] is None
+    assert clip["scores"] == []
+    assert {f["reason"] for f in clip["failures"]} == {"undecodable", "not_applicable"}
+    assert clip["media"] is not None
+
+
+def test_aggregates_cover_the_whole_run(root: Path) -> None:
+    run = data(root, "run.js")
+    assert run["simulated"] == ["prompts", "clips", "raters"]
+    # Five clips scored 1 2 3 4 5.
+    panel = next(d for d in run["distributions"]
+                 if (d["dimension"], d["kind"]) == ("prompt_following", "annotator"))  # fmt: skip
+    assert [b["count"] for b in panel["bins"]] == [1, 1, 1, 1, 1]
+    assert (panel["n"], panel["mean"]) == (5, 3.0)
+    # alpha: 1, 3, 5, so mean 3, sample deviation 2, half width 1.96 * 2 / sqrt(3) = 2.2632
+    alpha = next(g for g in run["generators"]
+                 if (g["generator"], g["dimension"]) == ("alpha", "prompt_following"))  # fmt: skip
+    assert alpha["value"] == 3.0
+    assert alpha["high"] - alpha["value"] == pytest.approx(2.26321, abs=1e-5)
+    assert alpha["n_prompts"] == 3
+    assert [tuple(p.values()) for p in run["preferences"]] == [  # dimension, split, pairs, ties
+        ("prompt_following", "train", 1, 0),
+        ("prompt_following", "validation", 1, 0),
+        ("video_quality", "train", 1, 1),
+        ("video_quality", "validation", 1, 1),
+    ]
+    assert {(f["stage"], f["reason"], f["count"]) for f in run["failures"]} == {
+        ("frames", "undecodable", 1), ("annotate", "not_applicable", 1)}  # fmt: skip
+
+
+def test_every_file_is_named_by_the_page_or_the_data(root: Path) -> None:
+    """Nothing in the pages points outside their folder, and each asset they name is there."""
+    report = root / "report"
+    for page in ("index.html", "audit.html"):
+        html = (report / page).read_text("utf-8")
+        assert "Content-Security-Policy" in html
+        assert "default-src 'none'" in html
+        names = re.findall(r'(?:src|href)="([^"#]+)"', html)
+        assert names
+        for name in names:
+            assert (report / name).is_file(), name
+    for asset in (report / "assets").iterdir():
+        text = asset.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|innerHTML|insertAdjacentHTML|\beval\(", text), asset.name
+
+
+@pytest.mark.parametrize("text", [HOSTILE, HOSTILE_RATIONALE, "<!--<script>", "\u2028 & \u0000"])
+def test_a_data_script_holds_no_markup_and_keeps_the_text(text: str) -> None:
+    written = script("run", {"text": text})
+    assert not set("<>&\u2028") & set(written)
+    match = PUSH.fullmatch(written)
+    assert match is not None
+    assert json.loads(match[1])["value"]["text"] == text
+
+
+def test_a_sample_is_chosen_by_hash_and_prompts_without_clips_come_last(root: Path) -> None:
+    ids, total = choose_prompts(Layout(root), 2)
+    by_hash = sorted((prompt_id(t) for t in TEXTS), key=lambda i: hash_fraction("report", i))
+    assert (ids, total) == (by_hash[:2], 3)
+    assert choose_prompts(Layout(root), 0) == (by_hash, 3)
+
+
+def test_a_run_without_rows_or_stages_has_a_report(tmp_path: Path) -> None:
+    empty: dict[str, list[Any]] = {name: [] for name in TABLES if name != "clips"}
+    write_tables(Layout(tmp_path), empty)
+    write_report(tmp_path, ReportOptions(), manifest(empty))
+    assert data(tmp_path, "index.js") == {"prompts": [], "total": 0}
+    assert data(tmp_path, "audit.js") is None
+    assert data(tmp_path, "videorm.js") is None
+
+
+def test_missing_clips_and_frames_leave_a_reason_not_an_error(tmp_path: Path) -> None:
+    record = make_run(tmp_path, stages=False)
+    for path in [*(tmp_path / "media").rglob("*.mp4"), *(tmp_path / "frames").rglob("*.jpg")]:
+        path.unlink()
+    write_report(tmp_path, ReportOptions(), record)
+    clip = data(tmp_path, "prompts-0.js")["prompts"][0]["clips"][0]
+    assert clip["media"] is None
+    assert "not on this machine" in clip["why_no_media"]
+    assert all(item["src"] is None for item in clip["frames"]["items"])
+
+
+def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
+    record = make_run(tmp_path, stages=False)
+    write_report(tmp_path, ReportOptions(prompts_per_file=1), record)
+    write_report(tmp_path, ReportOptions(clips=False), record)
+    assert sorted(p.name for p in (tmp_path / "report" / "data").glob("prompts-*")) == [
+        "prompts-0.js"]  # fmt: skip
+    assert not (tmp_path / "report" / "media").exists()
+    assert not (tmp_path / ".report-new").exists()
+
+
+def test_a_link_to_the_clip_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"clip")
+    (tmp_path / "link.mp4").symlink_to("clip.mp4")
+    link_or_copy(tmp_path / "link.mp4", tmp_path / "deep" / "copy.mp4")
+    assert not (tmp_path / "deep" / "copy.mp4").is_symlink()
+    assert (tmp_path / "deep" / "copy.mp4").read_bytes() == b"clip"
+
+
+def test_levels_nobody_used_have_a_bin() -> None:
+    bins = histogram([2, 2, 5], 1, 5)
+    assert [(b["low"], b["count"]) for b in bins] == [(1, 0), (2, 2), (3, 0), (4, 0), (5, 1)]
+    assert [b["count"] for b in histogram([1, 1.5, 1.5], None, None)] == [1, 2]
+    assert histogram([], 1, 5) == []
+    assert len(histogram([0.123, 0.9], None, None)) == 16
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.booleans())
+def test_every_score_is_counted_once(values: list[float], bounded: bool) -> None:
+    bins = histogram(values, 1 if bounded else None, 5 if bounded else None)
+    assert sum(b["count"] for b in bins) == len(values)
+
+
+def row(annotator: str, statistic: str, value: float | None) -> dict[str, Any]:
+    return {"annotator": annotator, "statistic": statistic, "dimension": "video_quality",
+            "slice": "all", "value": value, "low": None, "high": None, "n_items": 9,
+            "n_raters": 3}  # fmt: skip
+
+
+def test_the_headline_compares_on_targets_that_leave_a_rater_out() -> None:
+    rows = [
+        row("a", "pair_accuracy_ties_half", 0.9),
+        row("a", "pair_accuracy_ties_half_loo", 0.6),
+        row("b", "pair_accuracy_ties_half_loo", 0.65),
+        row("human_ceiling", "pair_accuracy_ties_half_loo", 0.7),
+    ]
+    (sentence,) = headlines({"rows": rows})
+    assert "On video quality, b prefers" in sentence
+    assert "65.0 %" in sentence
+    assert "one rater against the others reaches 70.0 %" in sentence
+    assert "90.0" not in sentence
+
+
+def test_no_headline_from_undefined_values_slices_or_references_alone() -> None:
+    rows = [
+        row("a", "pair_accuracy_ties_half", None),
+        row("a", "pair_accuracy_ties_half", 0.9) | {"slice": "generator=x"},
+        row("human_ceiling", "pair_accuracy_ties_half", 0.8),
+    ]
+    assert headlines({"rows": rows}) == []

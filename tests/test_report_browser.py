@@ -1,0 +1,192 @@
+"""The report in headless Chromium, opened from disk as a person would."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_run import HOSTILE_RATIONALE, TEXTS, make_run
+
+from pipeline.report import ReportOptions, write_report
+
+pytest.importorskip("selenium")
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+         "--no-first-run", "--disable-background-networking", "--window-size=1400,900")  # fmt: skip
+
+
+def programs() -> tuple[str, str]:
+    """Chromium and its driver; skips where they are absent, unless they are required."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium and driver:
+        return chromium, driver
+    if os.environ.get("VIDEOPREFER_REQUIRE_BROWSER") == "1":
+        pytest.fail("chromium or chromedriver is not installed, but VIDEOPREFER_REQUIRE_BROWSER=1")
+    pytest.skip("chromium and chromedriver are not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    chromium, driver_path = programs()
+    options = Options()
+    options.binary_location = chromium
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(driver_path))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("browser") / "a run #1 % é"  # characters that addresses escape
+    root.mkdir()
+    record = make_run(root)
+    write_report(root, ReportOptions(prompts_per_file=2), record)
+    moved = root.parent / "moved"
+    shutil.copytree(root / "report", moved)  # self-contained: it works without the run
+    shutil.rmtree(root)
+    return moved
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, report: Path) -> webdriver.Chrome:
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.get((report / "index.html").as_uri())
+    WebDriverWait(browser, 10).until(
+        lambda d: len(d.find_elements(By.CSS_SELECTOR, ".prompt")) == 3
+    )
+    return browser
+
+
+def requested(driver: webdriver.Chrome) -> list[str]:
+    """Addresses of every request since the log was last read."""
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    return [
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    ]
+
+
+def texts(driver: webdriver.Chrome, selector: str) -> list[str]:
+    found = driver.find_elements(By.CSS_SELECTOR, selector)
+    return [element.get_attribute("textContent") or "" for element in found]
+
+
+def waits(driver: webdriver.Chrome, script: str) -> Any:
+    return WebDriverWait(driver, 10).until(lambda d: d.execute_script(script))
+
+
+def test_it_opens_from_disk_without_errors_or_network(page: webdriver.Chrome) -> None:
+    waits(page, "return document.querySelector('video').readyState >= 2")
+    assert page.get_log("browser") == []
+    urls = requested(page)
+    assert any(url.endswith("data/prompts-1.js") for url in urls)
+    assert [url for url in urls if not url.startswith(("file://", "data:"))] == []
+    assert "mini" in page.title
+
+
+def test_hostile_text_is_shown_as_text_and_does_nothing(page: webdriver.Chrome) -> None:
+    assert sorted(texts(page, ".prompt h3")) == sorted(TEXTS)
+    assert HOSTILE_RATIONALE in texts(page, ".said")
+    assert page.find_elements(By.CSS_SELECTOR, "img[src='x'], .said b, .said script, h4 i") == []
+    assert page.title != "owned"
+
+
+def test_clips_play_in_step_and_a_broken_one_shows_its_failure(page: webdriver.Chrome) -> None:
+    waits(page, "return [...document.querySelectorAll('.prompt video')].slice(0, 2)"
+                ".every(v => v.videoWidth > 0 && !v.paused && v.muted && v.loop)")  # fmt: skip
+    first = page.find_element(By.CSS_SELECTOR, ".prompt .play")
+    page.execute_script("arguments[0].click()", first)
+    waits(page, "return document.querySelector('.prompt video').paused")
+    assert any("undecodable" in text for text in texts(page, ".failures li"))
+
+
+def test_filters_narrow_the_list_and_stand_in_the_address(page: webdriver.Chrome) -> None:
+    page.find_element(By.ID, "filter-text").send_keys("RED left")
+    waits(page, "return document.querySelectorAll('.prompt').length === 1")
+    assert texts(page, ".prompt h3") == ["Two red balls roll to the left"]
+    assert "q=RED" in page.current_url
+    page.refresh()  # the address alone brings the same list back
+    waits(page, "return document.querySelectorAll('.prompt').length === 1")
+    page.find_element(By.ID, "filter-text").clear()
+    page.find_element(By.ID, "filter-text").send_keys("nothing of the sort")
+    waits(page, "return document.querySelectorAll('.prompt').length === 0")
+    assert "0 match" in texts(page, "#filter-status")[0]
+
+
+def test_the_generator_filter_lists_every_generator(page: webdriver.Chrome) -> None:
+    select = Select(page.find_element(By.ID, "filter-generator"))
+    assert [o.text for o in select.options] == ["all generators", "alpha", "beta <i>"]
+    select.select_by_visible_text("beta <i>")
+    waits(page, "return document.querySelectorAll('.prompt').length === 3")
+
+
+def test_plots_are_svg_with_selectable_numbers(page: webdriver.Chrome) -> None:
+    count = "document.querySelectorAll('{}').length"
+    drawn, charts = count.format(".chart svg"), count.format(".chart")
+    waits(page, f"return {drawn} === {charts} && {charts} > 10")
+    assert page.find_elements(By.CSS_SELECTOR, "#videorm .whisker")
+    assert "84.0 % [79.0, 88.0]" in texts(page, "#videorm svg .value")
+    assert "70.0 % [60.0, 80.0]" in texts(page, "#agreement svg .value")
+    assert page.find_elements(By.CSS_SELECTOR, "#scores svg pattern")  # raters are hatched
+
+
+def test_books_failures_and_simulated_banner_are_told(page: webdriver.Chrome) -> None:
+    assert "Simulated." in texts(page, ".banner")[0]
+    books = texts(page, "#books tbody tr")
+    assert any(row.startswith("annotate") and row.endswith("yes") for row in books)
+    assert any("no decoder could read the clip <b>moov</b>" in row for row in books)
+
+
+def test_the_theme_is_chosen_by_a_button(page: webdriver.Chrome) -> None:
+    button = page.find_element(By.ID, "theme")
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    colours = {}
+    for _ in range(3):
+        button.click()
+        colours[button.text] = page.execute_script(ground)
+    assert colours["Theme: light"] != colours["Theme: dark"]
+    assert button.text == "Theme: auto"
+
+
+@pytest.mark.parametrize("width", [400, 900, 1400])
+@pytest.mark.parametrize("name", ["index.html", "audit.html"])
+def test_no_page_is_wider_than_the_window(
+    browser: webdriver.Chrome, report: Path, name: str, width: int
+) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get((report / name).as_uri())
+    waits(browser, "return document.querySelectorAll('.chart svg').length > 0")
+    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert wide <= width
+
+
+def test_the_audit_page_has_every_statistic(browser: webdriver.Chrome, report: Path) -> None:
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get((report / "audit.html").as_uri())
+    waits(browser, "return document.querySelectorAll('.chart svg').length === 2")
+    table = texts(browser, "table")[0]
+    for words in (
+        "Pair accuracy, ties half",
+        "some new statistic",
+        "undefined: every prompt is tied",
+    ):
+        assert words in table
+    assert "signal prefers the clip that the raters prefer" in texts(browser, ".headlines p")[0]
+    assert browser.get_log("browser") == []
