@@ -14,7 +14,7 @@ from pipeline.check import Stopped
 from pipeline.config import Config, load_config, recipe_names
 from pipeline.display import Display
 from pipeline.estimate import estimate
-from pipeline.final import RequirementError, summary
+from pipeline.final import RequirementError, finish, summary
 from pipeline.plan import Plan, make_plan
 from pipeline.state import claim, locked
 from schemas.layout import Layout
@@ -94,10 +94,10 @@ def _run(config: Config, plan: Plan, arguments: argparse.Namespace, flags: Seque
     started = time.monotonic()
     with locked(layout):
         claim(layout, config, arguments.rebuild)
-        job = Job(config, plan, layout, engine, display, name=arguments.config)
+        job = Job(config, plan, layout, engine, display, name=Path(arguments.config).stem)
         code, state, message = FAILED, "failed", "unknown"
         try:
-            job.run()
+            finish(job, job.run())
             code, state, message = COMPLETE, "complete", ""
         except (Stopped, KeyboardInterrupt) as error:
             why = str(error) or "interrupted"

@@ -77,7 +77,7 @@ def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise SetupError("\n".join(_explain(path, fault) for fault in error.errors())) from error
+        raise SetupError("\n".join(_explain(path, fault) for fault in error.errors())) from None
 
 
 def _recipes() -> Path:
@@ -105,7 +105,8 @@ def _absolute(tree: Any, base: Path, key: str = "") -> Any:
         return {k: _absolute(v, base, k) for k, v in tree.items()}
     if isinstance(tree, list):
         return [_absolute(v, base, key) for v in tree]
-    if key in PATHS and isinstance(tree, str) and "://" not in tree:
+    is_path = key in PATHS or (key == "rubrics" and str(tree).endswith((".yaml", ".yml")))
+    if is_path and isinstance(tree, str) and "://" not in tree:
         joined = base / Path(tree).expanduser()
         # a trunk is a folder or a name on a hub: only a folder that exists is a path
         return str(joined) if key != "trunk" or joined.exists() else tree

@@ -52,7 +52,7 @@ class Display:
         elif now >= self._next_line:
             self._next_line = now + LINE_EVERY_S
             for stage, c in rows.items():
-                if c.done + c.failed < self._owed[stage]:
+                if c.finished < self._owed[stage]:
                     self.say(self._line(stage, c, now))
 
     def close(self) -> None:
@@ -68,18 +68,18 @@ class Display:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=self._owed[stage], rate="",
                                                          note="")
-            self._bars.update(self._tasks[stage], completed=c.done + c.failed,
+            self._bars.update(self._tasks[stage], completed=c.finished,
                               rate=self._rate(stage, c, now), note=note(c))
 
     def _line(self, stage: str, c: Counts, now: float) -> str:
-        finished, owed = c.done + c.failed, self._owed[stage]
+        finished, owed = c.finished, self._owed[stage]
         return f"  {stage}: {finished} of {owed}  {self._rate(stage, c, now)}  {note(c)}".rstrip()
 
     def _rate(self, stage: str, c: Counts, now: float) -> str:
-        start, before = self._started.setdefault(stage, (now, c.done + c.failed))
+        start, before = self._started.setdefault(stage, (now, c.finished))
         if now - start < 1:
             return ""
-        rate = (c.done + c.failed - before) / (now - start)
+        rate = (c.finished - before) / (now - start)
         if rate <= 0:
             return ""
         left = (self._owed[stage] - c.done - c.failed) / rate
@@ -91,6 +91,8 @@ def note(c: Counts) -> str:
     said = []
     if c.failed:
         said.append(f"{c.failed} failed")
+    if c.skipped:
+        said.append(f"{c.skipped} not applicable")
     if c.requests:
         money = f"${c.usd:.4f}" if not c.unpriced else f"${c.usd:.4f} + {c.unpriced} unpriced"
         tokens = c.input_tokens + c.output_tokens

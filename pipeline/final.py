@@ -5,25 +5,22 @@ import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.audit.audit import AuditResult, audit
-from pipeline.audit.options import AuditOptions, RatingsTable
-from pipeline.audit.simulated_raters import simulated_ratings
+from pipeline.audit.options import AuditOptions
+from pipeline.audit.ratings import read_tables, tables_of
+from pipeline.audit.simulated_raters import SimulatedRaters, simulated_ratings
 from pipeline.config import Config
 from pipeline.dataset.card import write_card
 from pipeline.dataset.parquet import parts, publish, read_rows, write_rows
-from pipeline.formats.ratings import read_ratings
 from pipeline.report.write import write_report
+from pipeline.running import Run
 from pipeline.state import fingerprint, plain, write_json
 from schemas import SPLITS, HumanRating, HumanVote, Score, Video
 from schemas.ids import sha256_hex
 from schemas.layout import PUBLISHED, Layout
-from schemas.options import SetupError
 from schemas.tables import SCHEMA_VERSION
-
-if TYPE_CHECKING:  # job.py imports this module
-    from pipeline.job import Job
 
 VERSIONS = ("videoprefer", "apache-beam", "openai", "torch", "transformers", "av", "pyarrow",
             "datasets", "numpy", "pillow")
@@ -33,20 +30,20 @@ class RequirementError(RuntimeError):
     """``audit.require`` is not met; everything is kept. Exit code 4."""
 
 
-def finish(job: "Job", made_from: str) -> None:
+def finish(run: Run, made_from: str) -> None:
     """Everything after assembly; ends by writing run.json."""
-    layout, config = job.layout, job.config
+    layout, config = run.layout, run.config
     made = fingerprint(made_from, config.audit and config.audit.model_dump(mode="json"),
                        _rating_files(config.audit))
-    notes = job.once("human", made, lambda: _publish_people(layout, config))
+    notes = run.once("human", made, lambda: _publish_people(layout, config))
     unmet: list[str] = []
     if config.audit is not None:
-        unmet = job.once("audit", made, lambda: _audit(layout, config.audit, notes))
+        unmet = run.once("audit", made, lambda: _audit(layout, config.audit, notes))
     if config.videorm is not None:
         made = fingerprint(made, config.videorm.model_dump(mode="json"))
-        job.once("videorm", made, lambda: _train(job, config))
-    record = run_record(job)
-    job.say("card and report")
+        run.once("videorm", made, lambda: _train(run, config))
+    record = run_record(run)
+    run.say("card and report")
     write_card(layout.root, record)
     write_report(layout.root, config.report, record)
     if unmet:
@@ -58,26 +55,17 @@ def finish(job: "Job", made_from: str) -> None:
 
 
 def _rating_files(options: AuditOptions | None) -> list[str]:
-    tables = [r for r in options.ratings if isinstance(r, RatingsTable)] if options else []
+    tables = tables_of(options) if options else []
     return [sha256_hex(Path(table.path).read_bytes()) for table in tables]
 
 
 def _publish_people(layout: Layout, config: Config) -> list[str]:
     """Write human_ratings and human_votes; returns notes on what was left out."""
     videos = list(read_rows(Video, parts(layout.table("videos"))))
-    rows: list[HumanRating] = []
-    notes: list[str] = []
-    for source in config.audit.ratings if config.audit else []:
-        if isinstance(source, RatingsTable):
-            read = read_ratings(source.path, videos, source.scale)
-            rows += read.rows
-            notes.append(
-                f"{Path(source.path).name}: {len(read.rows)} ratings used; left out: "
-                f"{read.unmatched} of other clips, {read.off_scale} off the scale, {read.blank} "
-                "without a score")
-        else:
-            if config.generators is None:
-                raise SetupError("audit.ratings: simulated raters can only rate simulated clips")
+    options = config.audit or AuditOptions()
+    rows, notes = read_tables(options, videos)
+    for source in options.ratings:
+        if isinstance(source, SimulatedRaters) and config.generators is not None:
             rows += simulated_ratings(videos, source, config.generators)
             notes.append(f"{source.raters} simulated raters: no person rated anything here")
     work = layout.work / "people"
@@ -98,33 +86,33 @@ def _audit(layout: Layout, options: AuditOptions, notes: Sequence[str]) -> list[
 # the reward model
 
 
-def _train(job: "Job", config: Config) -> None:
+def _train(run: Run, config: Config) -> None:
     from pipeline.videorm.experiment import train_and_validate  # torch: only who trains pays
 
     assert config.videorm is not None
     answers = config.audit.dimensions if config.audit else {}
-    with job.training() as progress:
-        train_and_validate(job.layout.root, job.layout.videorm, config.videorm, progress, answers)
+    with run.training() as progress:
+        train_and_validate(run.layout.root, run.layout.videorm, config.videorm, progress, answers)
 
 
 # the record
 
 
-def run_record(job: "Job") -> dict[str, Any]:
+def run_record(run: Run) -> dict[str, Any]:
     """What run.json, the card and the report say of this run. Holds no key and no time of day."""
-    config, plan, layout = job.config, job.plan, job.layout
+    config, plan, layout = run.config, run.plan, run.layout
     return {
-        "run_id": fingerprint(plain(config), job.name)[:16],
-        "name": job.name,
+        "run_id": fingerprint(plain(config), run.name)[:16],
+        "name": run.name,
         "state": "complete",
         "schema_version": SCHEMA_VERSION,
-        "config": plain(config),
+        "config": {"name": run.name, **plain(config)},
         "versions": versions(),
         "simulated": any(clip.simulated for clip in plan.clips),
         "tables": table_counts(layout),
-        "books": {stage: book.as_dict() for stage, book in job.books.items()},
-        "failures": job.failures(),
-        "spend": job.spend(),
+        "books": {stage: book.as_dict() for stage, book in run.books.items()},
+        "failures": run.failures(),
+        "spend": run.spend(),
         "annotators": [
             {"annotator_id": a.annotator_id, "kind": a.kind, "model": getattr(a, "model", None),
              "temperature": getattr(a, "temperature", None), "draws": a.draws}
@@ -156,11 +144,11 @@ def table_counts(layout: Layout) -> dict[str, int]:
     return counts
 
 
-def summary(job: "Job", seconds: float) -> str:
+def summary(run: Run, seconds: float) -> str:
     """The last lines a person reads."""
-    layout = job.layout
+    layout = run.layout
     counts = table_counts(layout)
-    spend = job.spend()
+    spend = run.spend()
     money = "unknown (a model without a price)" if spend["usd"] is None else f"${spend['usd']:.4f}"
     lines = [
         "",

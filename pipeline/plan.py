@@ -7,9 +7,9 @@ from pathlib import Path
 
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
-from pipeline.audit.options import AuditOptions, RatingsTable
+from pipeline.audit.options import AuditOptions
+from pipeline.audit.ratings import check_ratings, tables_of
 from pipeline.config import Config
-from pipeline.formats.ratings import read_ratings
 from pipeline.generators.pool import plan_clips
 from pipeline.sources import manifest, simulated
 from prompts import load_rubric
@@ -129,13 +129,9 @@ def _check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) 
     """Read the human tables now: a fault in them must not wait until the money is spent."""
     if not options.ratings:
         raise SetupError("audit: no ratings are given; name a table, or leave the block out")
-    for source in options.ratings:
-        if isinstance(source, RatingsTable):
-            if not read_ratings(source.path, clips, source.scale).rows:
-                raise SetupError(f"{source.path}: no row is about a clip of this run within the "
-                                 f"scale {source.scale[0]:g} to {source.scale[1]:g}; check the ids")
-        elif config.generators is None:
-            raise SetupError("audit.ratings: simulated raters can rate simulated clips only")
+    if config.generators is None and len(tables_of(options)) < len(options.ratings):
+        raise SetupError("audit.ratings: simulated raters can rate simulated clips only")
+    check_ratings(options, clips)
 
 
 def _unmatched(annotators: Sequence[AnnotatorSpec], clips: Sequence[Clip]) -> tuple[str, ...]:

@@ -24,11 +24,17 @@ class Counts:
 
     done: int = 0
     failed: int = 0
+    skipped: int = 0  # not applicable, not recorded: no error
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     usd: float = 0.0
     unpriced: int = 0  # requests whose price is unknown
+
+    @property
+    def finished(self) -> int:
+        """Items that are over, one way or another."""
+        return self.done + self.failed + self.skipped
 
     def __iadd__(self, other: "Counts") -> "Counts":
         for field in dataclasses.fields(self):

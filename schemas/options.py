@@ -13,4 +13,5 @@ class SetupError(ValueError):
 class Options(BaseModel):
     """A block of the configuration: frozen, typed, unknown keys refused. Rooms subclass it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # what was given may be a key put there by mistake: errors name the field and keep it out
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

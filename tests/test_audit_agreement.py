@@ -2,6 +2,7 @@
 
 import evalica
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_alpha_by_hand():
 
 
 def test_ordinal_distance_by_hand():
-    # Items (1,1) (1,3) (2,2): n1 = 3, n2 = 2, n3 = 1, n = 6, disagreement only at 1-3, o13 = o31 = 1.
+    # Items (1,1) (1,3) (2,2): n1 = 3, n2 = 2, n3 = 1, n = 6; only 1-3 disagrees, o13 = o31 = 1.
     # d(1,2) = 3/2 + 2/2 = 5/2, d(2,3) = 2/2 + 1/2 = 3/2, d(1,3) = 3/2 + 2 + 1/2 = 4.
     # Observed 2 * 16 = 32; expected 2 (3*2*25/4 + 2*1*9/4 + 3*1*16) / 5 = 2 * 90 / 5 = 36.
     # alpha = 1 - 32/36 = 1/9. Interval: 1 - 2*4 * 5 / (2 (6 + 2 + 3*4)) = 1 - 40/40 = 0.
@@ -74,8 +75,6 @@ def test_alpha_without_expected_disagreement_is_undefined(ratings):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_alpha_is_that_of_evalica(kind, seed):
     ratings = random_ratings(seed)
-    import pandas as pd
-
     theirs = evalica.alpha(pd.DataFrame(ratings.T), distance=kind).alpha
     assert alpha(ratings, kind) == pytest.approx(theirs, abs=1e-12)
 
@@ -97,7 +96,7 @@ def test_order_of_clips_and_raters_changes_nothing(seed):
 
 
 def test_nominal_alpha_of_two_raters_is_nearly_scotts_pi():
-    # alpha = 1 - (n - 1)/n (1 - pi) for n values, so for n = 4,000 they differ by (1 - pi)/n < 3e-4.
+    # alpha = 1 - (n - 1)/n (1 - pi) for n values: for n = 4,000 they differ by (1 - pi)/n < 3e-4.
     ratings = random_ratings(4, n=2000, raters=2, missing=0)
     observed = (ratings[:, 0] == ratings[:, 1]).mean()
     share = np.array([(ratings == level).mean() for level in LEVELS])
@@ -106,7 +105,7 @@ def test_nominal_alpha_of_two_raters_is_nearly_scotts_pi():
 
 
 def test_kappa_by_hand():
-    # Pairs (1,1) (1,2) (3,3): w sums to 1. Expected: rows 1: 2/3, 3: 1/3; columns 1, 2, 3: 1/3 each:
+    # Pairs (1,1) (1,2) (3,3): w o sums to 1. Expected: rows 1: 2/3, 3: 1/3; columns 1/3 each:
     # 2/9 (0 + 1 + 4) + 1/9 (4 + 1 + 0) = 15/9, times n = 3 is 5. kappa = 1 - 1/5.
     assert kappa([1, 1, 3], [1, 2, 3]) == pytest.approx(0.8)
 
@@ -137,8 +136,8 @@ def test_kappa_of_constant_raters():
 
 
 def test_agreement_of_raters_by_hand():
-    # Clip 1: ratings 1, 1, 2: pairs (1,1) (1,2) (1,2): 1 equal, 3 within one. Clip 2: 1, 5, missing:
-    # 1 pair, neither. Clip 3: one rating: no pair.
+    # Clip 1: ratings 1, 1, 2: pairs (1,1) (1,2) (1,2): 1 equal, 3 within one. Clip 2: 1, 5 and a
+    # missing one: 1 pair, neither. Clip 3: one rating: no pair.
     ratings = np.array([[1, 1, 2], [1, 5, NAN], [NAN, 4, NAN]])
     table = ag.agreeing_pairs(ag.value_counts(ratings, LEVELS), LEVELS)
     assert table.tolist() == [[1, 3, 3], [0, 0, 1], [0, 0, 0]]
@@ -156,7 +155,7 @@ def test_icc_by_hand():
     # Shrout and Fleiss 1979, table 2: six targets, four judges; their table 4 gives ICC(2,1) = .29.
     ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     assert icc(ratings) == pytest.approx(0.29, abs=0.005)
-    # A severe rater lowers absolute agreement: (1,2) (2,3) (3,4). Clip means 1.5, 2.5, 3.5: MSR = 2;
+    # A severe rater lowers absolute agreement: (1,2) (2,3) (3,4). Clip means 1.5, 2.5, 3.5: MSR 2;
     # rater means 2, 3: MSC = 1.5; no error. (2 - 0) / (2 + 0 + 2 * 1.5 / 3) = 2/3.
     assert icc([[1, 2], [2, 3], [3, 4]]) == pytest.approx(2 / 3)
 
@@ -165,9 +164,7 @@ def test_icc_uses_complete_rows_only():
     assert icc([[1, 2], [NAN, 5], [2, 3], [3, 4], [1, NAN]]) == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize(
-    "ratings", [[[1, 2]], [[1], [2]], [[3, 3], [3, 3]], [[NAN, 1], [2, NAN]]]
-)
+@pytest.mark.parametrize("ratings", [[[1, 2]], [[1], [2]], [[3, 3], [3, 3]], [[NAN, 1], [2, NAN]]])
 def test_icc_undefined(ratings):
     assert np.isnan(icc(ratings))
 

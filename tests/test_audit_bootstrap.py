@@ -85,9 +85,7 @@ def test_resamples_without_a_value_are_left_out_unless_they_are_most():
     interval = cluster_bootstrap(some, mean)
     assert (interval.value, interval.low, interval.high) == (1.0, 1.0, 1.0)
     # Defined only where every one of 10 prompts is drawn: 10!/10^10 = 0.0004, so no interval.
-    rare = weighted_bootstrap(
-        10, lambda counts: np.where((counts > 0).all(axis=1), 1.0, np.nan)
-    )
+    rare = weighted_bootstrap(10, lambda counts: np.where((counts > 0).all(axis=1), 1.0, np.nan))
     assert (rare.value, rare.low, rare.high) == (1.0, None, None)
 
 

@@ -23,13 +23,16 @@ def data(seed, n=40, levels=5):
     generator = np.random.default_rng(seed)
     prompts = np.concatenate([np.arange(N_PROMPTS), generator.integers(N_PROMPTS, size=n - 8)])
     x = generator.integers(levels, size=n) / 4
-    y = x + generator.normal(0, 1, n).round(1)
+    y = (x + generator.normal(0, 1, n)).round(1)  # so that equal scores are equal in every bit
     return x, y, prompts
 
 
 def pooled(x, y, prompts):
     """Each pooled statistic as a function of prompt counts (B, P)."""
-    table, kendall = pearson_table(x, y, prompts, N_PROMPTS), pooled_kendall(x, y, prompts, N_PROMPTS)
+    table, kendall = (
+        pearson_table(x, y, prompts, N_PROMPTS),
+        pooled_kendall(x, y, prompts, N_PROMPTS),
+    )
     return {
         "pearson": lambda counts: pearson(counts @ table),
         "spearman": spearman(x, y, prompts),

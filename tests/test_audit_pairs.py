@@ -121,7 +121,7 @@ def test_the_ceiling_by_hand():
 
 
 def test_a_judge_like_a_rater_reaches_the_ceiling_and_not_more():
-    """Against the mean of all, a rater meets himself and looks better than a judge as good as he."""
+    """Against the mean of all, a rater meets himself and looks better than he is."""
     generator = np.random.default_rng(0)
     n_prompts, clips = 1500, 4
     quality = generator.normal(0, 1, n_prompts * clips)
@@ -138,7 +138,10 @@ def test_a_judge_like_a_rater_reaches_the_ceiling_and_not_more():
     first, second = pairs
     target = human.mean(axis=1)
     flattered = pair_table(
-        human[first, 0] - human[second, 0], target[first] - target[second], prompts[first], n_prompts
+        human[first, 0] - human[second, 0],
+        target[first] - target[second],
+        prompts[first],
+        n_prompts,
     )
     assert accuracy(flattered.sum(axis=0, keepdims=True))[0] > people + 0.05
 

@@ -1,4 +1,4 @@
-"""The main job on small inputs: what it leaves behind, resuming, refusing, and books that balance."""
+"""The main job on small inputs: what it leaves, resuming, refusing, books that balance."""
 
 import json
 import shutil
@@ -80,8 +80,11 @@ def test_every_table_loads_with_datasets_and_frames_decode(finished, tmp_path, m
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     root = finished / "out"
     for table in PUBLISHED:
-        loaded = datasets.load_dataset(str(root), table, cache_dir=str(tmp_path))
-        assert "train" in loaded, table
+        # datasets 5.2 cannot load a table without rows, except streaming
+        empty = table in ("comparisons", "human_votes", "failures")
+        loaded = datasets.load_dataset(str(root), table, cache_dir=str(tmp_path), streaming=empty)
+        assert len(list(loaded["train"])) == json.loads((root / "run.json").read_text())["tables"][
+            table], table
     preferences = datasets.load_dataset(str(root), "preferences", cache_dir=str(tmp_path))
     assert set(preferences) == {"train", "validation", "test"}
     assert sum(split.num_rows for split in preferences.values()) == 108

@@ -108,7 +108,7 @@ def test_reply_schema_is_strict_and_asks_for_the_score_first() -> None:
 def test_the_prompt_of_a_clip_stays_one_json_string_between_its_tags(prompt: str) -> None:
     rubric = load_rubric("videoprefer/video_quality")
     words = render(rubric, prompt=prompt, n_frames=8)
-    head, opening, data, closing, *tail = words.user.split("\n")
+    _, opening, data, closing, *_ = words.user.split("\n")
     assert json.loads(data) == prompt
     assert closing == opening.replace("<", "</")
     assert words.user.count(opening) == 1

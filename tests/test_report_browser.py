@@ -12,13 +12,15 @@ from report_run import HOSTILE_RATIONALE, TEXTS, make_run
 
 from pipeline.report import ReportOptions, write_report
 
-pytest.importorskip("selenium")
+REQUIRED = os.environ.get("VIDEOPREFER_REQUIRE_BROWSER") == "1"
+if not REQUIRED:
+    pytest.importorskip("selenium")
 
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.chrome.options import Options  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
          "--no-first-run", "--disable-background-networking", "--window-size=1400,900")  # fmt: skip
@@ -30,7 +32,7 @@ def programs() -> tuple[str, str]:
     driver = shutil.which("chromedriver")
     if chromium and driver:
         return chromium, driver
-    if os.environ.get("VIDEOPREFER_REQUIRE_BROWSER") == "1":
+    if REQUIRED:
         pytest.fail("chromium or chromedriver is not installed, but VIDEOPREFER_REQUIRE_BROWSER=1")
     pytest.skip("chromium and chromedriver are not installed")
 

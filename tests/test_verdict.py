@@ -125,8 +125,8 @@ def test_an_answer_beats_an_apology() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"video_quality": {"score": 4, "rationale": "q"}, "motion": {"score": 0, "rationale": "m"}}',
-        '{"motion": {"rating": 0, "reason": "m"}}\n{"video_quality": {"score": 4, "rationale": "q"}}',
+        '{"video_quality": {"score": 4, "rationale": "q"}, "motion": {"score": 0, "reason": "m"}}',
+        '{"motion": {"rating": 0, "reason": "m"}}{"video_quality": {"score": 4, "reason": "q"}}',
     ],
 )
 def test_several_dimensions(text: str) -> None:

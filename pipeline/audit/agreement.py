@@ -34,7 +34,7 @@ def coincidences(counts: Array) -> Array:
     own = np.eye(counts.shape[1])
     products = counts[:, :, None] * (counts[:, None, :] - own)
     weight = np.where(m >= 2, 1 / np.maximum(m - 1, 1), 0.0)
-    return np.asarray((products * weight[:, None, None]).reshape(len(counts), -1))
+    return np.asarray((products * weight[:, None, None]).reshape(len(counts), counts.shape[1] ** 2))
 
 
 def krippendorff_alpha(sums: Array, levels: Array, kind: str = "ordinal") -> Array:
@@ -101,7 +101,7 @@ def contingency(one: Array, other: Array, levels: Array) -> Array:
     """
     rows = (one[:, None] == levels).astype(float)
     columns = (other[:, None] == levels).astype(float)
-    return np.asarray((rows[:, :, None] * columns[:, None, :]).reshape(len(one), -1))
+    return np.asarray((rows[:, :, None] * columns[:, None, :]).reshape(len(one), len(levels) ** 2))
 
 
 def cohen_kappa_quadratic(sums: Array, levels: Array) -> Array:

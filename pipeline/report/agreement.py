@@ -70,7 +70,7 @@ def _sentence(dimension: str, best: Row, accuracy: Sequence[Row]) -> str:
         rule, unit = "a tie of the annotator counts half", "pairs"
     text = (
         f"On {dimension.replace('_', ' ')}, {best['annotator']} prefers the clip that the raters"
-        f" prefer in {percent(best)} of pairs ({rule}; {best.get('n_items')} {unit},"
-        f" {best.get('n_raters')} raters)"
+        f" prefer in {percent(best)} of pairs ({rule}; {best['n_items']:,} {unit},"
+        f" {best['n_raters']} raters)"
     )
     return "; ".join([text, *others]) + "."

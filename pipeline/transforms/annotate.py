@@ -12,7 +12,7 @@ from apache_beam.transforms.window import GlobalWindows
 
 from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Workplace
 from pipeline.progress import Ticker
-from schemas import Failure, FrameSet, Rubric
+from schemas import HARMLESS, Failure, FrameSet, Rubric
 
 STAGE = "annotate"
 
@@ -84,5 +84,6 @@ class _AnnotateFn(beam.DoFn):
             ticker = self._tickers[id(annotator)]
             for field in dataclasses.fields(annotator.spent):
                 setattr(ticker.counts, field.name, getattr(annotator.spent, field.name))
-            ticker.add(done=not failed, failed=failed)
+            harmless = isinstance(outcome, Failure) and outcome.reason in HARMLESS
+            ticker.add(done=not failed, failed=failed and not harmless, skipped=harmless)
             yield beam.pvalue.TaggedOutput("failures", outcome) if failed else outcome

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel
 
-from pipeline.videorm.options import Arm, VideoRMOptions
+from pipeline.videorm.options import Arm, Pooling, ShiftBefore, VideoRMOptions
 from pipeline.videorm.temporal import Readout, TemporalTransformer
 from pipeline.videorm.tokens import encode, train_tokenizer
 from pipeline.videorm.trunk import embed_frames, load_towers, random_towers, small_config
@@ -34,6 +34,8 @@ class VideoRMConfig:
     dimensions: tuple[str, ...]
     frames: int
     shift: float
+    shift_before: ShiftBefore
+    pooling: Pooling
     temporal_layers: int
     temporal_heads: int
     hidden: int
@@ -76,7 +78,12 @@ class VideoRM(nn.Module):
         short clip was padded; ``prompt`` (B,) which of the P prompts each clip was made for.
         """
         z = embed_frames(
-            self.clip.vision_model, (pixels - self.mean) / self.std, valid, self.shift
+            self.clip.vision_model,
+            (pixels - self.mean) / self.std,
+            valid,
+            self.shift,
+            self.config.shift_before,
+            self.config.pooling,
         )  # (B, T, D)
         z = self.temporal(self.clip.visual_projection(z), valid)  # (B, D)
         q = self.clip.text_projection(self.clip.text_model(input_ids=tokens).pooler_output)
@@ -149,10 +156,12 @@ def build(
         dimensions=tuple(dimensions),
         frames=options.frames,
         shift=options.shift,
+        shift_before=options.shift_before,
+        pooling=options.pooling if options.trunk is None else "class",
         temporal_layers=options.temporal_layers,
         temporal_heads=options.temporal_heads,
         hidden=options.hidden,
-        clip=clip.config.to_dict(),
+        clip=json.loads(clip.config.to_json_string(use_diff=False)),  # as it will be read again
         trunk=options.trunk,
     )
     return VideoRM(config, clip, tokenizer)

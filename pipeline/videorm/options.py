@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from schemas.options import Options
 
 Arm = Literal["videorm", "per_frame"]
+ShiftBefore = Literal["attention", "mlp", "both"]
+Pooling = Literal["class", "tokens", "both"]
 
 
 class VideoRMOptions(Options):
@@ -34,6 +36,9 @@ class VideoRMOptions(Options):
     # the temporal parts and the head
     frames: int = Field(default=8, ge=1)  # most frames the model takes; longer clips are thinned out
     shift: float = Field(default=0.25, ge=0, le=0.5)  # share of channels from each neighbour frame
+    shift_before: ShiftBefore = "both"  # in which branch of each block
+    # How a frame's tokens become one: CLIP's class token, the mean of all, or both (random trunk)
+    pooling: Pooling = "tokens"
     temporal_layers: int = Field(default=1, ge=1)
     temporal_heads: int = Field(default=4, ge=1)
     hidden: int = Field(default=128, ge=1)  # width of the readout's hidden layer

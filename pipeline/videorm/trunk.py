@@ -4,13 +4,14 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPConfig, CLIPModel
-from transformers.models.clip.modeling_clip import CLIPEncoderLayer, CLIPVisionModel
+from transformers.models.clip.modeling_clip import CLIPVisionModel
 
-from pipeline.videorm.options import VideoRMOptions
+from pipeline.videorm.options import Pooling, ShiftBefore, VideoRMOptions
 from pipeline.videorm.shift import temporal_shift
 from pipeline.videorm.tokens import END, MAX_TOKENS, START
 from schemas.options import SetupError
 
+POSITION_GAIN = 10.0  # likewise for the places of patches, which a jump is told by
 TEXT_GAIN = 20.0  # CLIP starts word embeddings at 0.02, too small to learn from in a few hundred steps
 
 
@@ -47,7 +48,7 @@ def random_towers(config: CLIPConfig) -> CLIPModel:
     clip = CLIPModel(config)
     with torch.no_grad():
         clip.text_model.embeddings.token_embedding.weight.mul_(TEXT_GAIN)
-        clip.vision_model.embeddings.position_embedding.weight.mul_(float(os.environ.get("POSG","1")))
+        clip.vision_model.embeddings.position_embedding.weight.mul_(POSITION_GAIN)
     return clip
 
 
@@ -64,32 +65,36 @@ def load_towers(trunk: str) -> tuple[CLIPModel, Tokenizer]:
     return clip, tokenizer
 
 
-import os
-PLACE=os.environ.get("PLACE","attention"); POOL=os.environ.get("POOL","class")
-
-
-def _block(layer: CLIPEncoderLayer, x: Tensor, valid: Tensor, shift: float) -> Tensor:
-    # residual placement: the shift stands inside the attention branch, so the skip path stays a clean
-    # copy of the frame, and before the non-linearity without which a mean over frames would undo it
-    def sh(h):
-        return temporal_shift(h.unflatten(0, valid.shape), valid, shift).flatten(0, 1)
-    h = layer.layer_norm1(x)
-    if PLACE in ("attention","both"): h=sh(h)
-    x = x + layer.self_attn(hidden_states=h)[0]
-    h=layer.layer_norm2(x)
-    if PLACE in ("mlp","both"): h=sh(h)
-    return x + layer.mlp(h)
-
-
 def embed_frames(
-    vision: CLIPVisionModel, pixels: Tensor, valid: Tensor, shift: float
+    vision: CLIPVisionModel,
+    pixels: Tensor,
+    valid: Tensor,
+    shift: float = 0.0,
+    shift_before: ShiftBefore = "both",
+    pooling: Pooling = "class",
 ) -> Tensor:
-    """Class-token output of the image tower, (B, T, C, H, W) -> (B, T, D), with the temporal shift.
+    """The image tower with the temporal shift, (B, T, C, H, W) -> (B, T, D).
 
-    With ``shift`` 0 this is CLIPVisionModel's own forward pass, frame by frame.
+    The shift stands inside the residual branches, so that the skip path stays a clean copy of the
+    frame, and before a non-linearity, without which a mean over frames would undo it. With ``shift``
+    0 and ``pooling`` "class" this is CLIPVisionModel's own forward pass, frame by frame.
     """
+
+    def shifted(x: Tensor, before: ShiftBefore) -> Tensor:
+        if shift_before not in (before, "both"):
+            return x
+        return temporal_shift(x.unflatten(0, valid.shape), valid, shift).flatten(0, 1)
+
     x = vision.pre_layrnorm(vision.embeddings(pixels.flatten(0, 1)))  # (B * T, N, D)
     for layer in vision.encoder.layers:
-        x = _block(layer, x, valid, shift)
-    if POOL=="mean": return vision.post_layernorm(x).mean(1).unflatten(0, valid.shape)
-    return vision.post_layernorm(x[:, 0]).unflatten(0, valid.shape)
+        x = x + layer.self_attn(hidden_states=shifted(layer.layer_norm1(x), "attention"))[0]
+        x = x + layer.mlp(shifted(layer.layer_norm2(x), "mlp"))
+    return _pool(vision, x, pooling).unflatten(0, valid.shape)
+
+
+def _pool(vision: CLIPVisionModel, x: Tensor, pooling: Pooling) -> Tensor:
+    """(B * T, N, D) -> (B * T, D): the class token, or the mean of all tokens, or both added."""
+    if pooling == "class":
+        return vision.post_layernorm(x[:, 0])
+    x = vision.post_layernorm(x)
+    return x.mean(dim=1) if pooling == "tokens" else x[:, 0] + x[:, 1:].mean(dim=1)

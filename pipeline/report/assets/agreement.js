@@ -25,7 +25,7 @@
     icc_2_1: "ICC(2,1)",
   };
   const VARIANTS = [["_of_ceiling", ", share of the ceiling"], ["_ceiling", ", ceiling on the same"], ["_loo", ", one rater left out"]];
-  const SHARES = /accuracy|agreement|share|ceiling$/;
+  const SHARES = /accuracy|agreement|share|_of_ceiling$/;
   const HEADLINES = ["pair_accuracy_ties_half_loo", "pair_accuracy_ties_half"];
   const KEY = [...HEADLINES, "judge_tie_share", "spearman_within_prompt", "spearman", "exact_agreement"];
   const REFERENCES = { human_ceiling: "human ceiling", all_tie: "all ties", chance: "chance", raters: "raters" };

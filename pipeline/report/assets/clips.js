@@ -91,10 +91,14 @@ const gauge = (value, low, high) => {
   return bar;
 };
 
-const scoreRow = (name, kind, value, more, low, high) => vp.el("tr", { class: kind },
-  vp.el("th", { scope: "row" }, name),
-  vp.el("td", null, gauge(value, low, high)),
-  vp.el("td", { class: "number" }, vp.el("span", { class: "figure" }, vp.score(value)), more && vp.el("span", { class: "interval" }, ` ${more}`)));
+const scoreRow = (name, kind, value, more, low, high) => {
+  const bar = gauge(value, low, high);
+  return vp.el("tr", { class: kind },
+    vp.el("th", { scope: "row", colspan: bar ? null : 2 }, name),
+    bar && vp.el("td", { class: "on-scale" }, bar),
+    vp.el("td", { class: "number" }, vp.el("span", { class: "figure" }, vp.score(value)),
+      more && vp.el("span", { class: "interval" }, ` ${more}`)));
+};
 
 const ratingsFor = (clip, dimension, answers) => {
   const theirs = answers[dimension] || [dimension];

@@ -1,5 +1,5 @@
 "use strict";
-/* Small helpers. Text reaches the page through text nodes and attributes only, never as markup:
+/* The small parts every page is made of. Text reaches the page through text nodes and attributes only, never as markup:
    prompts, rationales, generator names and messages are other people's text. */
 const vp = {};
 
@@ -67,6 +67,8 @@ vp.score = (value) =>
   !isNumber(value) ? "–" : Number.isInteger(value) ? String(value).replace("-", "−") : vp.fixed(value);
 vp.signed = (value, digits = 2) =>
   !isNumber(value) ? "–" : (value > 0 ? "+" : "") + vp.fixed(value, digits);
+/** "446 to 484", or the one number where they are all alike. */
+vp.span = (values) => vp.unique([Math.min(...values), Math.max(...values)]).map(vp.count).join(" to ");
 vp.usd = (value) => (isNumber(value) ? `$${value.toFixed(value && value < 1 ? 4 : 2)}` : "unknown");
 vp.plural = (n, word) => `${vp.count(n)} ${word}${n === 1 ? "" : "s"}`;
 

@@ -53,7 +53,7 @@ vp.sections.scores = (box, { run }) => {
           `n = ${vp.count(panel.n)}, mean ${vp.fixed(panel.mean)}`], vp.histogram(panel)))),
       means.length ? vp.figure(
         `Mean consensus score of each generator on ${vp.words(dimension)}, 95 % interval over prompts`
-        + ` (n = ${vp.unique(means.map((g) => g.n_prompts)).sort((a, b) => a - b).join(", ")} prompts)${vp.simulatedWords(run, "clips")}.`,
+        + ` (n = ${vp.span(means.map((g) => g.n_prompts))} prompts each)${vp.simulatedWords(run, "clips")}.`,
         vp.estimates(`Generators on ${dimension}`, [...means].sort((a, b) => b.value - a.value)
           .map((g) => ({ ...g, label: g.generator })), {})) : null]);
   }

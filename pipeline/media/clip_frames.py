@@ -1,0 +1,25 @@
+"""The frames of a single file as JPEG bytes, for commands that need no store."""
+
+import functools
+
+from pipeline.media.decode import decode
+from pipeline.media.errors import MediaError
+from pipeline.media.jpeg import encode
+from pipeline.media.options import FramesOptions
+from pipeline.media.timeline import uniform
+from schemas.options import SetupError
+
+
+def jpegs_of(path: str, options: FramesOptions | None = None) -> list[bytes]:
+    """JPEG bytes of the sampled frames, in the order of time.
+
+    Raises :class:`SetupError` naming the file where it cannot be read or decoded.
+    """
+    options = options or FramesOptions()
+    try:
+        decoded = decode(
+            path, options, functools.partial(uniform, count=options.count),
+            functools.partial(encode, long_side=options.long_side_px, quality=options.jpeg_quality))
+    except MediaError as error:
+        raise SetupError(f"{path}: {error.message}") from error
+    return [jpeg.data for jpeg in decoded.taken]

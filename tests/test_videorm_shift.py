@@ -1,0 +1,51 @@
+"""Temporal shift: which channels come from which frame."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.videorm.shift import temporal_shift
+
+
+def naive(tokens: torch.Tensor, valid: torch.Tensor, k: int) -> torch.Tensor:
+    """The definition, one number at a time."""
+    b, t, n, d = tokens.shape
+    out = tokens.clone()
+    for i in range(b):
+        for f in range(t):
+            for token in range(1, n):
+                for c in range(2 * k):
+                    source = f + 1 if c < k else f - 1
+                    inside = 0 <= source < t and bool(valid[i, source])
+                    out[i, f, token, c] = tokens[i, source, token, c] if inside else 0.0
+    return out
+
+
+@given(t=st.integers(1, 4), n=st.integers(1, 3), k=st.integers(0, 2), short=st.integers(1, 4))
+def test_the_shift_moves_what_its_definition_says(t, n, k, short):
+    tokens = torch.arange(1, 2 * t * n * 4 + 1, dtype=torch.float32).view(2, t, n, 4)
+    valid = torch.arange(t)[None, :] < torch.tensor([[t], [min(short, t)]])
+    assert torch.equal(temporal_shift(tokens, valid, k / 4), naive(tokens, valid, k))
+
+
+def test_a_quarter_each_way_of_three_frames():
+    # one patch of four channels; frame t holds 10 t + channel
+    frames = torch.tensor([[[[0.0] * 4, [10.0, 11, 12, 13]],
+                            [[0.0] * 4, [20.0, 21, 22, 23]],
+                            [[0.0] * 4, [30.0, 31, 32, 33]]]])
+    out = temporal_shift(frames, torch.ones(1, 3, dtype=torch.bool), 0.25)
+    # channel 0 comes from the next frame, channel 1 from the previous, zeros beyond the ends
+    assert out[0, :, 1].tolist() == [[20, 0, 12, 13], [30, 11, 22, 23], [0, 21, 32, 33]]
+
+
+def test_the_class_token_stays_and_a_single_frame_loses_the_shifted_channels():
+    tokens = torch.ones(1, 1, 2, 4)
+    out = temporal_shift(tokens, torch.ones(1, 1, dtype=torch.bool), 0.25)
+    assert out[0, 0].tolist() == [[1, 1, 1, 1], [0, 0, 1, 1]]
+
+
+def test_gradients_reach_the_neighbour_frames():
+    tokens = torch.zeros(1, 3, 2, 4, requires_grad=True)
+    temporal_shift(tokens, torch.ones(1, 3, dtype=torch.bool), 0.25)[0, 1, 1].sum().backward()
+    # frame 1 reads channel 0 of frame 2, channel 1 of frame 0, and its own channels 2 and 3
+    assert tokens.grad[0, :, 1].tolist() == [[0, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 0]]
