@@ -96,17 +96,30 @@ def owed_key(question: Question, annotator_id: str, dimension: str) -> str:
     return join_key(question.frames.video_id, dimension, annotator_id, question.draw)
 
 
-def failures(question: Question, annotator_id: str, reason: Reason, message: str,
-             *, dimensions: Sequence[str] | None = None, cost_usd: float | None = 0.0,
-             input_tokens: int | None = None, output_tokens: int | None = None,
-             reply_key: str | None = None) -> list[Failure]:
+def failures(
+    question: Question,
+    annotator_id: str,
+    reason: Reason,
+    message: str,
+    *,
+    dimensions: Sequence[str] | None = None,
+    cost_usd: float | None = 0.0,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+    reply_key: str | None = None,
+) -> list[Failure]:
     """One failure per dimension of the rubric; what was paid stands on the first only."""
     names = dimensions if dimensions is not None else [d.name for d in question.rubric.dimensions]
     return [
-        Failure(stage="annotate", key=owed_key(question, annotator_id, name), reason=reason,
-                message=message, reply_key=reply_key,
-                input_tokens=input_tokens if first else None,
-                output_tokens=output_tokens if first else None,
-                cost_usd=cost_usd if first else 0.0)
+        Failure(
+            stage="annotate",
+            key=owed_key(question, annotator_id, name),
+            reason=reason,
+            message=message,
+            reply_key=reply_key,
+            input_tokens=input_tokens if first else None,
+            output_tokens=output_tokens if first else None,
+            cost_usd=cost_usd if first else 0.0,
+        )
         for first, name in zip([True] + [False] * len(names), names, strict=False)
     ]

@@ -25,8 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(HELP.format(verbs="\n".join(f"  {v:<10}{what}" for v, what in VERBS.items())), end="")
         return 0 if arguments else 2
     if arguments[0] not in VERBS:
-        print(f"videoprefer: no verb {arguments[0]!r}; there are: {', '.join(VERBS)}",
-              file=sys.stderr)
+        print(
+            f"videoprefer: no verb {arguments[0]!r}; there are: {', '.join(VERBS)}", file=sys.stderr
+        )
         return 2
     return _command(arguments[0])(arguments[1:])
 
@@ -36,7 +37,9 @@ def _command(verb: str) -> Callable[[Sequence[str]], int]:
         from pipeline.command import main as run
 
         return run
-    from pipeline import verbs  # each imports what it needs: `audit` must work without torch and Beam
+    from pipeline import (
+        verbs,
+    )  # each imports what it needs: `audit` must work without torch and Beam
 
     return getattr(verbs, verb)
 

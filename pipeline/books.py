@@ -37,34 +37,57 @@ class Book:
 
     def as_dict(self) -> dict[str, Any]:
         """Counts for status.json and run.json."""
-        return {"owed": self.owed, "written": self.written, "failed": self.failed,
-                "filtered": self.filtered, "upstream": self.upstream,
-                "missing": len(self.missing), "missing_keys": list(self.missing[:SHOWN]),
-                "unexpected": len(self.unexpected),
-                "unexpected_keys": list(self.unexpected[:SHOWN])}
+        return {
+            "owed": self.owed,
+            "written": self.written,
+            "failed": self.failed,
+            "filtered": self.filtered,
+            "upstream": self.upstream,
+            "missing": len(self.missing),
+            "missing_keys": list(self.missing[:SHOWN]),
+            "unexpected": len(self.unexpected),
+            "unexpected_keys": list(self.unexpected[:SHOWN]),
+        }
 
 
-def balance(stage: str, owed: Iterable[str], *, written: Iterable[str], failed: Iterable[str] = (),
-            filtered: Iterable[str] = (), upstream: Iterable[str] = ()) -> Book:
+def balance(
+    stage: str,
+    owed: Iterable[str],
+    *,
+    written: Iterable[str],
+    failed: Iterable[str] = (),
+    filtered: Iterable[str] = (),
+    upstream: Iterable[str] = (),
+) -> Book:
     """Draw up one stage's book from keys. ``owed`` excludes nothing: upstream keys are part of it."""
     owed = set(owed)
     parts = [list(written), list(failed), list(filtered), list(upstream)]
     found = Counter(key for part in parts for key in part)
     twice = [key for key, times in found.items() if times > 1]
-    return Book(stage=stage, owed=len(owed), written=len(parts[0]), failed=len(parts[1]),
-                filtered=len(parts[2]), upstream=len(parts[3]),
-                missing=tuple(sorted(owed - found.keys())),
-                unexpected=tuple(sorted({*twice, *(found.keys() - owed)})))
+    return Book(
+        stage=stage,
+        owed=len(owed),
+        written=len(parts[0]),
+        failed=len(parts[1]),
+        filtered=len(parts[2]),
+        upstream=len(parts[3]),
+        missing=tuple(sorted(owed - found.keys())),
+        unexpected=tuple(sorted({*twice, *(found.keys() - owed)})),
+    )
 
 
 def merge(books: Iterable[Book]) -> Book:
     """The account of several waves of one stage."""
     books = list(books)
-    return Book(stage=books[0].stage,
-                **{name: sum(getattr(b, name) for b in books)
-                   for name in ("owed", "written", "failed", "filtered", "upstream")},
-                missing=tuple(key for b in books for key in b.missing),
-                unexpected=tuple(key for b in books for key in b.unexpected))
+    return Book(
+        stage=books[0].stage,
+        **{
+            name: sum(getattr(b, name) for b in books)
+            for name in ("owed", "written", "failed", "filtered", "upstream")
+        },
+        missing=tuple(key for b in books for key in b.missing),
+        unexpected=tuple(key for b in books for key in b.unexpected),
+    )
 
 
 def require(book: Book) -> None:
@@ -73,14 +96,20 @@ def require(book: Book) -> None:
         return
     said = []
     if book.missing:
-        said.append(f"{len(book.missing)} of {book.owed} owed rows are neither written nor failed: "
-                    + _some(book.missing))
+        said.append(
+            f"{len(book.missing)} of {book.owed} owed rows are neither written nor failed: "
+            + _some(book.missing)
+        )
     if book.unexpected:
-        said.append(f"{len(book.unexpected)} rows are there twice or were never owed: "
-                    + _some(book.unexpected))
-    raise BooksError(f"the books of stage {book.stage} do not balance: {'; '.join(said)}. "
-                     "The run is not complete; run the same command again, and report the engine if "
-                     "it happens again.")
+        said.append(
+            f"{len(book.unexpected)} rows are there twice or were never owed: "
+            + _some(book.unexpected)
+        )
+    raise BooksError(
+        f"the books of stage {book.stage} do not balance: {'; '.join(said)}. "
+        "The run is not complete; run the same command again, and report the engine if "
+        "it happens again."
+    )
 
 
 def _some(keys: tuple[str, ...]) -> str:

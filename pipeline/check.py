@@ -38,14 +38,21 @@ def collect_books(clip_ids: Sequence[str], out: Path) -> list[Book]:
     failed = failures(out)
     no_video = [f.key for f in failed if f.stage == "video"]
     no_frames = [f.key for f in failed if f.stage == "frames"]
-    return [balance("video", clip_ids, written=keys(out, "videos"), failed=no_video),
-            balance("frames", clip_ids, written=keys(out, "frames"), failed=no_frames,
-                    upstream=no_video)]
+    return [
+        balance("video", clip_ids, written=keys(out, "videos"), failed=no_video),
+        balance(
+            "frames", clip_ids, written=keys(out, "frames"), failed=no_frames, upstream=no_video
+        ),
+    ]
 
 
-def annotate_book(clip_ids: Iterable[str], with_frames: set[str],
-                  annotators: Sequence[AnnotatorSpec], dimensions: Sequence[str],
-                  out: Path) -> Book:
+def annotate_book(
+    clip_ids: Iterable[str],
+    with_frames: set[str],
+    annotators: Sequence[AnnotatorSpec],
+    dimensions: Sequence[str],
+    out: Path,
+) -> Book:
     """Clips x annotators x dimensions x draws of one wave."""
     owed, upstream = [], []
     for clip, annotator, dimension in itertools.product(clip_ids, annotators, dimensions):
@@ -54,14 +61,24 @@ def annotate_book(clip_ids: Iterable[str], with_frames: set[str],
             owed.append(key)
             if clip not in with_frames:
                 upstream.append(key)
-    return balance("annotate", owed, written=keys(out, "annotations"),
-                   failed=[f.key for f in failures(out)], upstream=upstream)
+    return balance(
+        "annotate",
+        owed,
+        written=keys(out, "annotations"),
+        failed=[f.key for f in failures(out)],
+        upstream=upstream,
+    )
 
 
-def score_book(prompt_of: dict[str, str], annotators: Sequence[AnnotatorSpec],
-               dimensions: Sequence[str], consensus: ConsensusOptions,
-               weights: Mapping[str, float] | None, annotation_files: Sequence[Path],
-               out: Path) -> Book:
+def score_book(
+    prompt_of: dict[str, str],
+    annotators: Sequence[AnnotatorSpec],
+    dimensions: Sequence[str],
+    consensus: ConsensusOptions,
+    weights: Mapping[str, float] | None,
+    annotation_files: Sequence[Path],
+    out: Path,
+) -> Book:
     """Clips x (annotators + consensus) x (dimensions + overall).
 
     Owed where the annotations allow it (the rule is that of ``preference.consensus``, worked out here
@@ -83,16 +100,23 @@ def score_book(prompt_of: dict[str, str], annotators: Sequence[AnnotatorSpec],
         if all((clip, d, annotator) in has for d in weighed):
             has.add((clip, OVERALL, annotator))
     owed = list(itertools.product(prompt_of, (*dimensions, OVERALL), (*ids, CONSENSUS)))
-    return balance("scores", (join_key(*key) for key in owed), written=keys(out, "scores"),
-                   upstream=[join_key(*key) for key in owed if key not in has])
+    return balance(
+        "scores",
+        (join_key(*key) for key in owed),
+        written=keys(out, "scores"),
+        upstream=[join_key(*key) for key in owed if key not in has],
+    )
 
 
 def preference_book(prompt_of: dict[str, str], dimensions: Sequence[str], out: Path) -> Book:
     """All pairs of a prompt's clips x (dimensions + overall): owed where both have a consensus."""
-    consensus = {(video, dimension)
-                 for video, dimension, annotator in read_columns(
-                     parts(out / "scores"), ("video_id", "dimension", "annotator_id"))
-                 if annotator == CONSENSUS}
+    consensus = {
+        (video, dimension)
+        for video, dimension, annotator in read_columns(
+            parts(out / "scores"), ("video_id", "dimension", "annotator_id")
+        )
+        if annotator == CONSENSUS
+    }
     clips_of: dict[str, list[str]] = defaultdict(list)
     for video, prompt in prompt_of.items():
         clips_of[prompt].append(video)
@@ -103,8 +127,9 @@ def preference_book(prompt_of: dict[str, str], dimensions: Sequence[str], out: P
             owed.append(key)
             if not {(one, dimension), (other, dimension)} <= consensus:
                 upstream.append(key)
-    written = [key for split in ("train", "validation", "test")
-               for key in keys(out / split, "preferences")]
+    written = [
+        key for split in ("train", "validation", "test") for key in keys(out / split, "preferences")
+    ]
     return balance("preferences", owed, written=written, upstream=upstream)
 
 
@@ -120,5 +145,7 @@ def require_health(stage: str, n_items: int, failed: Iterable[Failure]) -> None:
     if n_items >= FAILURE_RATE_FROM and len(counted) > math.floor(FAILURE_RATE * n_items):
         reason, times = Counter(f.reason for f in counted).most_common(1)[0]
         example = next(f for f in counted if f.reason == reason)
-        raise Stopped(f"{stage}: {len(counted)} of {n_items} items failed, {times} of them "
-                      f"{reason}; for example {example.key}: {example.message}")
+        raise Stopped(
+            f"{stage}: {len(counted)} of {n_items} items failed, {times} of them "
+            f"{reason}; for example {example.key}: {example.message}"
+        )

@@ -11,16 +11,18 @@ from schemas import Clip, Failure, FrameSet, Reason, Video
 from schemas.layout import Layout
 
 
-def obtain_clip(clip: Clip, *, layout: Layout, generators: Mapping[str, GeneratorSpec],
-                options: FramesOptions) -> Video | Failure:
+def obtain_clip(
+    clip: Clip, *, layout: Layout, generators: Mapping[str, GeneratorSpec], options: FramesOptions
+) -> Video | Failure:
     """Read the clip's file into the media store, or have its generator make it."""
     if clip.path is not None:
         return ingest(clip, layout.media, options)
     try:
         return store_generated(clip, generate(clip, generators[clip.generator]), layout.media)
     except GenerationError as error:
-        return Failure(stage="video", key=clip.video_id, reason=Reason.GENERATION,
-                       message=str(error))
+        return Failure(
+            stage="video", key=clip.video_id, reason=Reason.GENERATION, message=str(error)
+        )
 
 
 def take_frames(video: Video, *, layout: Layout, options: FramesOptions) -> FrameSet | Failure:

@@ -36,21 +36,44 @@ again to resume; 4 audit.require not met
 def parser() -> argparse.ArgumentParser:
     """Arguments of `run`; everything unknown to it goes to Beam."""
     p = argparse.ArgumentParser(
-        prog="videoprefer run", epilog=EXAMPLE, allow_abbrev=False,
+        prog="videoprefer run",
+        epilog=EXAMPLE,
+        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="From a configuration to an annotated preference dataset, a trained VideoRM, an "
-                    "audit and a report. Run it again with the same arguments to resume. Other "
-                    "options (--runner=..., --project=...) are handed to Apache Beam.")
-    p.add_argument("--config", default="demo", metavar="NAME_OR_FILE",
-                   help=f"a recipe ({', '.join(recipe_names())}) or a YAML file; default: demo")
-    p.add_argument("--output", required=True, metavar="DIR", type=Path,
-                   help="folder for the dataset, the journal of paid replies, the model, the report")
-    p.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE",
-                   help="override one key of the configuration; may be repeated")
-    p.add_argument("--estimate", action="store_true",
-                   help="say what would be asked for and what it would cost, then stop")
-    p.add_argument("--rebuild", action="store_true",
-                   help="go on in DIR with another configuration; paid replies are reused")
+        "audit and a report. Run it again with the same arguments to resume. Other "
+        "options (--runner=..., --project=...) are handed to Apache Beam.",
+    )
+    p.add_argument(
+        "--config",
+        default="demo",
+        metavar="NAME_OR_FILE",
+        help=f"a recipe ({', '.join(recipe_names())}) or a YAML file; default: demo",
+    )
+    p.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        type=Path,
+        help="folder for the dataset, the journal of paid replies, the model, the report",
+    )
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override one key of the configuration; may be repeated",
+    )
+    p.add_argument(
+        "--estimate",
+        action="store_true",
+        help="say what would be asked for and what it would cost, then stop",
+    )
+    p.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="go on in DIR with another configuration; paid replies are reused",
+    )
     return p
 
 
@@ -78,17 +101,24 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _run(config: Config, plan: Plan, arguments: argparse.Namespace, flags: Sequence[str],
-         display: Display) -> int:
+def _run(
+    config: Config,
+    plan: Plan,
+    arguments: argparse.Namespace,
+    flags: Sequence[str],
+    display: Display,
+) -> int:
     with _quiet_beam():
         from pipeline.job import Job  # Beam takes a second to import: only who runs pays
         from pipeline.transforms.engine import Engine
 
         engine = Engine(flags)
     layout = _layout(arguments.output)
-    display.say(f"videoprefer: {arguments.config} -> {layout.root}  ({len(plan.prompts)} prompts, "
-                f"{len(plan.clips)} clips, {len(plan.annotators)} annotators, "
-                f"{plan.questions} questions, {engine.runner})")
+    display.say(
+        f"videoprefer: {arguments.config} -> {layout.root}  ({len(plan.prompts)} prompts, "
+        f"{len(plan.clips)} clips, {len(plan.annotators)} annotators, "
+        f"{plan.questions} questions, {engine.runner})"
+    )
     for note in plan.notes:
         display.say(f"note: {note}")
     started = time.monotonic()
@@ -101,8 +131,11 @@ def _run(config: Config, plan: Plan, arguments: argparse.Namespace, flags: Seque
             code, state, message = COMPLETE, "complete", ""
         except (Stopped, KeyboardInterrupt) as error:
             why = str(error) or "interrupted"
-            code, state, message = STOPPED, "stopped", (
-                f"{why}. Everything paid for is kept; run the same command again to resume.")
+            code, state, message = (
+                STOPPED,
+                "stopped",
+                (f"{why}. Everything paid for is kept; run the same command again to resume."),
+            )
         except BooksError as error:
             message = str(error)
         except RequirementError as error:

@@ -21,7 +21,12 @@ from pipeline.videorm.options import VideoRMOptions
 from schemas.options import Options, SetupError
 
 Source = Annotated[ManifestSource | SimulatedPrompts, Field(discriminator="kind")]
-PATHS = ("path", "roots", "journal", "trunk")  # keys whose relative values start at the recipe's folder
+PATHS = (
+    "path",
+    "roots",
+    "journal",
+    "trunk",
+)  # keys whose relative values start at the recipe's folder
 
 
 class ConcurrencyOptions(Options):
@@ -39,8 +44,9 @@ class Config(Options):
     limit: int | None = Field(None, ge=1)  # this many prompts, chosen by hash
     journal: str | None = None  # where paid replies lie; None: OUTPUT/journal
     frames: FramesOptions = FramesOptions()
-    rubrics: list[str] = Field(["videoprefer/prompt_following", "videoprefer/video_quality"],
-                               min_length=1)
+    rubrics: list[str] = Field(
+        ["videoprefer/prompt_following", "videoprefer/video_quality"], min_length=1
+    )
     consensus: ConsensusOptions = ConsensusOptions()
     preferences: PreferenceOptions = PreferenceOptions()
     splits: SplitOptions = SplitOptions()
@@ -96,8 +102,10 @@ def find_recipe(name_or_file: str) -> Path:
         return packaged
     if Path(name_or_file).is_file():
         return Path(name_or_file)
-    raise SetupError(f"--config {name_or_file}: no such file, and no recipe of that name; recipes: "
-                     + ", ".join(recipe_names()))
+    raise SetupError(
+        f"--config {name_or_file}: no such file, and no recipe of that name; recipes: "
+        + ", ".join(recipe_names())
+    )
 
 
 def _absolute(tree: Any, base: Path, key: str = "") -> Any:
@@ -132,8 +140,9 @@ def _override(tree: Any, override: str) -> None:
 def _step(node: Any, name: str, override: str) -> Any:
     if isinstance(node, list):
         if not name.isdigit() or int(name) >= len(node):
-            raise SetupError(f"--set {override}: {name} is not one of the {len(node)} entries "
-                             "(counted from 0)")
+            raise SetupError(
+                f"--set {override}: {name} is not one of the {len(node)} entries (counted from 0)"
+            )
         return node[int(name)]
     if node.get(name) is None:
         node[name] = {}
@@ -155,11 +164,17 @@ def _explain(path: Path, fault: Any) -> str:
 def changed_keys(old: Any, new: Any, at: str = "") -> list[str]:
     """Dotted keys whose values differ between two plain configurations."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return [key for name in sorted(old.keys() | new.keys())
-                for key in changed_keys(old.get(name), new.get(name), f"{at}.{name}".lstrip("."))]
+        return [
+            key
+            for name in sorted(old.keys() | new.keys())
+            for key in changed_keys(old.get(name), new.get(name), f"{at}.{name}".lstrip("."))
+        ]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [key for i, (a, b) in enumerate(zip(old, new, strict=True))
-                for key in changed_keys(a, b, f"{at}.{i}".lstrip("."))]
+        return [
+            key
+            for i, (a, b) in enumerate(zip(old, new, strict=True))
+            for key in changed_keys(a, b, f"{at}.{i}".lstrip("."))
+        ]
     return [] if old == new else [at]
 
 

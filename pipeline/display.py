@@ -27,9 +27,15 @@ class Display:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._live = self.console.is_terminal
         self._bars = Progress(
-            TextColumn("{task.description:<16}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"), console=self.console)
+            TextColumn("{task.description:<16}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+        )
         self._tasks: dict[str, TaskID] = {}
         self._owed: dict[str, int] = {}
         self._started: dict[str, tuple[float, int]] = {}
@@ -66,10 +72,15 @@ class Display:
             self._bars.start()
         for stage, c in rows.items():
             if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(stage, total=self._owed[stage], rate="",
-                                                         note="")
-            self._bars.update(self._tasks[stage], completed=c.finished,
-                              rate=self._rate(stage, c, now), note=note(c))
+                self._tasks[stage] = self._bars.add_task(
+                    stage, total=self._owed[stage], rate="", note=""
+                )
+            self._bars.update(
+                self._tasks[stage],
+                completed=c.finished,
+                rate=self._rate(stage, c, now),
+                note=note(c),
+            )
 
     def _line(self, stage: str, c: Counts, now: float) -> str:
         finished, owed = c.finished, self._owed[stage]

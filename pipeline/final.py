@@ -22,8 +22,18 @@ from schemas.ids import sha256_hex
 from schemas.layout import PUBLISHED, Layout
 from schemas.tables import SCHEMA_VERSION
 
-VERSIONS = ("videoprefer", "apache-beam", "openai", "torch", "transformers", "av", "pyarrow",
-            "datasets", "numpy", "pillow")
+VERSIONS = (
+    "videoprefer",
+    "apache-beam",
+    "openai",
+    "torch",
+    "transformers",
+    "av",
+    "pyarrow",
+    "datasets",
+    "numpy",
+    "pillow",
+)
 
 
 class RequirementError(RuntimeError):
@@ -33,12 +43,15 @@ class RequirementError(RuntimeError):
 def finish(run: Run, made_from: str) -> None:
     """Everything after assembly; ends by writing run.json."""
     layout, config = run.layout, run.config
-    made = fingerprint(made_from, config.audit and config.audit.model_dump(mode="json"),
-                       _rating_files(config.audit))
+    made = fingerprint(
+        made_from,
+        config.audit and config.audit.model_dump(mode="json"),
+        _rating_files(config.audit),
+    )
     notes = run.once("human", made, lambda: _publish_people(layout, config))
     unmet: list[str] = []
-    if config.audit is not None:
-        unmet = run.once("audit", made, lambda: _audit(layout, config.audit, notes))
+    if (asked := config.audit) is not None:
+        unmet = run.once("audit", made, lambda: _audit(layout, asked, notes))
     if config.videorm is not None:
         made = fingerprint(made, config.videorm.model_dump(mode="json"))
         run.once("videorm", made, lambda: _train(run, config))
@@ -69,8 +82,11 @@ def _publish_people(layout: Layout, config: Config) -> list[str]:
             rows += simulated_ratings(videos, source, config.generators)
             notes.append(f"{source.raters} simulated raters: no person rated anything here")
     work = layout.work / "people"
-    publish([write_rows(HumanRating, rows, work / "ratings.parquet")],
-            layout.table("human_ratings"), HumanRating)
+    publish(
+        [write_rows(HumanRating, rows, work / "ratings.parquet")],
+        layout.table("human_ratings"),
+        HumanRating,
+    )
     publish([], layout.table("human_votes"), HumanVote)
     return notes
 
@@ -114,12 +130,19 @@ def run_record(run: Run) -> dict[str, Any]:
         "failures": run.failures(),
         "spend": run.spend(),
         "annotators": [
-            {"annotator_id": a.annotator_id, "kind": a.kind, "model": getattr(a, "model", None),
-             "temperature": getattr(a, "temperature", None), "draws": a.draws}
-            for a in plan.annotators],
+            {
+                "annotator_id": a.annotator_id,
+                "kind": a.kind,
+                "model": getattr(a, "model", None),
+                "temperature": getattr(a, "temperature", None),
+                "draws": a.draws,
+            }
+            for a in plan.annotators
+        ],
         "frames": {"count": config.frames.count, "policy": config.frames.policy_name},
-        "rubrics": [{"name": r.name, "version": r.version, "sha256": r.sha256}
-                    for r in plan.rubrics],
+        "rubrics": [
+            {"name": r.name, "version": r.version, "sha256": r.sha256} for r in plan.rubrics
+        ],
         "notes": list(plan.notes),
     }
 
@@ -167,13 +190,23 @@ def _agreement_lines(layout: Layout) -> list[str]:
     if not layout.audit.is_file():
         return []
     rows = json.loads(layout.audit.read_text())["rows"]
-    wanted = [r for r in rows if r["slice"] == "all" and r["value"] is not None
-              and r["statistic"] in ("pair_accuracy_ties_half_loo", "pair_accuracy_ties_half_ceiling")
-              and r["annotator"] == "consensus"]
-    name = {"pair_accuracy_ties_half_loo": "agrees with raters", "pair_accuracy_ties_half_ceiling":
-            "a rater with the others"}
-    return [f"  {r['dimension']}: {name[r['statistic']]} on {_interval(r)} of pairs "
-            f"({r['n_items']} pairs, {r['n_raters']} raters)" for r in wanted]
+    wanted = [
+        r
+        for r in rows
+        if r["slice"] == "all"
+        and r["value"] is not None
+        and r["statistic"] in ("pair_accuracy_ties_half_loo", "pair_accuracy_ties_half_ceiling")
+        and r["annotator"] == "consensus"
+    ]
+    name = {
+        "pair_accuracy_ties_half_loo": "agrees with raters",
+        "pair_accuracy_ties_half_ceiling": "a rater with the others",
+    }
+    return [
+        f"  {r['dimension']}: {name[r['statistic']]} on {_interval(r)} of pairs "
+        f"({r['n_items']} pairs, {r['n_raters']} raters)"
+        for r in wanted
+    ]
 
 
 def _videorm_lines(layout: Layout) -> list[str]:
@@ -182,10 +215,16 @@ def _videorm_lines(layout: Layout) -> list[str]:
         return []
     metrics = json.loads(path.read_text())
     rows = [r for r in metrics["accuracy"] if r["dimension"] == "all" and r["value"] is not None]
-    lines = [f"  {r['arm']} against the {r['against']}: {_interval(r)} ({r['n_pairs']} pairs of "
-             f"{r['n_prompts']} held-out prompts)" for r in rows]
-    lines += [f"  {r['arm']} minus {r['minus']} against the {r['against']}: {_interval(r)}"
-              for r in metrics["differences"] if r["dimension"] == "all"]
+    lines = [
+        f"  {r['arm']} against the {r['against']}: {_interval(r)} ({r['n_pairs']} pairs of "
+        f"{r['n_prompts']} held-out prompts)"
+        for r in rows
+    ]
+    lines += [
+        f"  {r['arm']} minus {r['minus']} against the {r['against']}: {_interval(r)}"
+        for r in metrics["differences"]
+        if r["dimension"] == "all"
+    ]
     return ["VideoRM, pair accuracy without ties:", *lines] if lines else []
 
 

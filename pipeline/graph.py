@@ -24,7 +24,7 @@ from schemas import Annotation, Clip, Failure, FrameSet, Preference, Prompt, Rub
 from schemas.layout import Layout
 from schemas.tables import key_of
 
-Files = Sequence[str]
+Files = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,17 @@ class Recipe:
 
 def collect(p: beam.Pipeline, recipe: Recipe, clips: Files, out: str) -> None:
     """Clip -> Video -> FrameSet."""
-    obtain = functools.partial(obtain_clip, layout=recipe.layout, generators=recipe.generators,
-                               options=recipe.frames)
+    obtain = functools.partial(
+        obtain_clip, layout=recipe.layout, generators=recipe.generators, options=recipe.frames
+    )
     take = functools.partial(take_frames, layout=recipe.layout, options=recipe.frames)
-    isolated = functools.partial(Isolated, key=key_of, processes=recipe.processes,
-                                 timeout_s=recipe.frames.timeout_s, progress=recipe.progress)
+    isolated = functools.partial(
+        Isolated,
+        key=key_of,
+        processes=recipe.processes,
+        timeout_s=recipe.frames.timeout_s,
+        progress=recipe.progress,
+    )
     images = recipe.layout.frames if recipe.frames.publish else None
 
     planned = p | "ReadClips" >> ReadTable(Clip, clips)
@@ -71,19 +77,22 @@ def annotate(p: beam.Pipeline, recipe: Recipe, frames: Files, out: str) -> None:
     """FrameSet x annotator x rubric x draw -> Annotation."""
     taken = p | "ReadFrames" >> ReadTable(FrameSet, frames)
     annotations, failures = taken | "Annotate" >> Annotate(
-        recipe.annotators, recipe.rubrics, recipe.workplace, recipe.progress)
+        recipe.annotators, recipe.rubrics, recipe.workplace, recipe.progress
+    )
 
     annotations | "WriteAnnotations" >> WriteTable(Annotation, out)
     failures | "WriteFailures" >> WriteTable(Failure, out)
 
 
-def assemble(p: beam.Pipeline, recipe: Recipe, prompts: Files, annotations: Files,
-             out: str) -> None:
+def assemble(
+    p: beam.Pipeline, recipe: Recipe, prompts: Files, annotations: Files, out: str
+) -> None:
     """Annotations of a prompt -> Score -> Preference."""
     marks = p | "ReadMarks" >> ReadColumns(annotations, MARK_COLUMNS) | beam.Map(keyed_mark)
     texts = p | "ReadPrompts" >> ReadTable(Prompt, prompts) | beam.Map(keyed_prompt)
     scored = {"prompts": texts, "marks": marks} | "ScorePrompts" >> ScorePrompts(
-        recipe.dimensions, recipe.consensus, recipe.preferences, recipe.splits)
+        recipe.dimensions, recipe.consensus, recipe.preferences, recipe.splits
+    )
 
     scored.scores | "WriteScores" >> WriteTable(Score, out)
     for split in ("train", "validation", "test"):

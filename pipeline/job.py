@@ -38,8 +38,15 @@ RECORDS = {"videos": Video, "frames": FrameSet, "annotations": Annotation}
 class Job(Run):
     """The pipelines of one run, in order; each skips what is whole."""
 
-    def __init__(self, config: Config, plan: Plan, layout: Layout, engine: Engine,
-                 display: Display, name: str) -> None:
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        layout: Layout,
+        engine: Engine,
+        display: Display,
+        name: str,
+    ) -> None:
         super().__init__(config, plan, layout, display, name)
         self._engine = engine
         self._recipe = _recipe(config, plan, layout, str(self.progress), engine.workers)
@@ -52,13 +59,19 @@ class Job(Run):
     # the three pipelines
 
     def _collect(self) -> str:
-        made = fingerprint("collect", [to_row(clip) for clip in self.plan.clips],
-                           self.config.generators and self.config.generators.model_dump(mode="json"),
-                           self.config.frames.model_dump(mode="json"), self.config.wave_size)
+        made = fingerprint(
+            "collect",
+            [to_row(clip) for clip in self.plan.clips],
+            self.config.generators and self.config.generators.model_dump(mode="json"),
+            self.config.frames.model_dump(mode="json"),
+            self.config.wave_size,
+        )
         self.display.expect({"video": len(self.plan.clips), "frames": len(self.plan.clips)})
         for number, clips in enumerate(self.waves):
             ids = [clip.video_id for clip in clips]
-            work = write_rows(Clip, clips, self.layout.work / "plan" / f"clips-{number:05d}.parquet")
+            work = write_rows(
+                Clip, clips, self.layout.work / "plan" / f"clips-{number:05d}.parquet"
+            )
 
             def build(out: Path, work: Path = work) -> Callable[[Any], None]:
                 return lambda p: graph.collect(p, self._recipe, (str(work),), str(out))
@@ -70,10 +83,17 @@ class Job(Run):
         return made
 
     def _annotate(self, collected: str) -> str:
-        made = fingerprint(collected, [_shape(a) for a in self.plan.annotators],
-                           [rubric.sha256 for rubric in self.plan.rubrics])
-        self.display.expect({a.annotator_id: len(self.plan.clips) * len(self.plan.dimensions)
-                              * a.draws for a in self.plan.annotators})
+        made = fingerprint(
+            collected,
+            [_shape(a) for a in self.plan.annotators],
+            [rubric.sha256 for rubric in self.plan.rubrics],
+        )
+        self.display.expect(
+            {
+                a.annotator_id: len(self.plan.clips) * len(self.plan.dimensions) * a.draws
+                for a in self.plan.annotators
+            }
+        )
         for number, clips in enumerate(self.waves):
             ids = [clip.video_id for clip in clips]
             frames = parts(self.folder("collect", number) / "frames")
@@ -83,18 +103,24 @@ class Job(Run):
                 return lambda p: graph.annotate(p, self._recipe, tuple(map(str, frames)), str(out))
 
             def books(out: Path, ids: Sequence[str] = ids, seen: set[str] = seen) -> list[Book]:
-                return [check.annotate_book(ids, seen, self.plan.annotators,
-                                            self.plan.dimensions, out)]
+                return [
+                    check.annotate_book(ids, seen, self.plan.annotators, self.plan.dimensions, out)
+                ]
 
-            owed = len(seen) * len(self.plan.dimensions) * sum(
-                a.draws for a in self.plan.annotators)
+            owed = (
+                len(seen) * len(self.plan.dimensions) * sum(a.draws for a in self.plan.annotators)
+            )
             self._wave("annotate", number, made, build, books, owed)
         return made
 
     def _assemble(self, annotated: str) -> str:
-        made = fingerprint(annotated, [to_row(p) for p in self.plan.prompts],
-                           self.config.consensus.model_dump(),
-                           self.config.preferences.model_dump(), self.config.splits.model_dump())
+        made = fingerprint(
+            annotated,
+            [to_row(p) for p in self.plan.prompts],
+            self.config.consensus.model_dump(),
+            self.config.preferences.model_dump(),
+            self.config.splits.model_dump(),
+        )
         noted = self.once("assemble", made, self._score_and_publish)
         self.books |= {b["stage"]: _book(b) for b in noted["books"]}
         self.display.say(_funnel(self.books, self.failures()))
@@ -102,17 +128,29 @@ class Job(Run):
 
     def _score_and_publish(self) -> dict[str, Any]:
         out = fresh(self.layout.work / "assemble")
-        prompts = write_rows(Prompt, self.plan.prompts,
-                             self.layout.work / "plan" / "prompts.parquet")
+        prompts = write_rows(
+            Prompt, self.plan.prompts, self.layout.work / "plan" / "prompts.parquet"
+        )
         annotations = self.wave_files("annotate", "annotations")
         self.display.say("assemble: scores and preferences")
-        self._engine.run(lambda p: graph.assemble(
-            p, self._recipe, (str(prompts),), tuple(map(str, annotations)), str(out)))
+        self._engine.run(
+            lambda p: graph.assemble(
+                p, self._recipe, (str(prompts),), tuple(map(str, annotations)), str(out)
+            )
+        )
         prompt_of = {clip.video_id: clip.prompt_id for clip in self.plan.clips}
-        books = [check.score_book(prompt_of, self.plan.annotators, self.plan.dimensions,
-                                  self.config.consensus, self.config.preferences.weights,
-                                  annotations, out),
-                 check.preference_book(prompt_of, self.plan.dimensions, out)]
+        books = [
+            check.score_book(
+                prompt_of,
+                self.plan.annotators,
+                self.plan.dimensions,
+                self.config.consensus,
+                self.config.preferences.weights,
+                annotations,
+                out,
+            ),
+            check.preference_book(prompt_of, self.plan.dimensions, out),
+        ]
         for book in books:
             self._account(book)
         self._publish([prompts], out)
@@ -125,17 +163,28 @@ class Job(Run):
         for name, record in RECORDS.items():
             stage = "annotate" if name == "annotations" else "collect"
             publish(self.wave_files(stage, name), table(name), record)
-        publish(self.wave_files("collect", "failures") + self.wave_files("annotate", "failures"),
-                table("failures"), Failure)
+        publish(
+            self.wave_files("collect", "failures") + self.wave_files("annotate", "failures"),
+            table("failures"),
+            Failure,
+        )
         publish(parts(assembled / "scores"), table("scores"), Score)
         for split in SPLITS:
-            publish(parts(assembled / split / "preferences"), table("preferences", split),
-                    Preference)
+            publish(
+                parts(assembled / split / "preferences"), table("preferences", split), Preference
+            )
 
     # waves
 
-    def _wave(self, stage: str, number: int, made_from: str, build: Callable[[Path], Any],
-              draw_books: Callable[[Path], list[Book]], n_items: int) -> None:
+    def _wave(
+        self,
+        stage: str,
+        number: int,
+        made_from: str,
+        build: Callable[[Path], Any],
+        draw_books: Callable[[Path], list[Book]],
+        n_items: int,
+    ) -> None:
         """One slice of clips through one pipeline; its folder appears whole, after its books."""
         folder = self.folder(stage, number)
 
@@ -166,17 +215,25 @@ class Job(Run):
         require(book)
 
 
-def _recipe(config: Config, plan: Plan, layout: Layout, progress: str,
-            workers: int) -> graph.Recipe:
+def _recipe(
+    config: Config, plan: Plan, layout: Layout, progress: str, workers: int
+) -> graph.Recipe:
     processes = processes_of(config, workers)
     journal = Store(config.journal or str(layout.root / "journal"))
     pool = config.generators.pool if config.generators else []
     return graph.Recipe(
-        layout=layout, generators={spec.name: spec for spec in pool}, frames=config.frames,
-        annotators=plan.annotators, rubrics=plan.rubrics,
+        layout=layout,
+        generators={spec.name: spec for spec in pool},
+        frames=config.frames,
+        annotators=plan.annotators,
+        rubrics=plan.rubrics,
         workplace=Workplace(frames=layout.frames, journal=journal, processes=processes),
-        consensus=config.consensus, preferences=config.preferences, splits=config.splits,
-        progress=progress, processes=processes)
+        consensus=config.consensus,
+        preferences=config.preferences,
+        splits=config.splits,
+        progress=progress,
+        processes=processes,
+    )
 
 
 def _shape(annotator: AnnotatorSpec) -> dict[str, Any]:
@@ -187,16 +244,20 @@ def _shape(annotator: AnnotatorSpec) -> dict[str, Any]:
 
 
 def _book(noted: dict[str, Any]) -> Book:
-    return Book(stage=noted["stage"],
-                **{k: noted[k] for k in ("owed", "written", "failed", "filtered", "upstream")})
+    return Book(
+        stage=noted["stage"],
+        **{k: noted[k] for k in ("owed", "written", "failed", "filtered", "upstream")},
+    )
 
 
 def _funnel(books: dict[str, Book], failures: dict[str, dict[str, int]]) -> str:
     lines = []
     for book in books.values():
         reasons = failures.get(book.stage, {})
-        said = [f"{book.stage}: {book.written} of {book.owed}",
-                *(f"{times} {reason}" for reason, times in reasons.items())]
+        said = [
+            f"{book.stage}: {book.written} of {book.owed}",
+            *(f"{times} {reason}" for reason, times in reasons.items()),
+        ]
         if book.upstream:
             said.append(f"{book.upstream} owed to a failure upstream")
         lines.append(", ".join(said))

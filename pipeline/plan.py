@@ -58,9 +58,13 @@ def make_plan(config: Config) -> Plan:
     _check_consensus(config, annotators)
     if config.audit is not None:
         _check_people(config.audit, config, clips)
-    return Plan(prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),
-                clips=tuple(sorted(clips, key=lambda c: c.video_id)),
-                rubrics=rubrics, annotators=annotators, notes=_unmatched(annotators, clips))
+    return Plan(
+        prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),
+        clips=tuple(sorted(clips, key=lambda c: c.video_id)),
+        rubrics=rubrics,
+        annotators=annotators,
+        notes=_unmatched(annotators, clips),
+    )
 
 
 def _read_sources(config: Config) -> tuple[list[Prompt], list[Clip]]:
@@ -75,11 +79,15 @@ def _read_sources(config: Config) -> tuple[list[Prompt], list[Clip]]:
         for prompt in read:
             known = prompts.setdefault(prompt.prompt_id, prompt)
             if " ".join(known.text.split()) != " ".join(prompt.text.split()):
-                raise SetupError(f"sources: prompt_id {prompt.prompt_id} stands for two texts: "
-                                 f"{known.text!r} and {prompt.text!r}")
+                raise SetupError(
+                    f"sources: prompt_id {prompt.prompt_id} stands for two texts: "
+                    f"{known.text!r} and {prompt.text!r}"
+                )
             if known.split != prompt.split:
-                raise SetupError(f"sources: prompt {prompt.prompt_id} is put into two splits: "
-                                 f"{known.split} and {prompt.split}")
+                raise SetupError(
+                    f"sources: prompt {prompt.prompt_id} is put into two splits: "
+                    f"{known.split} and {prompt.split}"
+                )
     return list(prompts.values()), clips
 
 
@@ -91,20 +99,25 @@ def _limited(prompts: list[Prompt], limit: int | None) -> list[Prompt]:
 def _refuse_duplicates(clips: Sequence[Clip]) -> None:
     twice = [key for key, times in Counter(c.video_id for c in clips).items() if times > 1]
     if twice:
-        raise SetupError(f"sources: video_id {twice[0]} comes from more than one source "
-                         f"({len(twice)} such ids); give the clips ids of their own")
+        raise SetupError(
+            f"sources: video_id {twice[0]} comes from more than one source "
+            f"({len(twice)} such ids); give the clips ids of their own"
+        )
 
 
 def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:
     counted = Counter(d.name for rubric in rubrics for d in rubric.dimensions)
     twice = [name for name, times in counted.items() if times > 1]
     if twice or OVERALL in counted:
-        raise SetupError(f"rubrics: dimension {(twice or [OVERALL])[0]!r} is asked for twice, or is "
-                         "the name of the mean of all; drop one rubric or rename the dimension")
+        raise SetupError(
+            f"rubrics: dimension {(twice or [OVERALL])[0]!r} is asked for twice, or is "
+            "the name of the mean of all; drop one rubric or rename the dimension"
+        )
     for rubric in rubrics:
         if rubric.protocol != "pointwise":
-            raise SetupError(f"rubrics: {rubric.name} is {rubric.protocol}; this version judges "
-                             "pointwise only")
+            raise SetupError(
+                f"rubrics: {rubric.name} is {rubric.protocol}; this version judges pointwise only"
+            )
 
 
 def _check_consensus(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
@@ -112,17 +125,23 @@ def _check_consensus(config: Config, annotators: Sequence[AnnotatorSpec]) -> Non
     named = config.consensus.annotators
     for name in named or []:
         if name not in ids:
-            raise SetupError(f"consensus.annotators: no annotator {name!r}; there are: "
-                             + ", ".join(ids))
+            raise SetupError(
+                f"consensus.annotators: no annotator {name!r}; there are: " + ", ".join(ids)
+            )
     if CONSENSUS in ids:
         raise SetupError(f"annotators: {CONSENSUS!r} is the name of all annotators together")
-    scales = {a.annotator_id: getattr(a, "scale", None) for a in annotators
-              if named is None or a.annotator_id in named}
+    scales = {
+        a.annotator_id: getattr(a, "scale", None)
+        for a in annotators
+        if named is None or a.annotator_id in named
+    }
     unbounded = [name for name, scale in scales.items() if scale == "unbounded"]
     if unbounded and len(scales) > 1:
-        raise SetupError(f"consensus: {', '.join(unbounded)} have scales without bounds, which do "
-                         "not average with others; name the one whose scores make the preferences, "
-                         f"for example consensus: {{annotators: [{unbounded[0]}]}}")
+        raise SetupError(
+            f"consensus: {', '.join(unbounded)} have scales without bounds, which do "
+            "not average with others; name the one whose scores make the preferences, "
+            f"for example consensus: {{annotators: [{unbounded[0]}]}}"
+        )
 
 
 def _check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) -> None:
@@ -140,6 +159,7 @@ def _unmatched(annotators: Sequence[AnnotatorSpec], clips: Sequence[Clip]) -> tu
         counter = getattr(annotator, "unmatched", None)
         if counter is not None and (left := counter(clips)):
             path = Path(getattr(annotator, "path", "")).name
-            notes.append(f"{path}: {left} rows of {annotator.annotator_id} match no clip and were "
-                         "left out")
+            notes.append(
+                f"{path}: {left} rows of {annotator.annotator_id} match no clip and were left out"
+            )
     return tuple(notes)

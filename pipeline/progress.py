@@ -80,8 +80,9 @@ def read_counts(folder: Path) -> dict[str, Counts]:
 class Watch:
     """Calls ``show`` with the counts every ``every_s`` while a ``with`` block runs, and at its end."""
 
-    def __init__(self, folder: Path, show: Callable[[dict[str, Counts]], None],
-                 every_s: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, show: Callable[[dict[str, Counts]], None], every_s: float = 1.0
+    ) -> None:
         self._folder, self._show, self._every_s = folder, show, every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
@@ -94,8 +95,12 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join()
         self._show(read_counts(self._folder))

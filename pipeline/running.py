@@ -20,22 +20,30 @@ from schemas.layout import Layout
 class Run:
     """What every stage of a run shares."""
 
-    def __init__(self, config: Config, plan: Plan, layout: Layout, display: Display,
-                 name: str) -> None:
+    def __init__(
+        self, config: Config, plan: Plan, layout: Layout, display: Display, name: str
+    ) -> None:
         self.config, self.plan, self.layout, self.name = config, plan, layout, name
         self.display = display
         self.books: dict[str, Book] = {}
         self.progress = fresh(layout.work / "progress")
         size = config.wave_size
-        self.waves = [plan.clips[i:i + size] for i in range(0, len(plan.clips), size)]
+        self.waves = [plan.clips[i : i + size] for i in range(0, len(plan.clips), size)]
         self._marks = Marks(layout)
 
     def note(self, state: str, message: str | None = None) -> None:
         """Write status.json: how the run stands."""
-        write_json(self.layout.status, {
-            "state": state, "message": message, "pid": os.getpid(),
-            "books": {stage: book.as_dict() for stage, book in self.books.items()},
-            "spend": self.spend(), "failures": self.failures()})
+        write_json(
+            self.layout.status,
+            {
+                "state": state,
+                "message": message,
+                "pid": os.getpid(),
+                "books": {stage: book.as_dict() for stage, book in self.books.items()},
+                "spend": self.spend(),
+                "failures": self.failures(),
+            },
+        )
 
     def spend(self) -> dict[str, Any]:
         """What this run has bought so far, per annotator and together. Unknown prices give null."""
@@ -50,8 +58,9 @@ class Run:
     def failures(self) -> dict[str, dict[str, int]]:
         """Failures so far: stage -> reason -> how many."""
         found: dict[str, Counter[str]] = {}
-        for file in self.wave_files("collect", "failures") + self.wave_files("annotate",
-                                                                              "failures"):
+        for file in self.wave_files("collect", "failures") + self.wave_files(
+            "annotate", "failures"
+        ):
             for stage, reason in read_columns([file], ("stage", "reason")):
                 found.setdefault(stage, Counter())[reason] += 1
         return {stage: dict(sorted(reasons.items())) for stage, reasons in found.items()}
@@ -97,5 +106,9 @@ class Run:
 
 
 def _money(c: Counts) -> dict[str, Any]:
-    return {"usd": None if c.unpriced else round(c.usd, 6), "requests": c.requests,
-            "input_tokens": c.input_tokens, "output_tokens": c.output_tokens}
+    return {
+        "usd": None if c.unpriced else round(c.usd, 6),
+        "requests": c.requests,
+        "input_tokens": c.input_tokens,
+        "output_tokens": c.output_tokens,
+    }

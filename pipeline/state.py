@@ -18,7 +18,13 @@ from schemas.options import SetupError
 
 # What may change between two runs on one folder without a flag: it touches no row that is there.
 FREE_BLOCKS = ("concurrency", "videorm", "audit", "report")
-FREE_FIELDS = ("base_url", "api_key_env", "concurrency", "timeout_s", "max_attempts")  # of annotators
+FREE_FIELDS = (
+    "base_url",
+    "api_key_env",
+    "concurrency",
+    "timeout_s",
+    "max_attempts",
+)  # of annotators
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -37,8 +43,10 @@ def locked(layout: Layout) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise SetupError(f"{layout.root}: another run is working in this folder; wait for it, or "
-                         "choose another --output") from None
+        raise SetupError(
+            f"{layout.root}: another run is working in this folder; wait for it, or "
+            "choose another --output"
+        ) from None
     try:
         yield
     finally:
@@ -53,8 +61,9 @@ def plain(config: Config) -> dict[str, Any]:
 def shaping(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a plain configuration that shapes rows."""
     kept = {name: block for name, block in config.items() if name not in FREE_BLOCKS}
-    kept["annotators"] = [{k: v for k, v in spec.items() if k not in FREE_FIELDS}
-                          for spec in config["annotators"]]
+    kept["annotators"] = [
+        {k: v for k, v in spec.items() if k not in FREE_FIELDS} for spec in config["annotators"]
+    ]
     return kept
 
 
@@ -67,7 +76,8 @@ def claim(layout: Layout, config: Config, rebuild: bool) -> None:
             raise SetupError(
                 f"{layout.root} holds a run of another configuration; changed: "
                 f"{', '.join(changed)}. Use another --output, or --rebuild to go on here with the "
-                "new one (every paid reply is reused)")
+                "new one (every paid reply is reused)"
+            )
     layout.run.unlink(missing_ok=True)
     write_json(path, plain(config))
 

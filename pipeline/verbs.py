@@ -12,8 +12,12 @@ from schemas.options import SetupError
 
 def _parser(verb: str, what: str, example: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
-        prog=f"videoprefer {verb}", description=what, epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+        prog=f"videoprefer {verb}",
+        description=what,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def _guarded(work: Callable[[], int]) -> int:
@@ -29,14 +33,22 @@ def _guarded(work: Callable[[], int]) -> int:
 
 def audit(argv: Sequence[str]) -> int:
     """Recorded scores or a run's scores against human ratings."""
-    p = _parser("audit", "Hold a run's scores, or a table of recorded scores, against human ratings. "
-                "Writes OUT/audit.json and prints the headline rows.",
-                "videoprefer audit --annotations out/mine --ratings ratings.csv --output out/audit")
+    p = _parser(
+        "audit",
+        "Hold a run's scores, or a table of recorded scores, against human ratings. "
+        "Writes OUT/audit.json and prints the headline rows.",
+        "videoprefer audit --annotations out/mine --ratings ratings.csv --output out/audit",
+    )
     p.add_argument("--annotations", required=True, type=Path, metavar="DIR_OR_TABLE")
     p.add_argument("--ratings", required=True, type=Path, action="append", metavar="FILE")
     p.add_argument("--output", required=True, type=Path, metavar="OUT")
-    p.add_argument("--dimension", action="append", default=[], metavar="OURS=THEIRS[,THEIRS]",
-                   help="which human dimensions answer for one of ours; default: the same name")
+    p.add_argument(
+        "--dimension",
+        action="append",
+        default=[],
+        metavar="OURS=THEIRS[,THEIRS]",
+        help="which human dimensions answer for one of ours; default: the same name",
+    )
     arguments = p.parse_args(argv)
 
     def work() -> int:
@@ -49,9 +61,11 @@ def audit(argv: Sequence[str]) -> int:
             print(f"note: {note}")
         for row in result.rows:
             if row.slice == "all":
-                print(f"{row.dimension:<20} {row.annotator:<16} {row.statistic:<36} "
-                      f"{_number(row.value, row.low, row.high)}  n={row.n_items}, "
-                      f"{row.n_raters} raters")
+                print(
+                    f"{row.dimension:<20} {row.annotator:<16} {row.statistic:<36} "
+                    f"{_number(row.value, row.low, row.high)}  n={row.n_items}, "
+                    f"{row.n_raters} raters"
+                )
         print(f"{len(result.rows)} rows: {arguments.output / 'audit.json'}")
         return 0
 
@@ -61,19 +75,29 @@ def audit(argv: Sequence[str]) -> int:
 def _answer(text: str) -> tuple[str, list[str]]:
     ours, equals, theirs = text.partition("=")
     if not equals or not theirs:
-        raise SetupError(f"--dimension {text}: expected OURS=THEIRS, for example "
-                         "video_quality=static_quality,temporal_quality")
+        raise SetupError(
+            f"--dimension {text}: expected OURS=THEIRS, for example "
+            "video_quality=static_quality,temporal_quality"
+        )
     return ours, theirs.split(",")
 
 
 def train(argv: Sequence[str]) -> int:
     """A VideoRM from a dataset folder."""
-    p = _parser("train", "Train and validate a VideoRM on the preferences of a dataset folder.",
-                "videoprefer train --data out/demo --output out/videorm --set epochs=4")
+    p = _parser(
+        "train",
+        "Train and validate a VideoRM on the preferences of a dataset folder.",
+        "videoprefer train --data out/demo --output out/videorm --set epochs=4",
+    )
     p.add_argument("--data", required=True, type=Path, metavar="DIR")
     p.add_argument("--output", required=True, type=Path, metavar="M")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
-                   help="an option of the videorm block, for example seed=1 or trunk=PATH")
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the videorm block, for example seed=1 or trunk=PATH",
+    )
     arguments = p.parse_args(argv)
 
     def work() -> int:
@@ -108,9 +132,12 @@ def train(argv: Sequence[str]) -> int:
 
 def evaluate(argv: Sequence[str]) -> int:
     """A trained VideoRM on the test split of a dataset folder."""
-    p = _parser("evaluate", "Hold a VideoRM against the test split of a dataset folder: its labels, "
-                "and its human ratings where there are any.",
-                "videoprefer evaluate --model out/demo/videorm --data out/demo")
+    p = _parser(
+        "evaluate",
+        "Hold a VideoRM against the test split of a dataset folder: its labels, "
+        "and its human ratings where there are any.",
+        "videoprefer evaluate --model out/demo/videorm --data out/demo",
+    )
     p.add_argument("--model", required=True, type=Path, metavar="M")
     p.add_argument("--data", required=True, type=Path, metavar="DIR")
     arguments = p.parse_args(argv)
@@ -126,12 +153,16 @@ def evaluate(argv: Sequence[str]) -> int:
 
 def _print_accuracy(metrics: dict[str, Any]) -> None:
     for row in metrics["accuracy"]:
-        print(f"{row['arm']:<14} against {row['against']:<10} {row['dimension']:<18} "
-              f"{_number(row['value'], row['low'], row['high'])}  {row['n_pairs']} pairs of "
-              f"{row['n_prompts']} prompts")
+        print(
+            f"{row['arm']:<14} against {row['against']:<10} {row['dimension']:<18} "
+            f"{_number(row['value'], row['low'], row['high'])}  {row['n_pairs']} pairs of "
+            f"{row['n_prompts']} prompts"
+        )
     for row in metrics["differences"]:
-        print(f"{row['arm']} minus {row['minus']}, against {row['against']}, {row['dimension']}: "
-              f"{_number(row['value'], row['low'], row['high'])}")
+        print(
+            f"{row['arm']} minus {row['minus']}, against {row['against']}, {row['dimension']}: "
+            f"{_number(row['value'], row['low'], row['high'])}"
+        )
 
 
 def _number(value: float | None, low: float | None, high: float | None) -> str:
@@ -142,10 +173,13 @@ def _number(value: float | None, low: float | None, high: float | None) -> str:
 
 def score(argv: Sequence[str]) -> int:
     """Rewards of clips under one prompt, best first."""
-    p = _parser("score", "Score clips of one prompt with a VideoRM; prints JSON lines, best first. "
-                "Rewards compare within one model and one prompt only.",
-                "videoprefer score --model out/demo/videorm --prompt 'a red circle moving left on a "
-                "black background' a.mp4 b.mp4")
+    p = _parser(
+        "score",
+        "Score clips of one prompt with a VideoRM; prints JSON lines, best first. "
+        "Rewards compare within one model and one prompt only.",
+        "videoprefer score --model out/demo/videorm --prompt 'a red circle moving left on a "
+        "black background' a.mp4 b.mp4",
+    )
     p.add_argument("--model", required=True, type=Path, metavar="M")
     p.add_argument("--prompt", required=True)
     p.add_argument("clips", nargs="+", metavar="CLIP")
@@ -157,8 +191,10 @@ def score(argv: Sequence[str]) -> int:
 
         frames = [jpegs_of(clip) for clip in arguments.clips]
         rewards = score_clips(arguments.model, arguments.prompt, frames)
-        rows = [{"clip": clip, "mean": sum(r.values()) / len(r), **r}
-                for clip, r in zip(arguments.clips, rewards, strict=True)]
+        rows = [
+            {"clip": clip, "mean": sum(r.values()) / len(r), **r}
+            for clip, r in zip(arguments.clips, rewards, strict=True)
+        ]
         for row in sorted(rows, key=lambda row: -row["mean"]):
             print(json.dumps(row))
         return 0
@@ -180,8 +216,10 @@ def report(argv: Sequence[str]) -> int:
 
         layout = Layout(arguments.run)
         if not layout.run.is_file():
-            raise SetupError(f"{layout.run}: not there, so {arguments.run} is not a complete run; "
-                             "run it to the end first")
+            raise SetupError(
+                f"{layout.run}: not there, so {arguments.run} is not a complete run; "
+                "run it to the end first"
+            )
         record = json.loads(layout.run.read_text())
         options = ReportOptions(**record["config"]["report"])
         if arguments.prompts is not None:

@@ -2,7 +2,15 @@
 
 import math
 
-from schemas.base import check_at_least, check_finite, check_ids, check_names, check_one_of, record, refuse
+from schemas.base import (
+    check_at_least,
+    check_finite,
+    check_ids,
+    check_names,
+    check_one_of,
+    record,
+    refuse,
+)
 
 CONSENSUS = "consensus"  # the annotator_id of all annotators together
 OVERALL = "overall"  # the dimension that is the mean of the others

@@ -37,20 +37,32 @@ def _check(record: Any, fields: tuple[str, ...], good: Callable[[Any], bool], wh
 
 def check_ids(record: Any, *fields: str) -> None:
     """Ids are non-empty, hold no slash (they are joined by one) and no line break."""
-    _check(record, fields, lambda v: isinstance(v, str) and bool(_IDENTIFIER.match(v)),
-           "a non-empty id without '/' or line break")
+    _check(
+        record,
+        fields,
+        lambda v: isinstance(v, str) and bool(_IDENTIFIER.match(v)),
+        "a non-empty id without '/' or line break",
+    )
 
 
 def check_names(record: Any, *fields: str) -> None:
     """Names of models may hold a slash (``org/model``): non-empty, no line break."""
-    _check(record, fields, lambda v: isinstance(v, str) and bool(_NAME.match(v)),
-           "a non-empty name without line break")
+    _check(
+        record,
+        fields,
+        lambda v: isinstance(v, str) and bool(_NAME.match(v)),
+        "a non-empty name without line break",
+    )
 
 
 def check_sha256(record: Any, *fields: str) -> None:
     """A lower-case hexadecimal SHA-256 digest."""
-    _check(record, fields, lambda v: isinstance(v, str) and bool(_SHA256.match(v)),
-           "64 hexadecimal digits")
+    _check(
+        record,
+        fields,
+        lambda v: isinstance(v, str) and bool(_SHA256.match(v)),
+        "64 hexadecimal digits",
+    )
 
 
 def check_finite(record: Any, *fields: str) -> None:

@@ -38,7 +38,9 @@ class Reason(StrEnum):
     INTERNAL = "internal"  # a fault of this program, kept with its last lines
 
 
-HARMLESS = frozenset({Reason.NOT_APPLICABLE, Reason.NOT_RECORDED})  # never count towards a failure rate
+HARMLESS = frozenset(
+    {Reason.NOT_APPLICABLE, Reason.NOT_RECORDED}
+)  # never count towards a failure rate
 STOPS_RUN = frozenset({Reason.AUTHENTICATION, Reason.QUOTA})
 
 

@@ -5,8 +5,17 @@ from pathlib import Path
 
 from schemas.store import Store
 
-PUBLISHED = ("prompts", "videos", "frames", "annotations", "comparisons", "scores",
-             "human_ratings", "human_votes", "failures")  # one folder each; preferences: three
+PUBLISHED = (
+    "prompts",
+    "videos",
+    "frames",
+    "annotations",
+    "comparisons",
+    "scores",
+    "human_ratings",
+    "human_votes",
+    "failures",
+)  # one folder each; preferences: three
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
         return _arrow_type(next(a for a in arguments if a is not type(None)))
     if typing.get_origin(hint) is tuple:
         return pa.list_(_arrow_type(arguments[0]))
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return pa.struct(_arrow_fields(hint))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return pa.string()
@@ -73,7 +73,7 @@ def _arrow_fields(record: type) -> list[pa.Field]:
 
 
 @functools.cache
-def arrow_schema(record: type) -> pa.Schema:
+def arrow_schema(record: Any) -> pa.Schema:
     """The Arrow schema of a record's table; its metadata hold the schema version."""
     metadata = {"schema_version": str(SCHEMA_VERSION), "record": record.__name__}
     return pa.schema(_arrow_fields(record), metadata=metadata)
@@ -85,7 +85,7 @@ def to_row(record: Any) -> dict[str, Any]:
 
 
 @functools.cache
-def _readers(record: type) -> dict[str, Any]:
+def _readers(record: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(record)
     return {f.name: _reader(hints[f.name]) for f in dataclasses.fields(record)}
 
@@ -96,7 +96,7 @@ def _reader(hint: Any) -> Any:
         return _reader(next(a for a in arguments if a is not type(None)))
     if typing.get_origin(hint) is tuple:
         return tuple
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(from_row, hint)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint
@@ -105,7 +105,7 @@ def _reader(hint: Any) -> Any:
 
 def from_row(record: type[R], row: dict[str, Any]) -> R:
     """The record of a row. Raises :class:`RecordError` for unknown or missing columns."""
-    readers = _readers(record)
+    readers = _readers(record)  # type: ignore[arg-type]
     values = {}
     for name, value in row.items():
         if name not in readers:
@@ -125,7 +125,8 @@ def to_table(record: type, rows: Iterable[Any]) -> pa.Table:
 
 def from_table(record: type[R], table: pa.Table) -> Iterator[R]:
     """Records of an Arrow table; columns that the record does not have (images) are skipped."""
-    names = [name for name in table.column_names if name in _readers(record)]
+    known = _readers(record)  # type: ignore[arg-type]
+    names = [name for name in table.column_names if name in known]
     for batch in table.select(names).to_batches():
         for row in batch.to_pylist():
             yield from_row(record, row)

@@ -1,6 +1,14 @@
 """Prompts, clips, and the frames taken from them."""
 
-from schemas.base import check_at_least, check_finite, check_ids, check_names, check_sha256, record, refuse
+from schemas.base import (
+    check_at_least,
+    check_finite,
+    check_ids,
+    check_names,
+    check_sha256,
+    record,
+    refuse,
+)
 
 SPLITS = ("train", "validation", "test")
 
@@ -110,8 +118,15 @@ class FrameSet:
     def __post_init__(self) -> None:
         check_ids(self, "video_id", "prompt_id")
         check_names(self, "generator")
-        check_at_least(self, 1, "width_px", "height_px", "frame_width_px", "frame_height_px",
-                       "n_frames_in_clip")
+        check_at_least(
+            self,
+            1,
+            "width_px",
+            "height_px",
+            "frame_width_px",
+            "frame_height_px",
+            "n_frames_in_clip",
+        )
         check_finite(self, "fps", "duration_s")
         if not self.indices or list(self.indices) != sorted(set(self.indices)):
             refuse(self, "indices", "distinct, ascending frame numbers, at least one")

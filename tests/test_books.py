@@ -8,8 +8,9 @@ from pipeline.books import BooksError, balance, merge, require
 
 
 def test_a_balanced_book():
-    book = balance("frames", ["a", "b", "c", "d"], written=["a"], failed=["b"], upstream=["c"],
-                   filtered=["d"])
+    book = balance(
+        "frames", ["a", "b", "c", "d"], written=["a"], failed=["b"], upstream=["c"], filtered=["d"]
+    )
     assert book.balanced
     assert (book.owed, book.written, book.failed, book.upstream, book.filtered) == (4, 1, 1, 1, 1)
     require(book)
@@ -44,6 +45,10 @@ def test_any_partition_of_the_owed_keys_balances(owed, data):
 
 
 def test_waves_add_up():
-    book = merge([balance("x", ["a", "b"], written=["a", "b"]), balance("x", ["c"], failed=["c"],
-                                                                        written=[])])
+    book = merge(
+        [
+            balance("x", ["a", "b"], written=["a", "b"]),
+            balance("x", ["c"], failed=["c"], written=[]),
+        ]
+    )
     assert (book.owed, book.written, book.failed, book.balanced) == (3, 2, 1, True)

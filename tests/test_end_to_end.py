@@ -18,9 +18,19 @@ from schemas.layout import PUBLISHED, Layout
 
 SMALL = {
     "sources": [{"kind": "simulated", "prompts": 6}],
-    "generators": {"pool": [{"kind": "simulated", "name": name} for name in (
-        "sim-clean", "sim-colour-flicker", "sim-motion-frozen", "sim-motion-noise",
-        "sim-missing-jumps", "sim-frozen-blur")]},
+    "generators": {
+        "pool": [
+            {"kind": "simulated", "name": name}
+            for name in (
+                "sim-clean",
+                "sim-colour-flicker",
+                "sim-motion-frozen",
+                "sim-motion-noise",
+                "sim-missing-jumps",
+                "sim-frozen-blur",
+            )
+        ]
+    },
     "annotators": [{"kind": "signal"}],
     "splits": {"validation": 0.2, "test": 0.3},
     "audit": {"ratings": [{"kind": "simulated", "raters": 3}], "resamples": 100},
@@ -39,11 +49,19 @@ def rows(root: Path) -> dict[str, list]:
     """Every row of every table, whatever files they lie in."""
     layout = Layout(root)
     folders = {name: layout.table(name) for name in PUBLISHED}
-    folders |= {split: layout.table("preferences", split)
-                for split in ("train", "validation", "test")}
-    return {name: sorted((json.dumps(row, sort_keys=True, default=repr)
-                          for path in parts(folder) for row in pq.read_table(path).to_pylist()))
-            for name, folder in folders.items()}
+    folders |= {
+        split: layout.table("preferences", split) for split in ("train", "validation", "test")
+    }
+    return {
+        name: sorted(
+            
+                json.dumps(row, sort_keys=True, default=repr)
+                for path in parts(folder)
+                for row in pq.read_table(path).to_pylist()
+            
+        )
+        for name, folder in folders.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +73,14 @@ def finished(tmp_path_factory) -> Path:
 
 def test_a_run_leaves_what_the_contract_names(finished):
     root = finished / "out"
-    for name in ("README.md", "audit.json", "status.json", "run.json", "report/index.html",
-                 "report/audit.html"):
+    for name in (
+        "README.md",
+        "audit.json",
+        "status.json",
+        "run.json",
+        "report/index.html",
+        "report/audit.html",
+    ):
         assert (root / name).is_file(), name
     record = json.loads((root / "run.json").read_text())
     assert json.loads((root / "status.json").read_text())["state"] == "complete"
@@ -83,14 +107,18 @@ def test_every_table_loads_with_datasets_and_frames_decode(finished, tmp_path, m
         # datasets 5.2 cannot load a table without rows, except streaming
         empty = table in ("comparisons", "human_votes", "failures")
         loaded = datasets.load_dataset(str(root), table, cache_dir=str(tmp_path), streaming=empty)
-        assert len(list(loaded["train"])) == json.loads((root / "run.json").read_text())["tables"][
-            table], table
+        assert (
+            len(list(loaded["train"]))
+            == json.loads((root / "run.json").read_text())["tables"][table]
+        ), table
     preferences = datasets.load_dataset(str(root), "preferences", cache_dir=str(tmp_path))
     assert set(preferences) == {"train", "validation", "test"}
     assert sum(split.num_rows for split in preferences.values()) == 108
     frames = datasets.load_dataset(str(root), "frames", cache_dir=str(tmp_path))["train"]
-    assert frames[0]["images"][0].size == (frames[0]["frame_width_px"],
-                                           frames[0]["frame_height_px"])
+    assert frames[0]["images"][0].size == (
+        frames[0]["frame_width_px"],
+        frames[0]["frame_height_px"],
+    )
 
 
 def test_no_prompt_is_in_two_splits(finished):
@@ -112,8 +140,9 @@ def test_everything_simulated_says_so(finished):
 
 def test_a_second_run_does_no_work_and_changes_no_row(finished, monkeypatch):
     before = rows(finished / "out")
-    monkeypatch.setattr("pipeline.transforms.engine.Engine.run",
-                        lambda *_: pytest.fail("a pipeline was run again"))
+    monkeypatch.setattr(
+        "pipeline.transforms.engine.Engine.run", lambda *_: pytest.fail("a pipeline was run again")
+    )
     assert run(finished, SMALL) == 0
     assert rows(finished / "out") == before
 
@@ -129,8 +158,7 @@ def test_another_configuration_is_refused_with_the_keys_that_changed(finished, c
 
 
 def test_what_shapes_no_row_may_change_without_a_flag(finished):
-    assert run(finished, {**SMALL, "concurrency": {"processes": 1},
-                          "report": {"prompts": 2}}) == 0
+    assert run(finished, {**SMALL, "concurrency": {"processes": 1}, "report": {"prompts": 2}}) == 0
 
 
 def test_rebuild_goes_on_with_another_configuration(finished):
@@ -141,13 +169,22 @@ def test_rebuild_goes_on_with_another_configuration(finished):
 
 def test_the_number_of_workers_and_waves_changes_no_row(finished):
     parallel = {**SMALL, "wave_size": 7, "concurrency": {"processes": 1}}
-    assert run(finished, parallel, "--direct_running_mode=multi_processing",
-               "--direct_num_workers=2", output="parallel") == 0
+    assert (
+        run(
+            finished,
+            parallel,
+            "--direct_running_mode=multi_processing",
+            "--direct_num_workers=2",
+            output="parallel",
+        )
+        == 0
+    )
     assert rows(finished / "parallel") == rows(finished / "out")
 
 
-def test_a_stage_that_drops_an_element_ends_with_1_and_the_key(finished, tmp_path, monkeypatch,
-                                                               capsys):
+def test_a_stage_that_drops_an_element_ends_with_1_and_the_key(
+    finished, tmp_path, monkeypatch, capsys
+):
     (lost, *_) = pq.read_table(parts(Layout(finished / "out").table("frames"))[0])["video_id"]
     key = lost.as_py()
     whole = WriteTable.expand
@@ -170,9 +207,18 @@ def test_a_stage_that_drops_an_element_ends_with_1_and_the_key(finished, tmp_pat
 
 def test_a_child_process_that_dies_costs_one_element(tmp_path):
     with beam.Pipeline(runner="FnApiRunner") as p:
-        records, failures = p | beam.Create(["a", "die", "b", "hang"]) | pool.Isolated(
-            work=_fragile, key=str, stage="video", processes=1, timeout_s=2,
-            progress=str(tmp_path))
+        records, failures = (
+            p
+            | beam.Create(["a", "die", "b", "hang"])
+            | pool.Isolated(
+                work=_fragile,
+                key=str,
+                stage="video",
+                processes=1,
+                timeout_s=2,
+                progress=str(tmp_path),
+            )
+        )
         records | "Good" >> beam.Map(_note, str(tmp_path / "good"))
         failures | "Bad" >> beam.Map(_note, str(tmp_path / "bad"))
     assert sorted((tmp_path / "good").read_text().split()) == ["A", "B"]
@@ -197,33 +243,41 @@ def _note(element: object, path: str) -> None:
         file.write(f"{element}\n")
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"frames": {"cuont": 3}}, "frames.cuont: unknown key"),
-    ({"colour": 1}, "colour: unknown key"),
-    ({"annotators": []}, "annotators: "),
-    ({"annotators": [{"kind": "oracle"}]}, "annotators.0: "),
-    ({"sources": [{"kind": "manifest", "path": "nowhere.csv"}]}, "nowhere.csv"),
-    ({"rubrics": ["videoprefer/charm"]}, "videoprefer/charm"),
-    ({"annotators": [{"kind": "signal"}, {"kind": "signal"}]}, "signal"),
-    ({"annotators": [{"kind": "openai", "model": "m", "api_key_env": "NO_SUCH_KEY"}]},
-     "NO_SUCH_KEY"),
-    ({"consensus": {"annotators": ["nobody"]}}, "nobody"),
-    ({"audit": {"ratings": [{"kind": "table", "path": "nobody.csv"}]}}, "nobody.csv"),
-    ({"generators": None}, "generators"),
-    ({"splits": {"validation": 0.5, "test": 0.5}}, "splits"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"frames": {"cuont": 3}}, "frames.cuont: unknown key"),
+        ({"colour": 1}, "colour: unknown key"),
+        ({"annotators": []}, "annotators: "),
+        ({"annotators": [{"kind": "oracle"}]}, "annotators.0: "),
+        ({"sources": [{"kind": "manifest", "path": "nowhere.csv"}]}, "nowhere.csv"),
+        ({"rubrics": ["videoprefer/charm"]}, "videoprefer/charm"),
+        ({"annotators": [{"kind": "signal"}, {"kind": "signal"}]}, "signal"),
+        (
+            {"annotators": [{"kind": "openai", "model": "m", "api_key_env": "NO_SUCH_KEY"}]},
+            "NO_SUCH_KEY",
+        ),
+        ({"consensus": {"annotators": ["nobody"]}}, "nobody"),
+        ({"audit": {"ratings": [{"kind": "table", "path": "nobody.csv"}]}}, "nobody.csv"),
+        ({"generators": None}, "generators"),
+        ({"splits": {"validation": 0.5, "test": 0.5}}, "splits"),
+    ],
+)
 def test_what_is_wrong_is_refused_before_work_starts(tmp_path, capsys, change, said):
     assert run(tmp_path, {**SMALL, **change}) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--set", "frames"], "key.path=value"),
-    (["--set", "annotators.7.kind=signal"], "annotators.7.kind"),
-    (["--runer=FnApiRunner"], "--runer"),
-    (["--direct_num_workers=many"], "direct_num_workers"),
-])
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--set", "frames"], "key.path=value"),
+        (["--set", "annotators.7.kind=signal"], "annotators.7.kind"),
+        (["--runer=FnApiRunner"], "--runer"),
+        (["--direct_num_workers=many"], "direct_num_workers"),
+    ],
+)
 def test_wrong_arguments_are_refused(tmp_path, capsys, flags, said):
     assert run(tmp_path, SMALL, *flags) == 2
     assert said in capsys.readouterr().err

@@ -13,35 +13,42 @@ from pipeline import command
 from pipeline.dataset.parquet import parts
 from schemas.layout import Layout
 
-DIMENSIONS = {"prompt_following": ["alignment"], "video_quality": ["static_quality",
-                                                                   "temporal_quality"]}
+DIMENSIONS = {
+    "prompt_following": ["alignment"],
+    "video_quality": ["static_quality", "temporal_quality"],
+}
 
 
 def run(folder: Path, fetv: Path, annotators: list[dict], **blocks: object) -> Path:
     config = {
         "sources": [{"kind": "manifest", "path": str(fetv / "manifest.csv")}],
         "annotators": annotators,
-        "audit": {"ratings": [{"kind": "table", "path": str(fetv / "human_ratings.csv")}],
-                  "dimensions": DIMENSIONS, "resamples": 200},
+        "audit": {
+            "ratings": [{"kind": "table", "path": str(fetv / "human_ratings.csv")}],
+            "dimensions": DIMENSIONS,
+            "resamples": 200,
+        },
         "report": {"prompts": 2},
         "concurrency": {"processes": 2},
         **blocks,
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    code = command.main(["--config", str(folder / "config.yaml"), "--output",
-                         str(folder / "out")])
+    code = command.main(["--config", str(folder / "config.yaml"), "--output", str(folder / "out")])
     assert code == 0
     return folder / "out"
 
 
 def numbers(root: Path) -> dict[tuple[str, str, str], dict]:
     rows = json.loads((root / "audit.json").read_text())["rows"]
-    return {(r["annotator"], r["statistic"], r["dimension"]): r for r in rows if r["slice"] == "all"}
+    return {
+        (r["annotator"], r["statistic"], r["dimension"]): r for r in rows if r["slice"] == "all"
+    }
 
 
 def table(root: Path, name: str) -> list[dict]:
-    return [row for path in parts(Layout(root).table(name))
-            for row in pq.read_table(path).to_pylist()]
+    return [
+        row for path in parts(Layout(root).table(name)) for row in pq.read_table(path).to_pylist()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +57,26 @@ def fetv(test_data) -> Path:
 
 
 def test_recorded_metrics_are_audited_against_the_raters(fetv, tmp_path, capsys):
-    root = run(tmp_path, fetv, [{"kind": "recorded", "path": str(fetv / "metric_scores.csv"),
-                                 "scale": "unbounded"}],
-               consensus={"annotators": ["BLIPScore"]})
+    root = run(
+        tmp_path,
+        fetv,
+        [{"kind": "recorded", "path": str(fetv / "metric_scores.csv"), "scale": "unbounded"}],
+        consensus={"annotators": ["BLIPScore"]},
+    )
     # the manifest has 140 of the table's 3,017 clips per metric
     assert "metric_scores.csv: 2877 rows of BLIPScore match no clip" in capsys.readouterr().err
     metrics = ("BLIPScore", "CLIPScore", "CLIPScore-ft", "Otter-VQA", "UMTScore")
     annotations = table(root, "annotations")
     assert len(annotations) == 140 * 5 * 2
     with open(fetv / "metric_scores.csv") as file:
-        recorded = {(r["prompt_id"], r["generator"], r["metric"]): float(r["score"])
-                    for r in csv.DictReader(file)}
-    assert all(a["score"] == recorded[a["prompt_id"], a["generator"], a["annotator_id"]]
-               for a in annotations)
+        recorded = {
+            (r["prompt_id"], r["generator"], r["metric"]): float(r["score"])
+            for r in csv.DictReader(file)
+        }
+    assert all(
+        a["score"] == recorded[a["prompt_id"], a["generator"], a["annotator_id"]]
+        for a in annotations
+    )
     found = numbers(root)
     for metric in metrics:
         row = found[metric, "pair_accuracy_ties_half", "prompt_following"]
@@ -84,9 +98,13 @@ def test_signal_judges_quality_and_says_where_a_prompt_names_nothing_it_measures
 def test_a_server_is_asked_once_per_clip_and_rubric(fetv, tmp_path, monkeypatch):
     monkeypatch.setenv("A_TEST_KEY", "sk-a-secret-of-the-test")
     with JudgeServer() as server:
-        judge = {"kind": "openai", "model": "judge", "base_url": server.base_url,
-                 "api_key_env": "A_TEST_KEY",
-                 "price": {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}}
+        judge = {
+            "kind": "openai",
+            "model": "judge",
+            "base_url": server.base_url,
+            "api_key_env": "A_TEST_KEY",
+            "price": {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0},
+        }
         root = run(tmp_path, fetv, [judge])
         assert sum(server.bills.values()) == 280
         assert command.main(["--config", str(tmp_path / "config.yaml"), "--output", str(root)]) == 0

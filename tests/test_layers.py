@@ -15,16 +15,18 @@ def test_import_contracts_hold():
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize(("module", "blocked"), [
-    ("pipeline.audit.files", ("apache_beam", "torch")),
-    ("pipeline.videorm.experiment", ("apache_beam",)),
-    ("annotators", ("apache_beam", "torch", "openai")),
-    ("pipeline.media.sample", ("apache_beam", "torch", "datasets")),
-    ("pipeline.report.write", ("apache_beam", "torch")),
-    ("pipeline.command", ("apache_beam", "torch")),
-])
+@pytest.mark.parametrize(
+    ("module", "blocked"),
+    [
+        ("pipeline.audit.files", ("apache_beam", "torch")),
+        ("pipeline.videorm.experiment", ("apache_beam",)),
+        ("annotators", ("apache_beam", "torch", "openai")),
+        ("pipeline.media.sample", ("apache_beam", "torch", "datasets")),
+        ("pipeline.report.write", ("apache_beam", "torch")),
+        ("pipeline.command", ("apache_beam", "torch")),
+    ],
+)
 def test_a_room_works_where_a_heavy_package_is_not_installed(module, blocked):
-    code = (f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\n"
-            f"import {module}")
+    code = f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\nimport {module}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -13,8 +13,16 @@ from schemas.store import Store, blob_name
 
 
 def score(video: str, mean: float = 3.0) -> Score:
-    return Score(video_id=video, dimension="d", annotator_id="a", prompt_id="p", generator="g",
-                 mean=mean, spread=None, n=1)
+    return Score(
+        video_id=video,
+        dimension="d",
+        annotator_id="a",
+        prompt_id="p",
+        generator="g",
+        mean=mean,
+        spread=None,
+        n=1,
+    )
 
 
 def test_rows_are_sorted_by_key_so_that_files_are_equal(tmp_path):
@@ -36,10 +44,24 @@ def frames_of(store: Store, video: str, colour: int) -> FrameSet:
     Image.new("RGB", (8, 6), (colour, 0, 0)).save(data, "JPEG", quality=95)
     digest = sha256_hex(data.getvalue())
     store.put(blob_name(digest, ".jpg"), data.getvalue())
-    return FrameSet(video_id=video, prompt_id="p", prompt="t", generator="g", policy="uniform-1",
-                    decoder="pyav-index", indices=(0,), times_s=(0.0,), jpeg_sha256=(digest,),
-                    n_frames_in_clip=1, fps=None, duration_s=None, width_px=8, height_px=6,
-                    frame_width_px=8, frame_height_px=6)
+    return FrameSet(
+        video_id=video,
+        prompt_id="p",
+        prompt="t",
+        generator="g",
+        policy="uniform-1",
+        decoder="pyav-index",
+        indices=(0,),
+        times_s=(0.0,),
+        jpeg_sha256=(digest,),
+        n_frames_in_clip=1,
+        fps=None,
+        duration_s=None,
+        width_px=8,
+        height_px=6,
+        frame_width_px=8,
+        frame_height_px=6,
+    )
 
 
 def test_frames_carry_images_that_datasets_decodes(tmp_path, monkeypatch):
@@ -47,8 +69,9 @@ def test_frames_carry_images_that_datasets_decodes(tmp_path, monkeypatch):
     store = Store(str(tmp_path / "frames"))
     rows = [frames_of(store, f"v{i:03d}", i) for i in range(205)]  # three row groups
     path = write_rows(FrameSet, rows, tmp_path / "frames.parquet", store)
-    loaded = datasets.load_dataset("parquet", data_files=str(path), split="train",
-                                   cache_dir=str(tmp_path / "cache"))
+    loaded = datasets.load_dataset(
+        "parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache")
+    )
     assert loaded.num_rows == 205
     image = loaded[200]["images"][0]
     assert image.size == (8, 6)
@@ -71,8 +94,10 @@ def test_publishing_swaps_the_whole_folder(tmp_path):
     two = write_rows(Score, [score("b")], tmp_path / "2.parquet")
     none = write_rows(Score, [], tmp_path / "0.parquet")
     assert publish([one, none, two], folder, Score) == 2
-    assert [p.name for p in parts(folder)] == ["part-00000-of-00002.parquet",
-                                               "part-00001-of-00002.parquet"]
+    assert [p.name for p in parts(folder)] == [
+        "part-00000-of-00002.parquet",
+        "part-00001-of-00002.parquet",
+    ]
     assert publish([two], folder, Score) == 1
     assert [s.video_id for s in read_rows(Score, parts(folder))] == ["b"]
     assert publish([], folder, Score) == 0

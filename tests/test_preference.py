@@ -19,14 +19,22 @@ PROMPT = Prompt(prompt_id="p", text="a red kite", source="test")
 
 def marks(scores: dict[str, dict[str, list[float]]], dimension="video_quality") -> list[Mark]:
     """{annotator: {video: [score of each draw]}} as marks."""
-    return [Mark(video, f"generator of {video}", dimension, annotator, draw, score)
-            for annotator, videos in scores.items() for video, draws in videos.items()
-            for draw, score in enumerate(draws)]
+    return [
+        Mark(video, f"generator of {video}", dimension, annotator, draw, score)
+        for annotator, videos in scores.items()
+        for video, draws in videos.items()
+        for draw, score in enumerate(draws)
+    ]
 
 
 def score_of(given_marks, dimensions=("video_quality",), consensus=None, preferences=None):
-    scores = scores_of_prompt("p", given_marks, dimensions, consensus or ConsensusOptions(),
-                              preferences or PreferenceOptions())
+    scores = scores_of_prompt(
+        "p",
+        given_marks,
+        dimensions,
+        consensus or ConsensusOptions(),
+        preferences or PreferenceOptions(),
+    )
     return {(s.annotator_id, s.dimension, s.video_id): s for s in scores}
 
 
@@ -64,28 +72,40 @@ def test_an_annotator_with_nothing_to_say_on_a_prompt_does_not_block_it():
 
 
 def test_only_named_annotators_count():
-    found = score_of(marks({"one": {"v": [4]}, "two": {"v": [2]}}),
-                     consensus=ConsensusOptions(annotators=["two"]))
+    found = score_of(
+        marks({"one": {"v": [4]}, "two": {"v": [2]}}),
+        consensus=ConsensusOptions(annotators=["two"]),
+    )
     assert found[CONSENSUS, "video_quality", "v"].mean == 2
     assert found["one", "video_quality", "v"].mean == 4
 
 
 def test_overall_is_the_mean_and_missing_where_a_dimension_is():
-    both = (marks({"one": {"v": [4], "w": [1]}}, "prompt_following")
-            + marks({"one": {"v": [2]}}, "video_quality"))
+    both = marks({"one": {"v": [4], "w": [1]}}, "prompt_following") + marks(
+        {"one": {"v": [2]}}, "video_quality"
+    )
     found = score_of(both, DIMENSIONS)
     assert found[CONSENSUS, OVERALL, "v"].mean == 3
     assert (CONSENSUS, OVERALL, "w") not in found
-    weighed = score_of(both, DIMENSIONS, preferences=PreferenceOptions(
-        weights={"prompt_following": 3, "video_quality": 1}))
+    weighed = score_of(
+        both,
+        DIMENSIONS,
+        preferences=PreferenceOptions(weights={"prompt_following": 3, "video_quality": 1}),
+    )
     assert weighed[CONSENSUS, OVERALL, "v"].mean == 3.5  # (3 * 4 + 1 * 2) / 4
 
 
 def pairs(values: dict[str, float], **options):
-    found = scores_of_prompt("p", marks({"j": {v: [s] for v, s in values.items()}}),
-                             ("video_quality",), ConsensusOptions(), PreferenceOptions())
-    return list(pairs_of_prompt(PROMPT, found, ("video_quality",), "train",
-                                PreferenceOptions(**options)))
+    found = scores_of_prompt(
+        "p",
+        marks({"j": {v: [s] for v, s in values.items()}}),
+        ("video_quality",),
+        ConsensusOptions(),
+        PreferenceOptions(),
+    )
+    return list(
+        pairs_of_prompt(PROMPT, found, ("video_quality",), "train", PreferenceOptions(**options))
+    )
 
 
 def test_four_clips_give_six_pairs_per_dimension_and_overall():
@@ -142,15 +162,24 @@ def test_a_growing_test_share_only_adds_prompts():
 
 @given(st.lists(st.floats(1, 5), min_size=2, max_size=6))
 def test_order_of_annotations_changes_nothing(values):
-    given_marks = [Mark(f"v{i}", "g", "video_quality", "j", d, v)
-                   for i, v in enumerate(values) for d in range(2)]
-    one = scores_of_prompt("p", given_marks, ("video_quality",), ConsensusOptions(),
-                           PreferenceOptions())
-    other = scores_of_prompt("p", reversed(given_marks), ("video_quality",), ConsensusOptions(),
-                             PreferenceOptions())
+    given_marks = [
+        Mark(f"v{i}", "g", "video_quality", "j", d, v)
+        for i, v in enumerate(values)
+        for d in range(2)
+    ]
+    one = scores_of_prompt(
+        "p", given_marks, ("video_quality",), ConsensusOptions(), PreferenceOptions()
+    )
+    other = scores_of_prompt(
+        "p", reversed(given_marks), ("video_quality",), ConsensusOptions(), PreferenceOptions()
+    )
     assert one == other
     means = [s.mean for s in one if s.annotator_id == "j" and s.dimension == "video_quality"]
     assert statistics.fmean(means) == pytest.approx(statistics.fmean(values))
-    assert len(list(itertools.combinations(values, 2))) == len(list(
-        p for p in pairs_of_prompt(PROMPT, one, ("video_quality",), "test", PreferenceOptions())
-        if p.dimension == OVERALL))
+    assert len(list(itertools.combinations(values, 2))) == len(
+        list(
+            p
+            for p in pairs_of_prompt(PROMPT, one, ("video_quality",), "test", PreferenceOptions())
+            if p.dimension == OVERALL
+        )
+    )

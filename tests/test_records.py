@@ -9,17 +9,54 @@ from schemas.ids import canonical_json, hash_fraction, pair_id, prompt_id, video
 from schemas.tables import TABLES, arrow_schema, from_row, from_table, key_of, to_row, to_table
 
 FRAMES = dict(
-    video_id="v", prompt_id="p", prompt="a kite", generator="g", policy="uniform-8",
-    decoder="pyav-index", indices=(0, 7), times_s=(0.0, None), jpeg_sha256=("0" * 64, "1" * 64),
-    n_frames_in_clip=8, fps=8.0, duration_s=1.0, width_px=64, height_px=48, frame_width_px=64,
-    frame_height_px=48)
+    video_id="v",
+    prompt_id="p",
+    prompt="a kite",
+    generator="g",
+    policy="uniform-8",
+    decoder="pyav-index",
+    indices=(0, 7),
+    times_s=(0.0, None),
+    jpeg_sha256=("0" * 64, "1" * 64),
+    n_frames_in_clip=8,
+    fps=8.0,
+    duration_s=1.0,
+    width_px=64,
+    height_px=48,
+    frame_width_px=64,
+    frame_height_px=48,
+)
 ANNOTATION = dict(
-    video_id="v", dimension="video_quality", annotator_id="judge", draw=0, prompt_id="p",
-    generator="g", score=4.0, scale_low=1, scale_high=5, n_frames=8)
+    video_id="v",
+    dimension="video_quality",
+    annotator_id="judge",
+    draw=0,
+    prompt_id="p",
+    generator="g",
+    score=4.0,
+    scale_low=1,
+    scale_high=5,
+    n_frames=8,
+)
 PREFERENCE = dict(
-    pair_id="x", prompt_id="p", prompt="a kite", dimension="overall", video_a="v", video_b="w",
-    generator_a="g", generator_b="h", score_a=4.0, score_b=3.0, label="a", margin=1.0, weight=1.0,
-    split="train", annotator_id="consensus", n_a=1, n_b=1)
+    pair_id="x",
+    prompt_id="p",
+    prompt="a kite",
+    dimension="overall",
+    video_a="v",
+    video_b="w",
+    generator_a="g",
+    generator_b="h",
+    score_a=4.0,
+    score_b=3.0,
+    label="a",
+    margin=1.0,
+    weight=1.0,
+    split="train",
+    annotator_id="consensus",
+    n_a=1,
+    n_b=1,
+)
 
 
 def sha16(text: str) -> str:
@@ -46,13 +83,18 @@ def test_canonical_json_has_one_form_and_refuses_nan():
         canonical_json({"score": float("nan")})
 
 
-@pytest.mark.parametrize("record", [
-    FrameSet(**FRAMES),
-    Annotation(**ANNOTATION, requested=Settings(temperature=0.3), distribution=(0.5, 0.5)),
-    Annotation(**ANNOTATION),
-    Preference(**PREFERENCE),
-    Failure(stage="frames", key="v", reason=Reason.NO_VIDEO, message="audio only", cost_usd=None),
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        FrameSet(**FRAMES),
+        Annotation(**ANNOTATION, requested=Settings(temperature=0.3), distribution=(0.5, 0.5)),
+        Annotation(**ANNOTATION),
+        Preference(**PREFERENCE),
+        Failure(
+            stage="frames", key="v", reason=Reason.NO_VIDEO, message="audio only", cost_usd=None
+        ),
+    ],
+)
 def test_a_record_survives_parquet_rows(record):
     kind = type(record)
     assert list(from_table(kind, to_table(kind, [record]))) == [record]
@@ -74,19 +116,22 @@ def test_names_of_models_may_hold_a_slash():
     assert Annotation(**{**ANNOTATION, "annotator_id": "org/judge", "generator": "org/t2v"})
 
 
-@pytest.mark.parametrize(("kind", "good", "field", "bad"), [
-    (Annotation, ANNOTATION, "generator", ""),
-    (Annotation, ANNOTATION, "score", 6.0),
-    (Annotation, ANNOTATION, "score", float("nan")),
-    (Annotation, ANNOTATION, "video_id", "a/b"),
-    (Annotation, ANNOTATION, "cost_usd", -0.1),
-    (FrameSet, FRAMES, "indices", (7, 0)),
-    (FrameSet, FRAMES, "indices", (0, 8)),
-    (FrameSet, FRAMES, "jpeg_sha256", ("0" * 64,)),
-    (Preference, PREFERENCE, "label", "b"),
-    (Preference, PREFERENCE, "video_b", "v"),
-    (Preference, PREFERENCE, "split", "dev"),
-])
+@pytest.mark.parametrize(
+    ("kind", "good", "field", "bad"),
+    [
+        (Annotation, ANNOTATION, "generator", ""),
+        (Annotation, ANNOTATION, "score", 6.0),
+        (Annotation, ANNOTATION, "score", float("nan")),
+        (Annotation, ANNOTATION, "video_id", "a/b"),
+        (Annotation, ANNOTATION, "cost_usd", -0.1),
+        (FrameSet, FRAMES, "indices", (7, 0)),
+        (FrameSet, FRAMES, "indices", (0, 8)),
+        (FrameSet, FRAMES, "jpeg_sha256", ("0" * 64,)),
+        (Preference, PREFERENCE, "label", "b"),
+        (Preference, PREFERENCE, "video_b", "v"),
+        (Preference, PREFERENCE, "split", "dev"),
+    ],
+)
 def test_a_bad_field_is_named(kind, good, field, bad):
     with pytest.raises(RecordError, match=rf"{kind.__name__}\.{field}: expected .*, got "):
         kind(**{**good, field: bad})

@@ -22,11 +22,20 @@ CONCURRENCY = 4
 
 def start(folder: Path, output: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline.run", "--config", str(folder / "config.yaml"),
-         "--output", str(folder / output)],
+        [
+            sys.executable,
+            "-m",
+            "pipeline.run",
+            "--config",
+            str(folder / "config.yaml"),
+            "--output",
+            str(folder / output),
+        ],
         env={**os.environ, "A_TEST_KEY": "sk-test", "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL, stderr=open(folder / f"{output}.log", "ab"),
-        start_new_session=True)
+        stdout=subprocess.DEVNULL,
+        stderr=open(folder / f"{output}.log", "ab"),
+        start_new_session=True,
+    )
 
 
 def kill(run: "subprocess.Popen[bytes]") -> None:
@@ -38,16 +47,20 @@ def rows(root: Path) -> list[str]:
     layout = Layout(root)
     folders = [layout.table(name) for name in PUBLISHED]
     folders += [layout.table("preferences", s) for s in ("train", "validation", "test")]
-    return [json.dumps(row, sort_keys=True, default=repr)
-            for folder in folders for path in parts(folder)
-            for row in sorted(pq.read_table(path).to_pylist(), key=repr)]
+    return [
+        json.dumps(row, sort_keys=True, default=repr)
+        for folder in folders
+        for path in parts(folder)
+        for row in sorted(pq.read_table(path).to_pylist(), key=repr)
+    ]
 
 
 @pytest.fixture
 def server():
     # every 20th reply is a refusal: a failure that is paid for must not be bought again either
-    with JudgeServer(latency_s=0.15,
-                     faults=lambda n, body: "refusal" if hash_of(body) % 20 == 0 else None) as s:
+    with JudgeServer(
+        latency_s=0.15, faults=lambda n, body: "refusal" if hash_of(body) % 20 == 0 else None
+    ) as s:
         yield s
 
 
@@ -61,11 +74,29 @@ def hash_of(body: str) -> int:
 def folder(tmp_path, server) -> Path:
     config = {
         "sources": [{"kind": "simulated", "prompts": 12}],
-        "generators": {"pool": [{"kind": "simulated", "name": name} for name in (
-            "sim-clean", "sim-colour-flicker", "sim-motion-frozen", "sim-frozen-blur")]},
-        "annotators": [{"kind": "openai", "model": "judge", "base_url": server.base_url,
-                        "api_key_env": "A_TEST_KEY", "concurrency": CONCURRENCY}],
-        "report": {"prompts": 2}, "concurrency": {"processes": 1}, "wave_size": 20,
+        "generators": {
+            "pool": [
+                {"kind": "simulated", "name": name}
+                for name in (
+                    "sim-clean",
+                    "sim-colour-flicker",
+                    "sim-motion-frozen",
+                    "sim-frozen-blur",
+                )
+            ]
+        },
+        "annotators": [
+            {
+                "kind": "openai",
+                "model": "judge",
+                "base_url": server.base_url,
+                "api_key_env": "A_TEST_KEY",
+                "concurrency": CONCURRENCY,
+            }
+        ],
+        "report": {"prompts": 2},
+        "concurrency": {"processes": 1},
+        "wave_size": 20,
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     return tmp_path

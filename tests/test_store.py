@@ -41,8 +41,10 @@ def test_a_store_travels_as_its_root(store):
 def test_of_many_writers_one_wins(tmp_path):
     store = Store(str(tmp_path))
     won: list[int] = []
-    writers = [threading.Thread(target=lambda i=i: store.put("x", bytes([i]) * 9999)
-                                and won.append(i)) for i in range(16)]
+    writers = [
+        threading.Thread(target=lambda i=i: store.put("x", bytes([i]) * 9999) and won.append(i))
+        for i in range(16)
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -53,9 +55,11 @@ def test_of_many_writers_one_wins(tmp_path):
 
 def test_a_writer_killed_in_the_middle_leaves_no_half_file(tmp_path):
     # the child dies between writing the temporary file and linking it to its name
-    child = ("import os, sys; from schemas.store import Store\n"
-             "os.link = lambda *_: os._exit(9)\n"
-             "Store(sys.argv[1]).put('x', b'12345', durable=True)\n")
+    child = (
+        "import os, sys; from schemas.store import Store\n"
+        "os.link = lambda *_: os._exit(9)\n"
+        "Store(sys.argv[1]).put('x', b'12345', durable=True)\n"
+    )
     done = subprocess.run([sys.executable, "-c", child, str(tmp_path)], cwd=os.getcwd())
     assert done.returncode == 9
     store = Store(str(tmp_path))

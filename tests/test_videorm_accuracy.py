@@ -14,12 +14,22 @@ DIMENSIONS = ("prompt_following", "video_quality")
 def group(prompt_id: str, rows, pairs) -> Group:
     """pairs: (dimension, a, b, label)."""
     d, a, b, label = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
-    return Group(prompt_id=prompt_id, prompt=prompt_id, rows=np.array(rows), dimension=d, a=a, b=b,
-                 label=label, weight=np.ones(len(d), np.float32))
+    return Group(
+        prompt_id=prompt_id,
+        prompt=prompt_id,
+        rows=np.array(rows),
+        dimension=d,
+        a=a,
+        b=b,
+        label=label,
+        weight=np.ones(len(d), np.float32),
+    )
 
 
-GROUPS = (group("u", [0, 1], [(0, 0, 1, 1), (1, 0, 1, 0)]),
-          group("v", [2, 3], [(0, 0, 1, -1), (1, 0, 1, 1)]))
+GROUPS = (
+    group("u", [0, 1], [(0, 0, 1, 1), (1, 0, 1, 0)]),
+    group("v", [2, 3], [(0, 0, 1, -1), (1, 0, 1, 1)]),
+)
 REWARDS = {
     # u: prompt_following right. v: prompt_following wrong, video_quality a tie within 1e-6
     "videorm": {"u1": [2, 0], "u2": [1, 5], "v1": [3, 1.0], "v2": [1, 1.0 + 5e-7]},
@@ -49,8 +59,9 @@ def test_annotator_ties_are_dropped_and_a_models_ties_count_half():
 
 def test_differences_are_paired_by_prompt():
     board = annotator_board(GROUPS, VIDEOS, DIMENSIONS, REWARDS)
-    (row,) = [r for r in difference_rows(board, "videorm", "per_frame", 0)
-              if r["dimension"] == "all"]
+    (row,) = [
+        r for r in difference_rows(board, "videorm", "per_frame", 0) if r["dimension"] == "all"
+    ]
     assert row["value"] == pytest.approx(0.5 - 1 / 3)
     # only prompt u drawn: 1 - 0 = 1; only prompt v: 1/4 - 1/2 = -1/4; both are draws of two prompts
     assert row["low"] == pytest.approx(-0.25)
@@ -61,23 +72,38 @@ def test_differences_are_paired_by_prompt():
 
 def ratings(scores) -> list[HumanRating]:
     """scores: {video: [score of each rater]}, on one dimension."""
-    return [HumanRating(video_id=v, rater=f"r{i}", dimension=d, prompt_id=v[0], generator="g",
-                        score=s, source="test")
-            for v, values in scores.items() for i, s in enumerate(values)
-            for d in ("alignment", "look")]
+    return [
+        HumanRating(
+            video_id=v,
+            rater=f"r{i}",
+            dimension=d,
+            prompt_id=v[0],
+            generator="g",
+            score=s,
+            source="test",
+        )
+        for v, values in scores.items()
+        for i, s in enumerate(values)
+        for d in ("alignment", "look")
+    ]
 
 
 def test_models_and_people_meet_the_mean_of_the_other_raters():
     people = ratings({"u1": [3, 1, 2], "u2": [1, 2, 2]})
-    board = rater_board(people, ["u"], ["prompt_following"], {"prompt_following": ["alignment"]},
-                        {"videorm": {"u1": [1], "u2": [0]}},
-                        {("u1", "prompt_following"): 0, ("u2", "prompt_following"): 1})
+    board = rater_board(
+        people,
+        ["u"],
+        ["prompt_following"],
+        {"prompt_following": ["alignment"]},
+        {"videorm": {"u1": [1], "u2": [0]}},
+        {("u1", "prompt_following"): 0, ("u2", "prompt_following"): 1},
+    )
     rows = rows_by_key(accuracy_rows(board, seed=0))
     # u1 - u2 by rater: +2, -1, 0. Without r0 the others' mean difference is -0.5, without r1 +1,
     # without r2 +0.5. The model says +: wrong, right, right = 2/3; the annotator says -: 1/3.
     assert rows["videorm", "all"]["value"] == pytest.approx(2 / 3)
     assert rows["annotator", "all"]["value"] == pytest.approx(1 / 3)
-    # people: r0 says + against -, wrong; r1 says - against +, wrong; r2 ties = 1/2: (0 + 0 + .5) / 3
+    # people: r0 says + against -, wrong; r1 says - against +, wrong; r2 ties = 1/2: .5 / 3
     assert rows["human_ceiling", "all"]["value"] == pytest.approx(0.5 / 3)
     assert rows["human_ceiling", "all"]["n_pairs"] == 1
 

@@ -39,8 +39,9 @@ def test_swapping_the_clips_swaps_the_label(d, log_k, label):
     assert loss(d, label, log_k) == pytest.approx(loss(-d, -label, log_k))
 
 
-@pytest.mark.parametrize(("label", "d", "sign"), [(1, 0.0, -1), (-1, 0.0, 1), (0, 1.0, 1),
-                                                  (0, -1.0, -1), (0, 0.0, 0)])
+@pytest.mark.parametrize(
+    ("label", "d", "sign"), [(1, 0.0, -1), (-1, 0.0, 1), (0, 1.0, 1), (0, -1.0, -1), (0, 0.0, 0)]
+)
 def test_gradients_push_the_difference_where_the_label_is(label, d, sign):
     difference = torch.tensor([d], requires_grad=True)
     rao_kupper(difference, torch.tensor([label]), torch.tensor([0.5])).sum().backward()

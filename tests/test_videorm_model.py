@@ -103,7 +103,7 @@ def test_without_shift_the_image_tower_is_transformers_own():
     vision = model("videorm").clip.vision_model
     clips = videos()
     valid = torch.ones(2, 5, dtype=torch.bool)
-    ours = embed_frames(vision, clips, valid, 0.0, "class")
+    ours = embed_frames(vision, clips, valid, 0.0)
     theirs = vision(pixel_values=clips.flatten(0, 1)).pooler_output.unflatten(0, (2, 5))
     assert torch.allclose(ours, theirs, atol=1e-5)
 

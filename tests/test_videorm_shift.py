@@ -9,7 +9,7 @@ from pipeline.videorm.shift import temporal_shift
 
 def naive(tokens: torch.Tensor, valid: torch.Tensor, k: int) -> torch.Tensor:
     """The definition, one number at a time."""
-    b, t, n, d = tokens.shape
+    b, t, n, _ = tokens.shape
     out = tokens.clone()
     for i in range(b):
         for f in range(t):
@@ -30,9 +30,15 @@ def test_the_shift_moves_what_its_definition_says(t, n, k, short):
 
 def test_a_quarter_each_way_of_three_frames():
     # one patch of four channels; frame t holds 10 t + channel
-    frames = torch.tensor([[[[0.0] * 4, [10.0, 11, 12, 13]],
-                            [[0.0] * 4, [20.0, 21, 22, 23]],
-                            [[0.0] * 4, [30.0, 31, 32, 33]]]])
+    frames = torch.tensor(
+        [
+            [
+                [[0.0] * 4, [10.0, 11, 12, 13]],
+                [[0.0] * 4, [20.0, 21, 22, 23]],
+                [[0.0] * 4, [30.0, 31, 32, 33]],
+            ]
+        ]
+    )
     out = temporal_shift(frames, torch.ones(1, 3, dtype=torch.bool), 0.25)
     # channel 0 comes from the next frame, channel 1 from the previous, zeros beyond the ends
     assert out[0, :, 1].tolist() == [[20, 0, 12, 13], [30, 11, 22, 23], [0, 21, 32, 33]]

@@ -10,25 +10,37 @@ from pipeline.videorm.frames import Clips
 from pipeline.videorm.model import build
 from pipeline.videorm.options import VideoRMOptions
 from pipeline.videorm.train import orders, rate_at, rewards_of, train_arm
+from pipeline.videorm.trunk import normalise
 from pipeline.videorm.whiten import whiten_patches
 
 SMALL = VideoRMOptions(width=32, hidden=32, epochs=2, batch_prompts=4)
 
 
 def corpus(n_train: int, n_test: int, draw, seed: int = 0) -> Corpus:
-    """``draw(rng, i)``: frames (8, 3, 32, 32) of the better (i = 0) or the worse clip of a prompt."""
+    """``draw(rng, i)``: frames (8, 3, 32, 32) of a prompt's better (i = 0) or worse clip."""
     rng = np.random.default_rng(seed)
     n = n_train + n_test
     frames = np.stack([draw(rng, i) for _ in range(n) for i in (0, 1)]).astype(np.uint8)
-    one = {"dimension": np.array([0]), "a": np.array([0]), "b": np.array([1]),
-           "label": np.array([1]), "weight": np.ones(1, np.float32)}
-    groups = tuple(Group(prompt_id=f"{i:04d}", prompt="a blob", rows=np.array([2 * i, 2 * i + 1]),
-                         **one) for i in range(n))
+    one = {
+        "dimension": np.array([0]),
+        "a": np.array([0]),
+        "b": np.array([1]),
+        "label": np.array([1]),
+        "weight": np.ones(1, np.float32),
+    }
+    groups = tuple(
+        Group(prompt_id=f"{i:04d}", prompt="a blob", rows=np.array([2 * i, 2 * i + 1]), **one)
+        for i in range(n)
+    )
     return Corpus(
         dimensions=("video_quality",),
-        clips=Clips(video_ids=tuple(str(i) for i in range(2 * n)), frames=frames,
-                    valid=np.ones((2 * n, 8), bool)),
-        groups={"train": groups[:n_train], "validation": (), "test": groups[n_train:]})
+        clips=Clips(
+            video_ids=tuple(str(i) for i in range(2 * n)),
+            frames=frames,
+            valid=np.ones((2 * n, 8), bool),
+        ),
+        groups={"train": groups[:n_train], "validation": (), "test": groups[n_train:]},
+    )
 
 
 def blob(rng: np.random.Generator, order: np.ndarray) -> np.ndarray:
@@ -100,8 +112,11 @@ def test_the_same_seed_gives_the_same_curve_and_weights():
 
 def test_the_epoch_with_the_lowest_validation_loss_is_kept():
     data = corpus(12, 4, noisy_or_clean)
-    with_split = Corpus(dimensions=data.dimensions, clips=data.clips,
-                        groups={**data.groups, "validation": data.groups["test"]})
+    with_split = Corpus(
+        dimensions=data.dimensions,
+        clips=data.clips,
+        groups={**data.groups, "validation": data.groups["test"]},
+    )
     trained = train_arm(with_split, SMALL.model_copy(update={"epochs": 4}), "videorm")
     losses = [row["validation_loss"] for row in trained.curve]
     assert trained.epoch == 1 + losses.index(min(losses))
@@ -149,7 +164,7 @@ def test_whitening_gives_the_patch_embedding_components_of_equal_size():
     whiten_patches(model, data.clips.frames, seed=0)
     pixels = torch.from_numpy(data.clips.frames).flatten(0, 1).float() / 255
     conv = model.clip.vision_model.embeddings.patch_embedding
-    out = conv((pixels - model.mean) / model.std).transpose(0, 1).flatten(1)  # (32, patches)
+    out = conv(normalise(pixels)).transpose(0, 1).flatten(1)  # (32, patches)
     moment = out @ out.T / out.shape[1]
     assert torch.allclose(moment.diagonal(), torch.ones(32), atol=0.2)
     assert (moment - torch.diag(moment.diagonal())).abs().max() < 0.2

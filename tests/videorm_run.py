@@ -42,10 +42,23 @@ def write_frames(root: Path, clips: Mapping[str, Sequence[bytes]], *, publish: b
     """The frames table, with its JPEGs as images or with the JPEGs in the store."""
     rows = [
         FrameSet(
-            video_id=video_id, prompt_id="p", prompt="p", generator="g", policy="all",
-            decoder="none", indices=tuple(range(len(jpegs))), times_s=(None,) * len(jpegs),
-            jpeg_sha256=tuple(map(sha256_hex, jpegs)), n_frames_in_clip=len(jpegs), fps=None,
-            duration_s=None, width_px=32, height_px=32, frame_width_px=32, frame_height_px=32)
+            video_id=video_id,
+            prompt_id="p",
+            prompt="p",
+            generator="g",
+            policy="all",
+            decoder="none",
+            indices=tuple(range(len(jpegs))),
+            times_s=(None,) * len(jpegs),
+            jpeg_sha256=tuple(map(sha256_hex, jpegs)),
+            n_frames_in_clip=len(jpegs),
+            fps=None,
+            duration_s=None,
+            width_px=32,
+            height_px=32,
+            frame_width_px=32,
+            frame_height_px=32,
+        )
         for video_id, jpegs in clips.items()
     ]
     table = to_table(FrameSet, rows)
@@ -78,11 +91,24 @@ def _preference(
 ) -> Preference:
     margin = score_a - score_b
     return Preference(
-        pair_id=pair_id(a, b, dimension), prompt_id=prompt.replace(" ", "-"), prompt=prompt,
-        dimension=dimension, video_a=a, video_b=b, generator_a="g", generator_b="g",
-        score_a=score_a, score_b=score_b, margin=margin, weight=1.0, split=split,
-        label="tie" if margin == 0 else "a" if margin > 0 else "b", annotator_id="consensus",
-        n_a=1, n_b=1)
+        pair_id=pair_id(a, b, dimension),
+        prompt_id=prompt.replace(" ", "-"),
+        prompt=prompt,
+        dimension=dimension,
+        video_a=a,
+        video_b=b,
+        generator_a="g",
+        generator_b="g",
+        score_a=score_a,
+        score_b=score_b,
+        margin=margin,
+        weight=1.0,
+        split=split,
+        label="tie" if margin == 0 else "a" if margin > 0 else "b",
+        annotator_id="consensus",
+        n_a=1,
+        n_b=1,
+    )
 
 
 def write_run(
@@ -94,7 +120,7 @@ def write_run(
     clips: int = 4,
     raters: int = 0,
 ) -> None:
-    """A whole run: ``prompts`` by split; ``draw(rng, i)`` gives the frames (T, H, W, 3) of clip i."""
+    """A whole run: ``prompts`` by split; ``draw(rng, i)``: the frames (T, H, W, 3) of clip i."""
     rng = np.random.default_rng(0)
     jpegs: dict[str, list[bytes]] = {}
     ratings: list[HumanRating] = []
@@ -105,9 +131,18 @@ def write_run(
             jpegs |= {v: [jpeg(f) for f in draw(rng, i)] for v, i in videos.items()}
             rows += preferences(text, {v: score(i) for v, i in videos.items()}, split)
             ratings += [
-                HumanRating(video_id=v, rater=f"r{r}", dimension=d, prompt_id=rows[-1].prompt_id,
-                            generator="g", score=s, source="test")
-                for v, i in videos.items() for r in range(raters) for d, s in score(i).items()
+                HumanRating(
+                    video_id=v,
+                    rater=f"r{r}",
+                    dimension=d,
+                    prompt_id=rows[-1].prompt_id,
+                    generator="g",
+                    score=s,
+                    source="test",
+                )
+                for v, i in videos.items()
+                for r in range(raters)
+                for d, s in score(i).items()
             ]
         write(root, "preferences", to_table(Preference, rows), split)
     write_frames(root, jpegs, publish=True)

@@ -14,6 +14,7 @@ Array = NDArray[np.float64]
 PLAIN = 0.65  # share of the picture in the background's colour from which a scene counts as plain
 REPEATED_LEVELS = 2.2  # rms difference below which two frames are one picture coded twice
 _LEAP = 0.14  # of the short side; smooth motion over a few frames stays below
+_FIELDS = 4  # per side
 _REACH_PX = 6  # how far an edge may spread and still be measured
 
 
@@ -104,14 +105,17 @@ def _steepest(rgb: NDArray[np.floating], y: NDArray[np.intp], x: NDArray[np.intp
 def flicker(luma: Floats) -> float:
     """Relative brightness change to and fro from frame to frame, 0.05 = 5 per cent up and down.
 
-    Half the second difference of log brightness over two steps, in each of 16 fields; the median
+    Half the second difference of log brightness over two steps, in each of 4 x 4 fields; the median
     over fields leaves out what moves, the median over frames leaves out cuts. The 4 added levels
     keep black pictures from counting as infinitely unsteady.
     """
     if len(luma) < 3:
         return 0.0
+    rows, columns = (min(_FIELDS, side) for side in luma.shape[1:])
     fields = [
-        field for row in np.array_split(luma, 4, axis=1) for field in np.array_split(row, 4, axis=2)
+        field
+        for row in np.array_split(luma, rows, axis=1)
+        for field in np.array_split(row, columns, axis=2)
     ]
     bright = np.log(np.stack([field.mean(axis=(1, 2)) for field in fields], axis=1) + 4.0)
     bend = np.abs(np.median(bright[1:-1] - (bright[:-2] + bright[2:]) / 2, axis=1)) / 2

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from pipeline.dataset.card_facts import card_facts, count
 from pipeline.report.tables import NAMES

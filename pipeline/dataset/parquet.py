@@ -22,8 +22,7 @@ ROWS_PER_GROUP = 10_000
 IMAGE_ROWS_PER_GROUP = 100  # keeps a row group of eight 512-pixel frames near 30 MB
 
 
-def write_rows(record: type, rows: Iterable[Any], path: Path,
-               images: Store | None = None) -> Path:
+def write_rows(record: type, rows: Iterable[Any], path: Path, images: Store | None = None) -> Path:
     """Write records, sorted by key, to one Parquet file; replaces an older one atomically.
 
     ``images`` (frames only): the store whose JPEGs go into the column ``images``, a list of Hugging
@@ -56,8 +55,10 @@ def _image(store: Store, sha256: str) -> dict[str, Any]:
     name = blob_name(sha256, ".jpg")
     data = store.get(name)
     if data is None:
-        raise FileNotFoundError(f"frame {store.path(name)} is gone; delete the run's work folder "
-                                "and run again to take the frames anew")
+        raise FileNotFoundError(
+            f"frame {store.path(name)} is gone; delete the run's work folder "
+            "and run again to take the frames anew"
+        )
     return {"bytes": data, "path": f"{sha256}.jpg"}
 
 
@@ -69,14 +70,16 @@ def frames_schema() -> pa.Schema:
     features = Features.from_arrow_schema(schema.remove_metadata())
     features[IMAGES] = List(Image())
     image = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
-    metadata = {**schema.metadata,
-                "huggingface": json.dumps({"info": {"features": features.to_dict()}})}
+    metadata = {
+        **schema.metadata,
+        "huggingface": json.dumps({"info": {"features": features.to_dict()}}),
+    }
     return schema.append(pa.field(IMAGES, image)).with_metadata(metadata)
 
 
 def read_rows(record: type[R], paths: Iterable[Path | str]) -> Iterator[R]:
     """Records of Parquet files, in file order, batch by batch; images are not read."""
-    names = arrow_schema(record).names
+    names = arrow_schema(record).names  # type: ignore[arg-type]
     for path in paths:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1_000, columns=names):

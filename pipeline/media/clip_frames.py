@@ -18,8 +18,11 @@ def jpegs_of(path: str, options: FramesOptions | None = None) -> list[bytes]:
     options = options or FramesOptions()
     try:
         decoded = decode(
-            path, options, functools.partial(uniform, count=options.count),
-            functools.partial(encode, long_side=options.long_side_px, quality=options.jpeg_quality))
+            path,
+            options,
+            functools.partial(uniform, count=options.count),
+            functools.partial(encode, long_side=options.long_side_px, quality=options.jpeg_quality),
+        )
     except MediaError as error:
         raise SetupError(f"{path}: {error.message}") from error
     return [jpeg.data for jpeg in decoded.taken]

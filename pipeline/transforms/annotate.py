@@ -28,7 +28,8 @@ class Annotate(beam.PTransform):
 
     def expand(self, frames: beam.PCollection) -> Any:
         done = frames | STAGE >> beam.ParDo(_AnnotateFn(self)).with_outputs(
-            "failures", main="annotations")
+            "failures", main="annotations"
+        )
         return done.annotations, done.failures
 
 
@@ -41,23 +42,25 @@ class _AnnotateFn(beam.DoFn):
 
     def setup(self) -> None:
         self._annotators: list[tuple[Annotator, int]] = [
-            (spec.open(self._workplace), spec.draws) for spec in self._specs]
+            (spec.open(self._workplace), spec.draws) for spec in self._specs
+        ]
         self._ahead = {id(a): a.in_flight for a, _ in self._annotators}
-        self._tickers = {id(a): Ticker(self._progress, a.annotator_id)
-                         for a, _ in self._annotators}
+        self._tickers = {id(a): Ticker(self._progress, a.annotator_id) for a, _ in self._annotators}
         self._counter = functools.cache(functools.partial(beam.metrics.Metrics.counter, STAGE))
 
     def start_bundle(self) -> None:
         self._waiting: dict[int, deque[Future[Sequence[Outcome]]]] = {
-            id(a): deque() for a, _ in self._annotators}
+            id(a): deque() for a, _ in self._annotators
+        }
 
     def process(self, frames: FrameSet) -> Iterator[Any]:
         for annotator, draws in self._annotators:
             waiting = self._waiting[id(annotator)]
             for rubric in self._rubrics:
                 for draw in range(draws):
-                    waiting.append(annotator.submit(
-                        Question(frames=frames, rubric=rubric, draw=draw)))
+                    waiting.append(
+                        annotator.submit(Question(frames=frames, rubric=rubric, draw=draw))
+                    )
             while len(waiting) > self._ahead[id(annotator)]:
                 yield from self._finish(annotator, waiting.popleft())
 
@@ -68,7 +71,8 @@ class _AnnotateFn(beam.DoFn):
                 for outcome in self._finish(annotator, waiting.popleft()):
                     if isinstance(outcome, beam.pvalue.TaggedOutput):
                         yield beam.pvalue.TaggedOutput(
-                            outcome.tag, GlobalWindows.windowed_value(outcome.value))
+                            outcome.tag, GlobalWindows.windowed_value(outcome.value)
+                        )
                     else:
                         yield GlobalWindows.windowed_value(outcome)
             self._tickers[id(annotator)].flush()
@@ -79,11 +83,11 @@ class _AnnotateFn(beam.DoFn):
 
     def _finish(self, annotator: Annotator, future: "Future[Sequence[Outcome]]") -> Iterator[Any]:
         for outcome in future.result():
-            failed = isinstance(outcome, Failure)
-            self._counter(f"failed_{outcome.reason}" if failed else "done").inc()
+            reason = outcome.reason if isinstance(outcome, Failure) else None
+            failed, harmless = reason is not None, reason in HARMLESS
+            self._counter(f"failed_{reason}" if failed else "done").inc()
             ticker = self._tickers[id(annotator)]
             for field in dataclasses.fields(annotator.spent):
                 setattr(ticker.counts, field.name, getattr(annotator.spent, field.name))
-            harmless = isinstance(outcome, Failure) and outcome.reason in HARMLESS
             ticker.add(done=not failed, failed=failed and not harmless, skipped=harmless)
             yield beam.pvalue.TaggedOutput("failures", outcome) if failed else outcome

@@ -29,22 +29,26 @@ class ScorePrompts(beam.PTransform):
         return (
             inputs
             | "Meet" >> beam.CoGroupByKey()
-            | "Score" >> beam.FlatMap(self._outputs).with_outputs(
-                "train", "validation", "test", main="scores")
+            | "Score"
+            >> beam.FlatMap(self._outputs).with_outputs(
+                "train", "validation", "test", main="scores"
+            )
         )
 
     def _outputs(self, group: tuple[str, dict[str, Iterable[Any]]]) -> Iterator[Any]:
         prompt_id, met = group
-        scores = scores_of_prompt(prompt_id, met["marks"], self.dimensions, self.consensus,
-                                  self.preferences)
+        scores = scores_of_prompt(
+            prompt_id, met["marks"], self.dimensions, self.consensus, self.preferences
+        )
         yield from scores
         for preference in self._pairs(met["prompts"], scores):
             yield beam.pvalue.TaggedOutput(preference.split, preference)
 
     def _pairs(self, prompts: Iterable[Prompt], scores: Sequence[Any]) -> Iterator[Preference]:
         for prompt in prompts:
-            yield from pairs_of_prompt(prompt, scores, self.dimensions,
-                                       split_of(prompt, self.splits), self.preferences)
+            yield from pairs_of_prompt(
+                prompt, scores, self.dimensions, split_of(prompt, self.splits), self.preferences
+            )
 
 
 def keyed_mark(columns: tuple[Any, ...]) -> tuple[str, Mark]:

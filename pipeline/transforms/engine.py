@@ -10,7 +10,9 @@ from apache_beam.runners.runner import PipelineState
 
 from schemas.options import SetupError
 
-DEFAULT_RUNNER = "FnApiRunner"  # DirectRunner may switch engines by graph and network; this one never
+DEFAULT_RUNNER = (
+    "FnApiRunner"  # DirectRunner may switch engines by graph and network; this one never
+)
 
 
 class Engine:
@@ -56,8 +58,10 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
             add.__func__(block, _Tolerant(parser))
     _, unknown = parser.parse_known_args(list(flags))
     if unknown:
-        raise SetupError(f"{unknown[0]}: neither an option of this command nor of Beam "
-                         "(python -m pipeline.run --help)")
+        raise SetupError(
+            f"{unknown[0]}: neither an option of this command nor of Beam "
+            "(python -m pipeline.run --help)"
+        )
 
 
 class _Tolerant:
@@ -81,4 +85,5 @@ class _Tolerant:
 
 
 def _subclasses(cls: type) -> list[type]:
-    return [found for sub in cls.__subclasses__() for found in (sub, *_subclasses(sub))]
+    direct: list[type] = cls.__subclasses__()
+    return [found for sub in direct for found in (sub, *_subclasses(sub))]

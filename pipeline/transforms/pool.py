@@ -35,7 +35,8 @@ class Isolated(beam.PTransform):
 
     def expand(self, elements: beam.PCollection) -> Any:
         done = elements | self.stage >> beam.ParDo(_IsolatedFn(self)).with_outputs(
-            "failures", main="records")
+            "failures", main="records"
+        )
         return done.records, done.failures
 
 
@@ -47,10 +48,12 @@ class _IsolatedFn(beam.DoFn):
 
     def setup(self) -> None:
         self._pool = pebble.ProcessPool(
-            max_workers=self._processes, context=multiprocessing.get_context("forkserver"))
+            max_workers=self._processes, context=multiprocessing.get_context("forkserver")
+        )
         self._ticker = Ticker(self._progress, self._stage)
-        self._counters = {name: beam.metrics.Metrics.counter(self._stage, name)
-                          for name in ("done", "failed")}
+        self._counters = {
+            name: beam.metrics.Metrics.counter(self._stage, name) for name in ("done", "failed")
+        }
 
     def start_bundle(self) -> None:
         self._waiting: deque[tuple[Any, Future[Any]]] = deque()
@@ -66,24 +69,29 @@ class _IsolatedFn(beam.DoFn):
             outcome = self._finish(*self._waiting.popleft())
             if isinstance(outcome, beam.pvalue.TaggedOutput):
                 yield beam.pvalue.TaggedOutput(
-                    outcome.tag, GlobalWindows.windowed_value(outcome.value))
+                    outcome.tag, GlobalWindows.windowed_value(outcome.value)
+                )
             else:
                 yield GlobalWindows.windowed_value(outcome)
         self._ticker.flush()
 
     def teardown(self) -> None:
-        self._pool.close()
+        self._pool.close()  # type: ignore[no-untyped-call]
         self._pool.join()
 
     def _finish(self, element: Any, future: "Future[Any]") -> Any:
         try:
             outcome = future.result()
         except TimeoutError:
-            outcome = self._failure(element, Reason.TIMEOUT,
-                                    f"gave no result within {self._timeout_s:g} s and was ended")
+            outcome = self._failure(
+                element,
+                Reason.TIMEOUT,
+                f"gave no result within {self._timeout_s:g} s and was ended",
+            )
         except pebble.ProcessExpired as error:
-            outcome = self._failure(element, Reason.CRASHED,
-                                    f"the child process died with exit code {error.exitcode}")
+            outcome = self._failure(
+                element, Reason.CRASHED, f"the child process died with exit code {error.exitcode}"
+            )
         except Exception as error:
             last = traceback.format_exception(error)[-1].strip()
             outcome = self._failure(element, Reason.INTERNAL, f"a fault of this program: {last}")

@@ -69,7 +69,7 @@ class WriteTable(beam.PTransform):
         table = Path(self.folder) / table_of(self.record)
         return (
             rows
-            | "Shard" >> beam.Map(_shard, self.shards).with_output_types(tuple[int, self.record])
+            | "Shard" >> beam.Map(_shard, self.shards)
             | "Group" >> beam.GroupByKey()
             | "Write" >> beam.Map(_write, self.record, str(table), self.images)
         )
@@ -79,7 +79,6 @@ def _shard(row: Any, shards: int) -> tuple[int, Any]:
     return zlib.crc32(key_of(row).encode()) % shards, row
 
 
-def _write(shard: tuple[int, Iterable[Any]], record: type, table: str,
-           images: Store | None) -> str:
+def _write(shard: tuple[int, Iterable[Any]], record: type, table: str, images: Store | None) -> str:
     number, rows = shard
     return str(write_rows(record, rows, Path(table) / f"part-{number:05d}.parquet", images))

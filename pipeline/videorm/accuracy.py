@@ -1,8 +1,9 @@
 """Pair accuracy of rewards on held-out prompts, against the annotator and against the raters.
 
-Every number is a share of pairs within a prompt, ties of the target dropped, a model's tie counted as
-half, with a percentile interval from resampling prompts. Against the raters each rater is left out in
-turn and the target is the mean of the others, so that models and people meet the same targets.
+Every number is a share of pairs within a prompt, ties of the target dropped, a model's tie
+counted as half, with a percentile interval from resampling prompts. Against the raters each rater
+is left out in turn and the target is the mean of the others, so that models and people meet the
+same targets.
 """
 
 import dataclasses
@@ -77,9 +78,10 @@ def rater_board(
 ) -> Board | None:
     """Each arm, the annotator and the raters themselves against the mean of the other raters.
 
-    ``answers`` names the human dimensions that answer for ours (absent: the one of the same name);
-    ``prompts`` are the prompt_ids to use; ``scores`` the annotator's, by (video_id, dimension). None
-    where fewer than two raters saw these prompts: then there is no target that leaves one out.
+    ``answers`` names the human dimensions that answer for ours (absent: the one of the same
+    name); ``prompts`` are the prompt_ids to use; ``scores`` the annotator's, by (video_id,
+    dimension). None where fewer than two raters saw these prompts: then there is no target that
+    leaves one out.
     """
     place = {prompt_id: i for i, prompt_id in enumerate(prompts)}
     held = [r for r in ratings if r.prompt_id in place]
@@ -97,9 +99,7 @@ def rater_board(
         for arm, by in judges.items():
             own = np.array([[by.get(v, np.nan)] for v in panel.videos])
             tables[arm, name] = _tables(own, human, panel.prompts, prompt, len(prompts))
-        tables["human_ceiling", name] = _tables(
-            human, human, panel.prompts, prompt, len(prompts)
-        )
+        tables["human_ceiling", name] = _tables(human, human, panel.prompts, prompt, len(prompts))
     if len(raters) < 2:
         return None
     return _pooled(Board(against="raters", n_prompts=len(prompts), tables=tables), dimensions)
@@ -139,6 +139,11 @@ def _of(tables: Tables) -> Callable[[Array], Array]:
     return mean_over_raters(tables, accuracy)
 
 
+def _gap(tables: Tables, minus: Tables) -> Callable[[Array], Array]:
+    ours, theirs = _of(tables), _of(minus)
+    return lambda counts: ours(counts) - theirs(counts)
+
+
 def _row(board: Board, tables: Tables, dimension: str, interval: Interval) -> dict[str, Any]:
     total = np.sum(tables, axis=0)  # (P, 5): over targets
     return {
@@ -176,12 +181,7 @@ def difference_rows(board: Board, arm: str, minus: str, seed: int) -> list[dict[
     for (name, dimension), tables in board.tables.items():
         if name != arm:
             continue
-        ours, theirs = _of(tables), _of(board.tables[minus, dimension])
-        interval = weighted_bootstrap(
-            board.n_prompts,
-            lambda counts, f=ours, g=theirs: f(counts) - g(counts),
-            RESAMPLES,
-            seed,
-        )
+        gap = _gap(tables, board.tables[minus, dimension])
+        interval = weighted_bootstrap(board.n_prompts, gap, RESAMPLES, seed)
         rows.append({"arm": arm, "minus": minus, **_row(board, tables, dimension, interval)})
     return rows

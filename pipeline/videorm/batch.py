@@ -50,13 +50,11 @@ def collate(clips: Clips, groups: Sequence[Group]) -> Batch:
     )
 
 
-def augment(
-    pixels: Tensor, jitter: float, translate: int, generator: torch.Generator
-) -> Tensor:
+def augment(pixels: Tensor, jitter: float, translate: int, generator: torch.Generator) -> Tensor:
     """Brightness, contrast and a small translation, one draw per clip and so alike for all frames.
 
-    ``pixels`` (B, T, C, H, W) in [0, 1]. What happens between frames stays what it was; no mirroring,
-    for prompts name left and right.
+    ``pixels`` (B, T, C, H, W) in [0, 1]. What happens between frames stays what it was; no
+    mirroring, for prompts name left and right.
     """
     b, t, c, h, w = pixels.shape
     draw = torch.rand((b, 2), generator=generator) * 2 - 1  # (B, 2) in [-1, 1)
@@ -68,5 +66,5 @@ def augment(
         moves = torch.randint(0, 2 * translate + 1, (b, 2), generator=generator).tolist()
         flat = F.pad(pixels.flatten(1, 2), [translate] * 4, mode="replicate")  # (B, T*C, H+, W+)
         parts = [flat[i, :, y : y + h, x : x + w] for i, (y, x) in enumerate(moves)]
-        pixels = torch.stack(parts).unflatten(1, (t, c))
+        pixels = torch.stack(parts).view(b, t, c, h, w)
     return pixels

@@ -1,9 +1,9 @@
 """What VideoRM learns from: prompts with their clips and preferences, read from a run's folder."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -24,8 +24,9 @@ class Group:
     """One prompt with its clips, each encoded once, and all of its labelled pairs.
 
     ``rows`` are the clips' rows in :class:`Clips`; ``a`` and ``b`` positions within ``rows``;
-    ``dimension`` a position in the corpus' dimensions; ``label`` +1 where a is preferred, -1 where b
-    is, 0 for a tie. A dimension that was not scored for a clip has no pair, so it is masked out.
+    ``dimension`` a position in the corpus' dimensions; ``label`` +1 where a is preferred, -1
+    where b is, 0 for a tie. A dimension that was not scored for a clip has no pair, so it is
+    masked out.
     """
 
     prompt_id: str
@@ -51,9 +52,9 @@ def read_rows(folder: Path, record: type[Any]) -> Iterator[Any]:
     """Records of a table's folder, in file order; none where the folder does not exist."""
     files = sorted(folder.glob("*.parquet"))
     if files:
-        names = [f.name for f in dataclasses.fields(record)]
-        table = ds.dataset(files).to_table(columns=names)
-        yield from from_table(record, table.cast(arrow_schema(record).remove_metadata()))
+        schema = arrow_schema(cast(Hashable, record))
+        table = ds.dataset(files).to_table(columns=schema.names)
+        yield from from_table(record, table.cast(schema.remove_metadata()))
 
 
 def read_preferences(data: Path) -> dict[str, list[Preference]]:
@@ -165,6 +166,6 @@ def check_trainable(corpus: Corpus) -> None:
         for i, name in enumerate(corpus.dimensions):
             if not any(((g.dimension == i) & (g.label != 0)).any() for g in groups):
                 raise SetupError(
-                    f"videorm: no untied pair of {name} in the {split} split; take more prompts, or "
-                    "name the dimensions to train in `videorm.dimensions`"
+                    f"videorm: no untied pair of {name} in the {split} split; take more prompts, "
+                    "or name the dimensions to train in `videorm.dimensions`"
                 )

@@ -4,8 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.videorm.accuracy import Board, Rewards, accuracy_rows, annotator_board
-from pipeline.videorm.accuracy import difference_rows, rater_board
+from pipeline.videorm.accuracy import (
+    Board,
+    Rewards,
+    accuracy_rows,
+    annotator_board,
+    difference_rows,
+    rater_board,
+)
 from pipeline.videorm.data import Corpus, load_groups, read_preferences, read_ratings
 
 Answers = Mapping[str, Sequence[str]]  # our dimension -> the raters' dimensions that answer for it

@@ -1,4 +1,4 @@
-"""Train VideoRM and its control on a run's preferences, and say how good they are. Torch-free here."""
+"""Train VideoRM and its control on a run's preferences, and say how good they are."""
 
 import json
 import shutil
@@ -28,18 +28,15 @@ def train_and_validate(
     progress: Progress | None = None,
     answers: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """Train every arm on the train split, choose by the validation split, measure on the test split.
+    """Train every arm on the train split, choose by validation, measure on the test split.
 
-    ``data`` is a run's folder or the dataset it publishes; ``answers`` names the raters' dimensions
-    that answer for ours. Writes config.json, model.safetensors and tokenizer.json of the first arm to
-    ``output``, those of the others to ``output/ARM``, and last metrics.json, whose content is
-    returned. ``progress`` gets rows with arm, epoch, step, steps (how many
-    there will be) and train_loss. Raises SetupError where the
-    preferences do not suffice.
+    ``data`` is a run's folder or the dataset it publishes; ``answers`` names the raters'
+    dimensions that answer for ours. Writes config.json, model.safetensors and tokenizer.json of
+    the first arm to ``output``, those of the others to ``output/ARM``, and last metrics.json,
+    whose content is returned. ``progress`` gets rows with arm, epoch, step, steps (how many there
+    will be) and train_loss. Raises SetupError where the preferences do not suffice.
     """
-    corpus = load_groups(
-        data, options.frames, _image_size(options), dimensions=options.dimensions
-    )
+    corpus = load_groups(data, options.frames, _image_size(options), dimensions=options.dimensions)
     check_trainable(corpus)
     output.mkdir(parents=True, exist_ok=True)
     (output / "metrics.json").unlink(missing_ok=True)

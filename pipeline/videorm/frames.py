@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -40,11 +41,13 @@ def decode_frame(jpeg: bytes, size: int) -> NDArray[np.uint8]:
 
 
 def pick(n: int, frames: int) -> list[int]:
-    """Which of ``n`` frames a model of ``frames`` frames sees: all, or evenly spaced from end to end."""
+    """Which of ``n`` frames a model of ``frames`` frames sees: evenly spaced from end to end."""
     return [round(i) for i in np.linspace(0, n - 1, min(n, frames)).tolist()]
 
 
-def stack_clip(jpegs: Sequence[bytes], frames: int, size: int) -> tuple[NDArray, NDArray]:
+def stack_clip(
+    jpegs: Sequence[bytes], frames: int, size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """One clip as (T, 3, S, S) uint8 and (T,) bool, padded with zeros at the end."""
     array = np.zeros((frames, 3, size, size), np.uint8)
     chosen = pick(len(jpegs), frames)
@@ -56,7 +59,7 @@ def stack_clip(jpegs: Sequence[bytes], frames: int, size: int) -> tuple[NDArray,
 def read_clips(
     data: Path, video_ids: Sequence[str], frames: int, size: int, threads: int = 2
 ) -> Clips:
-    """Frames of the named clips from the ``frames`` table, or from the store where it has no images.
+    """Frames of the named clips: from the ``frames`` table, or from the store if it has no images.
 
     Raises SetupError naming the clip whose frames are missing.
     """
@@ -95,7 +98,7 @@ def _jpegs(data: Path, row_of: dict[str, int]) -> Iterator[list[tuple[int, list[
         yield [(row_of[row["video_id"]], _blobs(layout.frames, row)) for row in rows]
 
 
-def _blobs(store: Store, row: dict) -> list[bytes]:
+def _blobs(store: Store, row: dict[str, Any]) -> list[bytes]:
     if "images" in row:
         return [image["bytes"] for image in row["images"]]
     blobs = []

@@ -16,14 +16,11 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel
 
-from pipeline.videorm.options import Arm, Pooling, ShiftBefore, VideoRMOptions
+from pipeline.videorm.options import Arm, ShiftBefore, VideoRMOptions
 from pipeline.videorm.temporal import Readout, TemporalTransformer
 from pipeline.videorm.tokens import encode, train_tokenizer
-from pipeline.videorm.trunk import embed_frames, load_towers, random_towers, small_config
+from pipeline.videorm.trunk import embed_frames, load_towers, normalise, random_towers, small_config
 from schemas.options import SetupError
-
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training images (arXiv 2103.00020, code)
-STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +32,6 @@ class VideoRMConfig:
     frames: int
     shift: float
     shift_before: ShiftBefore
-    pooling: Pooling
     temporal_layers: int
     temporal_heads: int
     hidden: int
@@ -56,15 +52,13 @@ class VideoRM(nn.Module):
         self.config = config
         self.tokenizer = tokenizer
         self.clip = clip
-        width = clip.config.projection_dim
+        width = clip.visual_projection.out_features
         temporal = config.arm == "videorm"
         self.shift = config.shift if temporal else 0.0
         self.temporal = TemporalTransformer(
             width, config.frames, config.temporal_layers, config.temporal_heads, temporal
         )
         self.readout = Readout(width, config.hidden, len(config.dimensions))
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
 
     @property
     def parameters_count(self) -> int:
@@ -74,16 +68,16 @@ class VideoRM(nn.Module):
     def forward(self, tokens: Tensor, pixels: Tensor, valid: Tensor, prompt: Tensor) -> Tensor:
         """Rewards (B, dimensions).
 
-        ``tokens`` (P, L); ``pixels`` (B, T, C, H, W) in [0, 1]; ``valid`` (B, T) bool, False where a
-        short clip was padded; ``prompt`` (B,) which of the P prompts each clip was made for.
+        ``tokens`` (P, L); ``pixels`` (B, T, C, H, W) in [0, 1]; ``valid`` (B, T) bool, False
+        where a short clip was padded; ``prompt`` (B,) which of the P prompts each clip was made
+        for.
         """
         z = embed_frames(
             self.clip.vision_model,
-            (pixels - self.mean) / self.std,
+            normalise(pixels),
             valid,
             self.shift,
             self.config.shift_before,
-            self.config.pooling,
         )  # (B, T, D)
         z = self.temporal(self.clip.visual_projection(z), valid)  # (B, D)
         q = self.clip.text_projection(self.clip.text_model(input_ids=tokens).pooler_output)
@@ -91,14 +85,14 @@ class VideoRM(nn.Module):
 
     def encode(self, prompts: Sequence[str]) -> Tensor:
         """Token ids (P, L)."""
-        return encode(self.tokenizer, prompts, self.clip.config.text_config.max_position_embeddings)
+        text: Any = self.clip.config.text_config
+        return encode(self.tokenizer, prompts, text.max_position_embeddings)
 
-    def score(
-        self, prompts: Sequence[str], videos: Tensor, valid: Tensor | None = None
-    ) -> Tensor:
-        """Rewards (B, dimensions) of clips (B, T, C, H, W), pixels in [0, 1] or uint8, one prompt each.
+    def score(self, prompts: Sequence[str], videos: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Rewards (B, dimensions) of clips (B, T, C, H, W), in [0, 1] or uint8, one prompt each.
 
-        In evaluation mode, whatever mode the model is in. Differentiable with respect to ``videos``.
+        In evaluation mode, whatever mode the model is in. Differentiable with respect to
+        ``videos``.
         """
         if len(prompts) != len(videos):
             raise ValueError(f"{len(prompts)} prompts for {len(videos)} clips: one each is needed")
@@ -126,10 +120,12 @@ class VideoRM(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> "VideoRM":
-        """The model that :meth:`save_pretrained` wrote, in evaluation mode. SetupError if incomplete."""
+        """The model that :meth:`save_pretrained` wrote, in evaluation mode."""
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             if not (folder / name).is_file():
-                raise SetupError(f"{folder / name}: not found; name the folder of a trained VideoRM")
+                raise SetupError(
+                    f"{folder / name}: not found; name the folder of a trained VideoRM"
+                )
         values = json.loads((folder / "config.json").read_text())
         config = VideoRMConfig(**{**values, "dimensions": tuple(values["dimensions"])})
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -157,7 +153,6 @@ def build(
         frames=options.frames,
         shift=options.shift,
         shift_before=options.shift_before,
-        pooling=options.pooling if options.trunk is None else "class",
         temporal_layers=options.temporal_layers,
         temporal_heads=options.temporal_heads,
         hidden=options.hidden,

@@ -1,4 +1,4 @@
-"""What a person may set about VideoRM. Torch-free: a configuration is checked before torch is imported."""
+"""What a person may set about VideoRM. Free of torch: configurations are checked without it."""
 
 from typing import Literal
 
@@ -8,19 +8,20 @@ from schemas.options import Options
 
 Arm = Literal["videorm", "per_frame"]
 ShiftBefore = Literal["attention", "mlp", "both"]
-Pooling = Literal["class", "tokens", "both"]
 
 
 class VideoRMOptions(Options):
     """Model, training and evaluation of VideoRM. The defaults are the tiny configuration.
 
-    Tiny means: towers of two layers on 32 x 32 pixels, trained from random weights in about a minute
-    on one CPU core. With ``trunk`` set, the towers and their tokenizer are loaded instead, and the
-    fields marked (random trunk) are ignored.
+    Tiny means: towers of two layers on 32 x 32 pixels, trained from random weights in about a
+    minute on one CPU core. With ``trunk`` set, the towers and their tokenizer are loaded instead,
+    and the fields marked (random trunk) are ignored.
     """
 
     seed: int = 0  # of the initial weights, the order of the data and the augmentation
-    dimensions: tuple[str, ...] | None = None  # None: every dimension of the preferences but `overall`
+    dimensions: tuple[str, ...] | None = (
+        None  # None: every dimension of the preferences but `overall`
+    )
     arms: tuple[Arm, ...] = ("videorm", "per_frame")  # trained side by side, the first is the model
     threads: int = Field(default=1, ge=1)  # CPU threads of each arm
 
@@ -34,11 +35,11 @@ class VideoRMOptions(Options):
     heads: int = Field(default=4, ge=1)  # of both towers (random trunk)
 
     # the temporal parts and the head
-    frames: int = Field(default=8, ge=1)  # most frames the model takes; longer clips are thinned out
+    frames: int = Field(
+        default=8, ge=1
+    )  # most frames the model takes; longer clips are thinned out
     shift: float = Field(default=0.25, ge=0, le=0.5)  # share of channels from each neighbour frame
     shift_before: ShiftBefore = "both"  # in which branch of each block
-    # How a frame's tokens become one: CLIP's class token, the mean of all, or both (random trunk)
-    pooling: Pooling = "tokens"
     temporal_layers: int = Field(default=1, ge=1)
     temporal_heads: int = Field(default=4, ge=1)
     hidden: int = Field(default=128, ge=1)  # width of the readout's hidden layer
@@ -51,8 +52,8 @@ class VideoRMOptions(Options):
     warmup: float = Field(default=0.06, ge=0, le=1)  # share of the steps
     clip_norm: float = Field(default=1.0, gt=0)  # of the gradient
     ema: float = Field(default=0.99, ge=0, lt=1)  # decay of the averaged weights that are kept
-    jitter: float = Field(default=0.1, ge=0, lt=1)  # brightness and contrast, one draw per clip
-    translate: int = Field(default=2, ge=0)  # pixels, one draw per clip
+    jitter: float = Field(default=0.03, ge=0, lt=1)  # brightness and contrast, one draw per clip
+    translate: int = Field(default=1, ge=0)  # pixels, one draw per clip
 
     @model_validator(mode="after")
     def _check(self) -> "VideoRMOptions":

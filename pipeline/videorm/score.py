@@ -1,4 +1,4 @@
-"""Rewards of clips from a trained model: plain functions for the command line and for annotators."""
+"""Rewards of clips from a trained model: plain functions for commands and annotators."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +17,9 @@ def score_clips(
 ) -> list[dict[str, float]]:
     """Reward of each clip per dimension. A clip is its frames as JPEG bytes, in the order of time.
 
-    Rewards have no unit and compare within one model only: the difference of two clips of one prompt
-    says which is preferred. Clips longer than the model's number of frames are thinned out evenly.
+    Rewards have no unit and compare within one model only: the difference of two clips of one
+    prompt says which is preferred. Clips longer than the model's number of frames are thinned out
+    evenly.
     """
     model = VideoRM.from_pretrained(model_dir)
     size, frames = model.config.image_size, model.config.frames

@@ -1,17 +1,18 @@
-"""Parameter-free temporal shift (TSM, arXiv 1811.08383): channels that come from the neighbour frames."""
+"""Parameter-free temporal shift (TSM, arXiv 1811.08383): channels of the neighbour frames."""
 
 import torch
 from torch import Tensor
 
 
 def temporal_shift(tokens: Tensor, valid: Tensor, fraction: float) -> Tensor:
-    """Replace ``fraction`` of the patch tokens' channels by the next frame's, as many by the previous.
+    """Take ``fraction`` of the patch tokens' channels from the next frame, as many from the last.
 
-    ``tokens`` (B, T, N, D) with the class token first, ``valid`` (B, T) bool. Channels [0, k) of frame
-    t come from t + 1, [k, 2k) from t - 1, the rest stay, k = int(fraction * D). Beyond the clip's ends,
-    and where the neighbour is padding, stand zeros, as in TSM; so a clip of one frame loses the shifted
-    channels rather than keeping them. The class token is not shifted (ActionCLIP, arXiv 2109.08472):
-    what the neighbours show reaches it through the patch tokens it attends to.
+    ``tokens`` (B, T, N, D) with the class token first, ``valid`` (B, T) bool. Channels [0, k) of
+    frame t come from t + 1, [k, 2k) from t - 1, the rest stay, k = int(fraction * D). Beyond the
+    clip's ends, and where the neighbour is padding, stand zeros, as in TSM; so a clip of one
+    frame loses the shifted channels rather than keeping them. The class token is not shifted
+    (ActionCLIP, arXiv 2109.08472): what the neighbours show reaches it through the patch tokens
+    it attends to.
     """
     k = int(fraction * tokens.shape[-1])
     if k == 0:

@@ -1,4 +1,4 @@
-"""The temporal transformer over frame embeddings, and the readout that turns a clip into rewards."""
+"""The temporal transformer over frame embeddings, and the readout of rewards."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class FrameBlock(nn.Module):
-    """Pre-LN transformer layer over frames; starts as the identity (both last projections are zero)."""
+    """Pre-LN transformer layer over frames; starts as the identity: its last projections are 0."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -34,8 +34,9 @@ class FrameBlock(nn.Module):
 class TemporalTransformer(nn.Module):
     """Frame embeddings (B, T, D) -> one clip embedding (B, D): positions, layers, masked mean.
 
-    ``temporal=False`` is the per-frame control of equal size: each frame attends to itself alone and
-    every frame gets the mean of the positions, so nothing tells frames apart and no frame sees another.
+    ``temporal=False`` is the per-frame control of equal size: each frame attends to itself alone
+    and every frame gets the mean of the positions, so nothing tells frames apart and no frame
+    sees another.
     """
 
     def __init__(self, width: int, frames: int, layers: int, heads: int, temporal: bool) -> None:
@@ -64,8 +65,8 @@ class TemporalTransformer(nn.Module):
 class Readout(nn.Module):
     """Clip z and prompt q -> one reward per dimension, from [z, q, z * q] through one hidden layer.
 
-    A cosine alone learns more slowly at this size (0.750 against 0.778 pair accuracy in the trial that
-    chose this form). z and q are normalised over the batch, without learned scale.
+    A cosine alone learns more slowly at this size (0.750 against 0.778 pair accuracy in the trial
+    that chose this form). z and q are normalised over the batch, without learned scale.
     """
 
     def __init__(self, width: int, hidden: int, dimensions: int) -> None:

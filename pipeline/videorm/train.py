@@ -1,12 +1,11 @@
-"""One arm's training: groups in shuffled order, AdamW, cosine, averaged weights, the best epoch kept."""
+"""One arm's training: shuffled groups, AdamW, cosine, averaged weights, best epoch kept."""
 
 import copy
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,10 +17,11 @@ from pipeline.videorm.data import Corpus, Group
 from pipeline.videorm.frames import Clips
 from pipeline.videorm.loss import per_prompt_mean, rao_kupper
 from pipeline.videorm.model import VideoRM, build
-from pipeline.videorm.whiten import whiten_patches
 from pipeline.videorm.options import Arm, VideoRMOptions
+from pipeline.videorm.whiten import whiten_patches
 
-START_LOG_K = 0.5  # a tie share of a quarter at equal rewards: tanh(log k / 2)
+START_LOG_K = 0.5  # at equal rewards (k - 1) / (k + 1), a quarter of the pairs, are ties
+REPORT_EVERY = 10  # steps
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -44,7 +44,6 @@ class TieLoss(nn.Module):
         return per_prompt_mean(values, batch.weight, batch.pair_prompt, len(batch.prompts))
 
 
-RK=TieLoss
 def orders(n: int, options: VideoRMOptions) -> Iterator[NDArray[np.int64]]:
     """The prompts of each step, epoch after epoch: the same for every arm of one seed."""
     rng = np.random.default_rng(options.seed)
@@ -64,9 +63,9 @@ def rate_at(step: int, steps: int, options: VideoRMOptions) -> float:
     return options.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
 
 
-def optimizer_for(modules: Sequence[nn.Module], options: VideoRMOptions) -> torch.optim.Optimizer:
+def optimizer_for(modules: nn.Module, options: VideoRMOptions) -> torch.optim.Optimizer:
     """AdamW; weight decay on matrices only."""
-    parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+    parameters = [p for p in modules.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
@@ -101,26 +100,90 @@ def rewards_of(
 
 def validate(
     model: VideoRM, loss: TieLoss, clips: Clips, groups: Sequence[Group]
-) -> tuple[float, float]:
-    """Log-loss in nats and pair accuracy without annotator ties, over groups."""
+) -> dict[str, float]:
+    """Log-loss in nats (mean over prompts) and pair accuracy without the annotator's ties."""
     rewards = np.concatenate(rewards_of(model, clips, groups))
     batch = collate(clips, groups)
     with torch.no_grad():
         nats = loss(torch.from_numpy(rewards).float(), batch).item()
     d = rewards[batch.a, batch.dimension] - rewards[batch.b, batch.dimension]
     label = batch.label.numpy()
-    right = np.where(np.abs(d) <= 1e-6, 0.5, np.sign(d) == np.sign(label))[label != 0]
-    return nats, float(right.mean()) if len(right) else 0.5
+    right = np.where(np.abs(d) <= 1e-6, 0.5, np.sign(d) == label)[label != 0]
+    accuracy = {"validation_accuracy": float(right.mean())} if len(right) else {}
+    return {"validation_loss": nats} | accuracy
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A trained arm. ``curve`` holds one row per epoch, ``epoch`` the one whose weights are kept."""
+    """A trained arm. ``curve``: one row per epoch; ``epoch``: the one whose weights are kept."""
 
     model: VideoRM
     epoch: int
     log_k: tuple[float, ...]
     curve: tuple[dict[str, Any], ...]
+
+
+class Best:
+    """The weights of the epoch with the lowest validation log-loss, or of the last without one."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.loss = math.inf
+        self.state: dict[str, Tensor] = {}
+
+    def offer(self, epoch: int, validation_loss: float | None, modules: nn.Module) -> None:
+        """Keep a copy of the weights if they are the best so far."""
+        if validation_loss is None or validation_loss < self.loss:
+            self.epoch = epoch
+            self.loss = math.inf if validation_loss is None else validation_loss
+            self.state = {k: v.clone() for k, v in modules.state_dict().items()}
+
+
+class Trainer:
+    """A model, its averaged copy, and what one step does to them."""
+
+    def __init__(self, corpus: Corpus, options: VideoRMOptions, arm: Arm) -> None:
+        self.corpus, self.options = corpus, options
+        self.groups = corpus.groups["train"]
+        self.per_epoch = max(1, len(self.groups) // options.batch_prompts)
+        self.steps = options.epochs * self.per_epoch
+        model = build(options, arm, corpus.dimensions, [g.prompt for g in self.groups])
+        if options.trunk is None:
+            rows = np.unique(np.concatenate([g.rows for g in self.groups]))
+            whiten_patches(model, corpus.clips.frames[rows], options.seed)
+        self.live = nn.ModuleDict({"model": model, "loss": TieLoss(len(corpus.dimensions))})
+        self.kept = copy.deepcopy(self.live)
+        self.optimizer = optimizer_for(self.live, options)
+        self.batches = orders(len(self.groups), options)
+        self.generator = torch.Generator().manual_seed(options.seed)
+
+    def step(self, number: int) -> float:
+        """One batch forward and back; its loss in nats."""
+        options = self.options
+        batch = collate(self.corpus.clips, [self.groups[i] for i in next(self.batches)])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(number, self.steps, options)
+        pixels = augment(
+            batch.pixels.float() / 255, options.jitter, options.translate, self.generator
+        )
+        model, loss = self.live["model"], self.live["loss"]
+        tokens = cast(VideoRM, model).encode(batch.prompts)
+        value: Tensor = loss(model(tokens, pixels, batch.valid, batch.prompt), batch)
+        self.optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.live.parameters(), options.clip_norm)
+        self.optimizer.step()
+        # a shorter memory at first, so that the random start is soon forgotten
+        average(self.kept, self.live, min(options.ema, (1 + number) / (10 + number)))
+        return value.item()
+
+    def validate(self) -> dict[str, float]:
+        """Log-loss and accuracy on the validation split; nothing without one."""
+        held_out = self.corpus.groups.get("validation", ())
+        if not held_out:
+            return {}
+        model, loss = cast(VideoRM, self.kept["model"]), cast(TieLoss, self.kept["loss"])
+        return validate(model, loss, self.corpus.clips, held_out)
 
 
 def train_arm(
@@ -129,64 +192,30 @@ def train_arm(
     """Train one arm; weights of the epoch with the lowest validation log-loss, else the last.
 
     Deterministic on a CPU for one number of threads: the order, the augmentation and the initial
-    weights come from ``options.seed`` alone, and are the same for every arm.
+    weights come from ``options.seed`` alone, and are the same for every arm. ``progress`` gets a
+    row every few steps with arm, epoch, step, steps and train_loss, the mean of the epoch so far.
     """
     torch.set_num_threads(options.threads)
     began = time.monotonic()
-    groups, held_out = corpus.groups["train"], corpus.groups.get("validation", ())
-    model = build(options, arm, corpus.dimensions, [g.prompt for g in groups])
-    if options.trunk is None and os.environ.get("WHITEN","1")=="1":
-        rows = np.unique(np.concatenate([g.rows for g in groups]))
-        whiten_patches(model, corpus.clips.frames[rows], options.seed)
-    loss = TieLoss(len(corpus.dimensions))
-    kept, kept_loss = copy.deepcopy(model), copy.deepcopy(loss)
-    optimizer = optimizer_for([model, loss], options)
-    generator = torch.Generator().manual_seed(options.seed)
-    batches = orders(len(groups), options)
-    per_epoch = max(1, len(groups) // options.batch_prompts)
-    steps = options.epochs * per_epoch
+    trainer, best = Trainer(corpus, options, arm), Best()
     curve: list[dict[str, Any]] = []
-    best: tuple[float, int, dict[str, Tensor], Tensor] | None = None
     for epoch in range(1, options.epochs + 1):
-        model.train()
+        trainer.live.train()
+        row: dict[str, Any] = {"arm": arm, "epoch": epoch}
         total = 0.0
-        for step in range((epoch - 1) * per_epoch, epoch * per_epoch):
-            batch = collate(corpus.clips, [groups[i] for i in next(batches)])
-            for group in optimizer.param_groups:
-                group["lr"] = rate_at(step, steps, options)
-            pixels = augment(
-                batch.pixels.float() / 255, options.jitter, options.translate, generator
-            )
-            tokens = model.encode(batch.prompts)
-            value = loss(model(tokens, pixels, batch.valid, batch.prompt), batch)
-            optimizer.zero_grad()
-            value.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
-            optimizer.step()
-            # a shorter memory at first, so that the random start is soon forgotten
-            decay = min(options.ema, (1 + step) / (10 + step))
-            average(kept, model, decay)
-            average(kept_loss, loss, decay)
-            total += value.item()
-        row: dict[str, Any] = {
-            "arm": arm,
-            "epoch": epoch,
-            "step": epoch * per_epoch,
-            "train_loss": total / per_epoch,
-        }
-        if held_out:
-            row["validation_loss"], row["validation_accuracy"] = validate(
-                kept, kept_loss, corpus.clips, held_out
-            )
-        row["seconds"] = time.monotonic() - began
+        for done in range(1, trainer.per_epoch + 1):
+            row["step"] = (epoch - 1) * trainer.per_epoch + done
+            total += trainer.step(row["step"] - 1)
+            row["train_loss"] = total / done
+            if progress and (done % REPORT_EVERY == 0 or done == trainer.per_epoch):
+                progress({**row, "steps": trainer.steps})
+        row |= trainer.validate() | {"seconds": time.monotonic() - began}
         curve.append(row)
-        if best is None or not held_out or row["validation_loss"] <= best[0]:
-            state = {k: v.clone() for k, v in kept.state_dict().items()}
-            best = (row.get("validation_loss", 0.0), epoch, state, kept_loss.log_k.detach().clone())
-        if progress:
-            progress({**row, "of": steps})
-    assert best is not None
-    kept.load_state_dict(best[2])
+        best.offer(epoch, row.get("validation_loss"), trainer.kept)
+    trainer.kept.load_state_dict(best.state)
     return Trained(
-        model=kept.eval(), epoch=best[1], log_k=tuple(best[3].tolist()), curve=tuple(curve)
+        model=cast(VideoRM, trainer.kept["model"]).eval(),
+        epoch=best.epoch,
+        log_k=tuple(cast(TieLoss, trainer.kept["loss"]).log_k.tolist()),
+        curve=tuple(curve),
     )

@@ -1,18 +1,30 @@
 """The CLIP towers, through transformers: loaded by name, or small ones with random weights."""
 
+from typing import Any
+
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import AutoTokenizer, CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel
 from transformers.models.clip.modeling_clip import CLIPVisionModel
 
-from pipeline.videorm.options import Pooling, ShiftBefore, VideoRMOptions
+from pipeline.videorm.options import ShiftBefore, VideoRMOptions
 from pipeline.videorm.shift import temporal_shift
 from pipeline.videorm.tokens import END, MAX_TOKENS, START
 from schemas.options import SetupError
 
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training images (arXiv 2103.00020, code)
+STD = (0.26862954, 0.26130258, 0.27577711)
 POSITION_GAIN = 10.0  # likewise for the places of patches, which a jump is told by
-TEXT_GAIN = 20.0  # CLIP starts word embeddings at 0.02, too small to learn from in a few hundred steps
+TEXT_GAIN = (
+    20.0  # CLIP starts word embeddings at 0.02, too small to learn from in a few hundred steps
+)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Pixels (..., C, H, W) in [0, 1] as CLIP's image tower takes them."""
+    mean, std = (pixels.new_tensor(x).view(3, 1, 1) for x in (MEAN, STD))
+    return (pixels - mean) / std
 
 
 def small_config(options: VideoRMOptions, tokenizer: Tokenizer) -> CLIPConfig:
@@ -54,6 +66,8 @@ def random_towers(config: CLIPConfig) -> CLIPModel:
 
 def load_towers(trunk: str) -> tuple[CLIPModel, Tokenizer]:
     """Pretrained towers and their tokenizer, from a folder or the hub."""
+    from transformers import AutoTokenizer  # half a second that random towers do not need
+
     try:
         clip = CLIPModel.from_pretrained(trunk, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(trunk, use_fast=True).backend_tokenizer
@@ -71,30 +85,31 @@ def embed_frames(
     valid: Tensor,
     shift: float = 0.0,
     shift_before: ShiftBefore = "both",
-    pooling: Pooling = "class",
 ) -> Tensor:
     """The image tower with the temporal shift, (B, T, C, H, W) -> (B, T, D).
 
     The shift stands inside the residual branches, so that the skip path stays a clean copy of the
-    frame, and before a non-linearity, without which a mean over frames would undo it. With ``shift``
-    0 and ``pooling`` "class" this is CLIPVisionModel's own forward pass, frame by frame.
+    frame, and before a non-linearity, without which a mean over frames would undo it. A frame's
+    embedding is CLIP's class token. With ``shift`` 0 this is CLIPVisionModel's own forward pass.
     """
 
     def shifted(x: Tensor, before: ShiftBefore) -> Tensor:
         if shift_before not in (before, "both"):
             return x
-        return temporal_shift(x.unflatten(0, valid.shape), valid, shift).flatten(0, 1)
+        return temporal_shift(x.view(*valid.shape, *x.shape[1:]), valid, shift).flatten(0, 1)
 
     x = vision.pre_layrnorm(vision.embeddings(pixels.flatten(0, 1)))  # (B * T, N, D)
-    for layer in vision.encoder.layers:
+    layers: list[Any] = list(vision.encoder.layers)
+    for layer in layers:
         x = x + layer.self_attn(hidden_states=shifted(layer.layer_norm1(x), "attention"))[0]
         x = x + layer.mlp(shifted(layer.layer_norm2(x), "mlp"))
-    return _pool(vision, x, pooling).unflatten(0, valid.shape)
+    return vision.post_layernorm(x[:, 0]).view(*valid.shape, -1)  # (B, T, D)
 
 
-def _pool(vision: CLIPVisionModel, x: Tensor, pooling: Pooling) -> Tensor:
-    """(B * T, N, D) -> (B * T, D): the class token, or the mean of all tokens, or both added."""
-    if pooling == "class":
-        return vision.post_layernorm(x[:, 0])
-    x = vision.post_layernorm(x)
-    return x.mean(dim=1) if pooling == "tokens" else x[:, 0] + x[:, 1:].mean(dim=1)
+def image_size_of(trunk: str) -> int:
+    """Height and width in pixels of the frames that a pretrained image tower takes."""
+    try:
+        vision: Any = CLIPConfig.from_pretrained(trunk).vision_config
+        return int(vision.image_size)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"videorm.trunk: cannot read {trunk!r}: {error}") from error

@@ -6,13 +6,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.videorm.model import VideoRM
+from pipeline.videorm.trunk import normalise
 
 PATCHES = 20_000  # enough for a 192 x 192 second moment
 FLOOR = 1e-3  # of the mean variance: below it lie rounding and compression
 
 
 def sample_patches(frames: NDArray[np.uint8], size: int, seed: int) -> Tensor:
-    """Patches (n, 3 * size * size) of frames (N, T, 3, S, S), drawn on the patch grid, in [0, 1]."""
+    """Patches (n, 3 * size * size) of frames (N, T, 3, S, S) on the patch grid, in [0, 1]."""
     rng = np.random.default_rng(seed)
     n, t, _, s, _ = frames.shape
     clip, frame = rng.integers(n, size=PATCHES), rng.integers(t, size=PATCHES)
@@ -25,18 +26,18 @@ def sample_patches(frames: NDArray[np.uint8], size: int, seed: int) -> Tensor:
 def whiten_patches(model: VideoRM, frames: NDArray[np.uint8], seed: int) -> None:
     """Set a random image tower's patch embedding to whitened principal components of its frames.
 
-    With random weights a patch's mean colour outweighs its texture some thirty times, so that noise,
-    blur and small movements are not learned in a short training. Components of equal variance give
-    each its share (the first layer of arXiv 2404.00498). They are mixed by a random rotation, for the
-    temporal shift moves some channels only.
+    With random weights a patch's mean colour outweighs its texture some thirty times, so that
+    noise, blur and small movements are not learned in a short training. Components of equal
+    variance give each its share (the first layer of arXiv 2404.00498). They are mixed by a random
+    rotation, for the temporal shift moves some channels only.
     """
     conv = model.clip.vision_model.embeddings.patch_embedding
     width, _, size, _ = conv.weight.shape
     pixels = sample_patches(frames, size, seed).view(-1, 3, size, size)
-    patches = ((pixels - model.mean) / model.std).flatten(1).double()  # (n, 3 * size * size)
+    patches = normalise(pixels).flatten(1).double()  # (n, 3 * size * size)
     variance, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))  # ascending
     kept = min(width, len(variance))
-    import os; scale = (variance[-kept:] + FLOOR * variance.mean()) ** -float(os.environ.get('WEXP','0.5')); scale = scale * (kept / (scale**2*variance[-kept:]).sum())**.5
+    scale = (variance[-kept:] + FLOOR * variance.mean()).rsqrt()
     components = (vectors[:, -kept:] * scale).T  # (kept, 3 * size * size), unit variance each
     generator = torch.Generator().manual_seed(seed)
     square = torch.randn(width, width, generator=generator, dtype=torch.float64)
