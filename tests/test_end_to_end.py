@@ -32,7 +32,7 @@ SMALL = {
         ]
     },
     "annotators": [{"kind": "signal"}],
-    "splits": {"validation": 0.2, "test": 0.3},
+    "splits": {"validation": 0.35, "test": 0.3},
     "audit": {"ratings": [{"kind": "simulated", "raters": 3}], "resamples": 100},
     "concurrency": {"processes": 2},
     "wave_size": 16,  # two waves

@@ -149,7 +149,7 @@ def test_clips_outside_need_a_root(folder: Path, tmp_path: Path) -> None:
         ({"prompt_id": "p2", "split": "test"}, "row 2, column 'split': 'test', but row 1"),
         ({"split": "dev"}, "row 2, column 'split': 'dev' is not one of train, validation, test"),
         ({"sha256": "12ab"}, "row 2, column 'sha256': '12ab' is not 64 hexadecimal digits"),
-        ({"generator": "org/model"}, "row 2: Clip.generator"),
+        ({"generator": "mo\ndel"}, "row 2: Clip.generator"),
         ({"video": "s3://bucket/a.mp4"}, "row 2, column 'video': 's3://bucket/a.mp4' is not on"),
         ({"video": "http://h/a.mp4"}, "is not on this machine"),
         ({"video": "concat:a.mp4|b.mp4"}, "is not on this machine"),

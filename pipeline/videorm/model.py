@@ -65,13 +65,8 @@ class VideoRM(nn.Module):
         """Number of parameters; the same for both arms."""
         return sum(p.numel() for p in self.parameters())
 
-    def forward(self, tokens: Tensor, pixels: Tensor, valid: Tensor, prompt: Tensor) -> Tensor:
-        """Rewards (B, dimensions).
-
-        ``tokens`` (P, L); ``pixels`` (B, T, C, H, W) in [0, 1]; ``valid`` (B, T) bool, False
-        where a short clip was padded; ``prompt`` (B,) which of the P prompts each clip was made
-        for.
-        """
+    def embed(self, tokens: Tensor, pixels: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Clip embeddings (B, D) and prompt embeddings (P, D); arguments as in :meth:`forward`."""
         z = embed_frames(
             self.clip.vision_model,
             normalise(pixels),
@@ -80,7 +75,15 @@ class VideoRM(nn.Module):
             self.config.shift_before,
         )  # (B, T, D)
         z = self.temporal(self.clip.visual_projection(z), valid)  # (B, D)
-        q = self.clip.text_projection(self.clip.text_model(input_ids=tokens).pooler_output)
+        return z, self.clip.text_projection(self.clip.text_model(input_ids=tokens).pooler_output)
+
+    def forward(self, tokens: Tensor, pixels: Tensor, valid: Tensor, prompt: Tensor) -> Tensor:
+        """Rewards (B, dimensions).
+
+        ``tokens`` (P, L); ``pixels`` (B, T, C, H, W) in [0, 1]; ``valid`` (B, T) bool, False where
+        a short clip was padded; ``prompt`` (B,) which of the P prompts each clip was made for.
+        """
+        z, q = self.embed(tokens, pixels, valid)
         return self.readout(z, q[prompt])
 
     def encode(self, prompts: Sequence[str]) -> Tensor:

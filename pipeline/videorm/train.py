@@ -166,11 +166,11 @@ class Trainer:
         pixels = augment(
             batch.pixels.float() / 255, options.jitter, options.translate, self.generator
         )
-        model, loss = self.live["model"], self.live["loss"]
-        tokens = cast(VideoRM, model).encode(batch.prompts)
+        model, loss = cast(VideoRM, self.live["model"]), self.live["loss"]
+        tokens = model.encode(batch.prompts)
         value: Tensor = loss(model(tokens, pixels, batch.valid, batch.prompt), batch)
         self.optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         nn.utils.clip_grad_norm_(self.live.parameters(), options.clip_norm)
         self.optimizer.step()
         # a shorter memory at first, so that the random start is soon forgotten
