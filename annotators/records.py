@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from annotators.rows import Row, read_rows
 from schemas.options import Options, SetupError
+from schemas.rows import Row, read_rows
 
 ALIASES = {"annotator": ("annotator", "metric")}
 ClipKey = tuple[str, ...]  # (video_id,) or (prompt_id, generator)

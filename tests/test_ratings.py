@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.formats.ratings import read_ratings
-from pipeline.formats.rows import read_rows
 from pipeline.formats.votes import read_votes
 from schemas import Video
 from schemas.options import SetupError
+from schemas.rows import read_rows
 
 
 def video(video_id, prompt_id, generator):

@@ -7,9 +7,9 @@ from pipeline.audit.options import AuditOptions, RatingsTable
 from pipeline.formats.cells import number_or_none, optional_text
 from pipeline.formats.clip_index import ClipKey
 from pipeline.formats.ratings import ALIASES, read_ratings
-from pipeline.formats.rows import read_rows
 from schemas import HumanRating
 from schemas.options import SetupError
+from schemas.rows import read_rows
 
 
 def tables_of(options: AuditOptions) -> list[RatingsTable]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from pipeline.formats.cells import number_or_none, optional_text, text
 from pipeline.formats.clip_index import ClipIndex
 from pipeline.formats.ratings import ALIASES
-from pipeline.formats.rows import Row, read_rows
 from schemas import RecordError, Score
 from schemas.ids import video_id
 from schemas.options import SetupError
+from schemas.rows import Row, read_rows
 
 EVERY = "*"  # dimension of a score that is held against every human dimension
 _COLUMNS = ("annotator", "score")

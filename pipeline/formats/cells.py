@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from pipeline.formats.rows import Row
 from schemas.options import SetupError
+from schemas.rows import Row
 
 
 def text(file: Path, number: int, row: Row, column: str) -> str:

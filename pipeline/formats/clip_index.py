@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.formats.cells import optional_text
-from pipeline.formats.rows import Row
 from schemas.options import SetupError
+from schemas.rows import Row
 
 
 class ClipKey(Protocol):

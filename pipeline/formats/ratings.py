@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipeline.formats.cells import flag, number_or_none, text
 from pipeline.formats.clip_index import ClipIndex, ClipKey
-from pipeline.formats.rows import Row, read_rows
 from schemas import HumanRating, RecordError
 from schemas.options import SetupError
+from schemas.rows import Row, read_rows
 
 ALIASES = {"aspect": "dimension"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from pipeline.formats.cells import flag, text
 from pipeline.formats.clip_index import ClipIndex, ClipKey
 from pipeline.formats.ratings import ALIASES
-from pipeline.formats.rows import Row, read_rows
 from schemas import HumanVote, RecordError
 from schemas.options import SetupError
+from schemas.rows import Row, read_rows
 
 COLUMNS = ("prompt_id", "video_a", "video_b", "rater", "dimension", "choice")
 

@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
 
-from pipeline.formats.rows import read_rows
 from schemas import SPLITS, Clip, Prompt, RecordError, ids
 from schemas.options import Options, SetupError
+from schemas.rows import read_rows
 
 REQUIRED = ("prompt", "generator", "video")
 OPTIONAL = ("prompt_id", "video_id", "sha256", "licence", "split")
