@@ -6,8 +6,9 @@ that may pass -> journal (on disk) -> verdict -> rows. Whatever happens to it en
 
 import asyncio
 import base64
+import contextlib
 import traceback
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -80,16 +81,21 @@ class ChatAnnotator:
             self._count(outcomes)
         return outcomes
 
-    async def _buy(self, request: Request, question: Question, sent: asyncio.Event) -> str:
+    @contextlib.asynccontextmanager
+    async def _buy(
+        self, request: Request, question: Question, sent: asyncio.Event
+    ) -> AsyncIterator[str]:
+        """The reply's body; the slot is held until the journal has it on disk."""
         async with self._gate.slot():
             content = await asyncio.to_thread(self._content, request, question)
             sent.set()
             try:
-                return await self._send(request, content)
+                body = await self._send(request, content)
             except Unanswered as error:
                 if error.reason in STOPS_RUN:
                     self._gate.shut(f"{error.reason}: {error.message}")
                 raise
+            yield body
 
     def _content(self, request: Request, question: Question) -> list[dict[str, Any]]:
         urls = [_data_url(self._jpeg(sha256)) for sha256 in question.frames.jpeg_sha256]

@@ -10,7 +10,8 @@ import concurrent.futures
 import dataclasses
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from schemas import Settings
@@ -97,10 +98,13 @@ class Journal:
     async def once(
         self,
         request: Request,
-        buy: Callable[[], Awaitable[str]],
+        buy: Callable[[], AbstractAsyncContextManager[str]],
         price: dict[str, float] | None = None,
     ) -> Entry:
         """The entry of a request, bought by ``buy`` if it is not there.
+
+        ``buy`` yields the body and ends only when it is on disk: whatever limits the requests in
+        flight then limits, too, the replies that a kill can lose.
 
         Equal requests in flight anywhere in this process share one call, and its exception too.
         """
@@ -110,8 +114,8 @@ class Journal:
         try:
             entry = await asyncio.to_thread(self.get, request.key)
             if entry is None:
-                body = await buy()
-                entry = await asyncio.to_thread(self.put, request, body, price)
+                async with buy() as body:
+                    entry = await asyncio.to_thread(self.put, request, body, price)
         except BaseException as error:
             _leave(self.store.root, request.key).set_exception(error)
             raise

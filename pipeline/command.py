@@ -22,6 +22,8 @@ from schemas.options import SetupError
 
 COMPLETE, FAILED, REFUSED, STOPPED, UNMET = 0, 1, 2, 3, 4
 
+RESUME = "Everything paid for is kept; run the same command again to resume."
+
 EXAMPLE = """\
 example:
   python -m pipeline.run --config demo --output out/demo
@@ -81,14 +83,14 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit code of the contract."""
     arguments, flags = parser().parse_known_args(argv)
     display = Display()
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts = _Interrupts()
     try:
         config = load_config(arguments.config, arguments.set)
         plan = make_plan(config)
         if arguments.estimate:
             display.say(estimate(config, plan))
             return COMPLETE
-        return _run(config, plan, arguments, flags, display)
+        return _run(config, plan, arguments, flags, display, interrupts)
     except SetupError as error:
         display.say(f"refused: {error}")
         return REFUSED
@@ -97,8 +99,21 @@ def main(argv: Sequence[str]) -> int:
         return STOPPED
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+class _Interrupts:
+    """Ctrl-C and SIGTERM end the run as stopped; a second one ends the process at once.
+
+    An engine may wrap the exception in one of its own, so whether there was one is kept here.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, number: int, _: object) -> None:
+        self.seen = True
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
 
 
 def _run(
@@ -107,6 +122,7 @@ def _run(
     arguments: argparse.Namespace,
     flags: Sequence[str],
     display: Display,
+    interrupts: "_Interrupts",
 ) -> int:
     with _quiet_beam():
         from pipeline.job import Job  # Beam takes a second to import: only who runs pays
@@ -130,12 +146,7 @@ def _run(
             finish(job, job.run())
             code, state, message = COMPLETE, "complete", ""
         except (Stopped, KeyboardInterrupt) as error:
-            why = str(error) or "interrupted"
-            code, state, message = (
-                STOPPED,
-                "stopped",
-                (f"{why}. Everything paid for is kept; run the same command again to resume."),
-            )
+            code, state, message = STOPPED, "stopped", f"{str(error) or 'interrupted'}. {RESUME}"
         except BooksError as error:
             message = str(error)
         except RequirementError as error:
@@ -143,8 +154,11 @@ def _run(
         except SetupError as error:
             code, state, message = REFUSED, "refused", str(error)
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            raise
+            if interrupts.seen:
+                code, state, message = STOPPED, "stopped", f"interrupted. {RESUME}"
+            else:
+                message = f"{type(error).__name__}: {error}"
+                raise
         finally:
             display.close()
             job.note(state, message or None)

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No clock in a test, and the same examples in every run.
+settings.register_profile("videoprefer", deadline=None, derandomize=True)
+settings.load_profile("videoprefer")
 
 
 @pytest.fixture(scope="session")

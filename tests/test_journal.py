@@ -1,6 +1,7 @@
 """Paid replies: kept before they are read, found again, never trusted when damaged, bought once."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -122,10 +124,11 @@ def test_equal_requests_in_flight_share_one_call(journal: Journal) -> None:
     """Ten at once on each of two loops in two threads: one call, twenty equal entries."""
     calls: list[int] = []
 
-    async def buy() -> str:
+    @contextlib.asynccontextmanager
+    async def buy() -> AsyncIterator[str]:
         calls.append(1)
         await asyncio.sleep(0.1)
-        return "body"
+        yield "body"
 
     async def ten() -> None:
         one = Journal(journal.store)
@@ -141,12 +144,15 @@ def test_equal_requests_in_flight_share_one_call(journal: Journal) -> None:
 
 
 def test_followers_share_the_error_and_a_later_call_asks_again(journal: Journal) -> None:
-    async def fail() -> str:
+    @contextlib.asynccontextmanager
+    async def fail() -> AsyncIterator[str]:
         await asyncio.sleep(0.01)
         raise ConnectionError("down")
+        yield "never"
 
-    async def body() -> str:
-        return "body"
+    @contextlib.asynccontextmanager
+    async def body() -> AsyncIterator[str]:
+        yield "body"
 
     async def scene() -> None:
         both = await asyncio.gather(
