@@ -63,11 +63,13 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def simulated_kinds(layout: Layout) -> list[str]:
-    """Which of prompts, clips, annotators and raters are simulated, in the words of the pages."""
+    """Which of prompts, clips and raters are simulated, in the words of the pages.
+
+    Annotations of simulated clips are marked in their rows, but they are real measurements.
+    """
     words = {
         "prompts": "prompts",
         "videos": "clips",
-        "annotations": "annotators",
         "human_ratings": "raters",
         "human_votes": "raters",
     }

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel
 
-from pipeline.videorm.options import Arm, ShiftBefore, VideoRMOptions
+from pipeline.videorm.options import Arm, VideoRMOptions
 from pipeline.videorm.temporal import Readout, TemporalTransformer
 from pipeline.videorm.tokens import encode, train_tokenizer
 from pipeline.videorm.trunk import embed_frames, load_towers, normalise, random_towers, small_config
@@ -31,7 +31,6 @@ class VideoRMConfig:
     dimensions: tuple[str, ...]
     frames: int
     shift: float
-    shift_before: ShiftBefore
     temporal_layers: int
     temporal_heads: int
     hidden: int
@@ -67,13 +66,8 @@ class VideoRM(nn.Module):
 
     def embed(self, tokens: Tensor, pixels: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Clip embeddings (B, D) and prompt embeddings (P, D); arguments as in :meth:`forward`."""
-        z = embed_frames(
-            self.clip.vision_model,
-            normalise(pixels),
-            valid,
-            self.shift,
-            self.config.shift_before,
-        )  # (B, T, D)
+        vision = self.clip.vision_model
+        z = embed_frames(vision, normalise(pixels), valid, self.shift)  # (B, T, D)
         z = self.temporal(self.clip.visual_projection(z), valid)  # (B, D)
         return z, self.clip.text_projection(self.clip.text_model(input_ids=tokens).pooler_output)
 
@@ -155,7 +149,6 @@ def build(
         dimensions=tuple(dimensions),
         frames=options.frames,
         shift=options.shift,
-        shift_before=options.shift_before,
         temporal_layers=options.temporal_layers,
         temporal_heads=options.temporal_heads,
         hidden=options.hidden,

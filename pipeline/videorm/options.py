@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from schemas.options import Options
 
 Arm = Literal["videorm", "per_frame"]
-ShiftBefore = Literal["attention", "mlp", "both"]
 
 
 class VideoRMOptions(Options):
@@ -39,13 +38,12 @@ class VideoRMOptions(Options):
         default=8, ge=1
     )  # most frames the model takes; longer clips are thinned out
     shift: float = Field(default=0.25, ge=0, le=0.5)  # share of channels from each neighbour frame
-    shift_before: ShiftBefore = "both"  # in which branch of each block
     temporal_layers: int = Field(default=1, ge=1)
     temporal_heads: int = Field(default=4, ge=1)
     hidden: int = Field(default=128, ge=1)  # width of the readout's hidden layer
 
     # training
-    epochs: int = Field(default=20, ge=1)
+    epochs: int = Field(default=14, ge=1)
     batch_prompts: int = Field(default=8, ge=1)  # one batch element is a prompt with all its clips
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.1, ge=0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPModel
 from transformers.models.clip.modeling_clip import CLIPVisionModel
 
-from pipeline.videorm.options import ShiftBefore, VideoRMOptions
+from pipeline.videorm.options import VideoRMOptions
 from pipeline.videorm.shift import temporal_shift
 from pipeline.videorm.tokens import END, MAX_TOKENS, START
 from schemas.options import SetupError
@@ -80,29 +80,21 @@ def load_towers(trunk: str) -> tuple[CLIPModel, Tokenizer]:
 
 
 def embed_frames(
-    vision: CLIPVisionModel,
-    pixels: Tensor,
-    valid: Tensor,
-    shift: float = 0.0,
-    shift_before: ShiftBefore = "both",
+    vision: CLIPVisionModel, pixels: Tensor, valid: Tensor, shift: float = 0.0
 ) -> Tensor:
     """The image tower with the temporal shift, (B, T, C, H, W) -> (B, T, D).
 
-    The shift stands inside the residual branches, so that the skip path stays a clean copy of the
-    frame, and before a non-linearity, without which a mean over frames would undo it. A frame's
+    The shift stands inside the attention branch: the skip path stays a clean copy of the frame, and
+    the block's non-linearity follows, without which a mean over frames would undo it. A frame's
     embedding is CLIP's class token. With ``shift`` 0 this is CLIPVisionModel's own forward pass.
     """
-
-    def shifted(x: Tensor, before: ShiftBefore) -> Tensor:
-        if shift_before not in (before, "both"):
-            return x
-        return temporal_shift(x.view(*valid.shape, *x.shape[1:]), valid, shift).flatten(0, 1)
-
     x = vision.pre_layrnorm(vision.embeddings(pixels.flatten(0, 1)))  # (B * T, N, D)
     layers: list[Any] = list(vision.encoder.layers)
     for layer in layers:
-        x = x + layer.self_attn(hidden_states=shifted(layer.layer_norm1(x), "attention"))[0]
-        x = x + layer.mlp(shifted(layer.layer_norm2(x), "mlp"))
+        h = layer.layer_norm1(x)
+        h = temporal_shift(h.view(*valid.shape, *h.shape[1:]), valid, shift).flatten(0, 1)
+        x = x + layer.self_attn(hidden_states=h)[0]
+        x = x + layer.mlp(layer.layer_norm2(x))
     return vision.post_layernorm(x[:, 0]).view(*valid.shape, -1)  # (B, T, D)
 
 

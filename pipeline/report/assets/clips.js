@@ -117,7 +117,7 @@ const scoreTable = (clip, answers) => {
     const scale = judges.find((s) => vp.isNumber(s.low)) || {};
     return vp.el("tbody", null,
       vp.el("tr", { class: "group" }, vp.el("th", { colspan: "3", scope: "colgroup" }, vp.words(dimension))),
-      shown.map((s) => scoreRow([s.annotator, " ", vp.simulated(s.simulated)], s.annotator === "consensus" ? "consensus" : "", s.mean,
+      shown.map((s) => scoreRow([s.annotator], s.annotator === "consensus" ? "consensus" : "", s.mean,
         s.n > 1 && vp.isNumber(s.spread) ? `± ${vp.fixed(s.spread)}, n ${s.n}` : "", s.low ?? scale.low, s.high ?? scale.high)),
       ratingsFor(clip, dimension, answers).map((r) => scoreRow(
         [r.dimension === dimension ? "raters" : `raters, ${vp.words(r.dimension)}`, r.simulated ? vp.el("span", { class: "sim-text" }, " simulated") : null], "raters",

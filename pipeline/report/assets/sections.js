@@ -49,7 +49,7 @@ vp.sections.scores = (box, { run }) => {
     const means = run.generators.filter((g) => g.dimension === dimension);
     vp.add(box, [vp.el("h3", null, vp.words(dimension)),
       vp.el("div", { class: "panels" }, panels.map((panel) => vp.figure(
-        [vp.el("strong", null, panel.source), " ", vp.simulated(panel.simulated), vp.el("br"),
+        [vp.el("strong", null, panel.source), " ", panel.simulated ? vp.badge(panel.kind === "raters" ? "simulated" : "simulated clips", "sim") : null, vp.el("br"),
           `n = ${vp.count(panel.n)}, mean ${vp.fixed(panel.mean)}`], vp.histogram(panel)))),
       means.length ? vp.figure(
         `Mean consensus score of each generator on ${vp.words(dimension)}, 95 % interval over prompts`
@@ -72,7 +72,7 @@ vp.sections.preferences = (box, { run }) => {
   return vp.add(box, [
     vp.el("p", { class: "lead" }, "All pairs of clips within a prompt. Equal scores are ties and are kept as ties;"
       + " no prompt stands in two splits."),
-    vp.table(`Pairs and ties per dimension and split${vp.simulatedWords(run, "clips", "annotators")}`, [
+    vp.table(`Pairs and ties per dimension and split${vp.simulatedWords(run, "clips")}`, [
       { name: "Dimension", head: true, get: (r) => vp.words(r.dimension) },
       { name: "pairs", number: true, get: (r) => vp.count(r.sum("", "pairs")) },
       { name: "decided", number: true, get: (r) => vp.count(r.sum("", "pairs") - r.sum("", "ties")) },
