@@ -117,3 +117,31 @@ def test_several_human_dimensions_are_averaged_and_one_rater_is_no_target():
     scores = {("u1", "prompt_following"): 2.0, ("u2", "prompt_following"): 1.0}
     board = rater_board(two, *arguments[:-1], scores)
     assert rows_by_key(accuracy_rows(board, 0))["human_ceiling", "all"]["value"] == 1.0
+
+
+def test_a_dimension_nobody_rated_is_missing_and_raters_may_differ_by_dimension():
+    people = ratings({"u1": [3, 2], "u2": [1, 1]})
+    people = [r for r in people if (r.rater, r.dimension) != ("r0", "look")] + [
+        HumanRating(
+            video_id=v,
+            rater="r2",
+            dimension="look",
+            prompt_id="u",
+            generator="g",
+            score=s,
+            source="test",
+        )
+        for v, s in (("u1", 1), ("u2", 2))
+    ]
+    answers = {"prompt_following": ["alignment"], "video_quality": ["look"], "sharpness": ["none"]}
+    names = ["prompt_following", "video_quality", "sharpness"]
+    rewards = {"videorm": {"u1": [1, 1, 1], "u2": [0, 0, 0]}}
+    scores = {(v, d): s for v, s in (("u1", 2.0), ("u2", 1.0)) for d in names}
+    board = rater_board(people, ["u"], names, answers, rewards, scores)
+    rows = rows_by_key(accuracy_rows(board, 0))
+    assert ("videorm", "sharpness") not in rows
+    # alignment: r0 +2, r1 +1: both others say +. look: r1 +1, r2 -1: without r1 -, without r2 +
+    assert rows["videorm", "prompt_following"]["value"] == 1
+    assert rows["videorm", "video_quality"]["value"] == 0.5
+    # by rater left out: r0 1/1, r1 (1 + 0) / 2, r2 1/1; the mean of the three
+    assert rows["videorm", "all"]["value"] == pytest.approx((1 + 0.5 + 1) / 3)

@@ -62,5 +62,6 @@ def test_every_prompt_counts_alike_and_weightless_pairs_not_at_all():
     assert per_prompt_mean(values, weight, prompt, 2).item() == 6
     # a third prompt without pairs changes nothing
     assert per_prompt_mean(values, weight, prompt, 3).item() == 6
+    assert per_prompt_mean(values[:0], weight[:0], prompt[:0], 2).item() == 0  # no pair at all
     # weights within a prompt: (1 * 1 + 3 * 3) / 4 = 2.5
     assert per_prompt_mean(values[:2], torch.tensor([1.0, 3.0]), prompt[:2], 1).item() == 2.5

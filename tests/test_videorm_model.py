@@ -131,6 +131,8 @@ def test_towers_are_loaded_with_their_tokenizer(trunk, tmp_path):
     saved = CLIPModel.from_pretrained(trunk)
     for ours, theirs in zip(loaded.clip.parameters(), saved.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+    learned = {name.split(".")[0] for name, p in loaded.named_parameters() if p.requires_grad}
+    assert learned == {"temporal", "readout"}  # the towers are frozen
     assert loaded.encode(["a red kite"])[0, -1].item() == 1  # their own end token
     assert loaded.score(["a red kite", "a"], videos()).shape == (2, 2)
     loaded.save_pretrained(tmp_path)

@@ -78,31 +78,38 @@ def rater_board(
 ) -> Board | None:
     """Each arm, the annotator and the raters themselves against the mean of the other raters.
 
-    ``answers`` names the human dimensions that answer for ours (absent: the one of the same
-    name); ``prompts`` are the prompt_ids to use; ``scores`` the annotator's, by (video_id,
-    dimension). None where fewer than two raters saw these prompts: then there is no target that
-    leaves one out.
+    ``answers`` names the human dimensions that answer for ours (absent: the one of the same name);
+    ``prompts`` are the prompt_ids to use; ``scores`` the annotator's, by (video_id, dimension). A
+    dimension that fewer than two raters rated has no target that leaves one out and is missing;
+    None where that is every dimension.
     """
     place = {prompt_id: i for i, prompt_id in enumerate(prompts)}
     held = [r for r in ratings if r.prompt_id in place]
     raters = sorted({r.rater for r in held})
     tables: dict[tuple[str, str], Tables] = {}
+    rated: list[str] = []
     for k, name in enumerate(dimensions):
-        panel = human_panel(held, answers.get(name, (name,)))
+        human_names = answers.get(name, (name,))
+        panel = human_panel(held, human_names)
         if panel.n_raters < 2:
-            return None
+            continue
+        rated.append(name)
         judges = {arm: {v: r[k] for v, r in by.items()} for arm, by in rewards.items()}
         judges["annotator"] = {v: s for (v, d), s in scores.items() if d == name}
-        prompt = _places(panel, held, place)
         kept = np.array([all(v in by for by in judges.values()) for v in panel.videos], bool)
-        human = np.where(kept[:, None], panel.human, np.nan)  # the same clips for everybody
+        # the same clips for everybody, and a column for every rater of any dimension
+        human = np.full((len(panel.videos), len(raters)), np.nan)
+        columns = sorted({r.rater for r in held if r.dimension in human_names})
+        human[:, [raters.index(c) for c in columns]] = panel.human
+        human[~kept] = np.nan
+        prompt = _places(panel, held, place)
         for arm, by in judges.items():
             own = np.array([[by.get(v, np.nan)] for v in panel.videos])
-            tables[arm, name] = _tables(own, human, panel.prompts, prompt, len(prompts))
-        tables["human_ceiling", name] = _tables(human, human, panel.prompts, prompt, len(prompts))
-    if len(raters) < 2:
+            tables[arm, name] = _tables(own, human, prompt, len(prompts))
+        tables["human_ceiling", name] = _tables(human, human, prompt, len(prompts))
+    if not rated:
         return None
-    return _pooled(Board(against="raters", n_prompts=len(prompts), tables=tables), dimensions)
+    return _pooled(Board(against="raters", n_prompts=len(prompts), tables=tables), rated)
 
 
 def _places(
@@ -112,10 +119,9 @@ def _places(
     return np.array([place[prompt_of[v]] for v in panel.videos], np.intp)
 
 
-def _tables(
-    scores: Array, human: Array, groups: NDArray[np.intp], prompt: NDArray[np.intp], n: int
-) -> Tables:
-    first, second = within_prompt_pairs(groups)
+def _tables(scores: Array, human: Array, prompt: NDArray[np.intp], n: int) -> Tables:
+    """One table per rater left out; without pairs where that rater saw nothing."""
+    first, second = within_prompt_pairs(prompt)
     own = np.broadcast_to(scores, human.shape)
     return [
         pair_table(snap(x[first] - x[second]), y[first] - y[second], prompt[first], n)
@@ -153,8 +159,8 @@ def _row(board: Board, tables: Tables, dimension: str, interval: Interval) -> di
         "value": interval.value,
         "low": interval.low,
         "high": interval.high,
-        # pairs with an untied target: for the raters, the mean over who is left out
-        "n_pairs": round(float(total[:, UNTIED].sum()) / len(tables)),
+        # pairs with an untied target: against the raters the mean over who is left out
+        "n_pairs": round(float(total[:, UNTIED].sum()) / max(1, sum(t.any() for t in tables))),
         "n_prompts": int((total[:, UNTIED] > 0).sum()),
     }
 

@@ -41,6 +41,7 @@ def main(job: Path, arm: Arm) -> int:
     result = {
         "parameters": trained.model.parameters_count,
         "selected_epoch": trained.epoch,
+        "log_k": dict(zip(corpus.dimensions, trained.log_k, strict=True)),
         "curve": list(trained.curve),
         "rewards": reward_table(trained.model, corpus, "test"),
     }

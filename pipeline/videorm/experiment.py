@@ -78,6 +78,7 @@ def _describe(arm: str, result: ArmResult) -> dict[str, Any]:
         "parameters": result.parameters,
         "description": DESCRIPTIONS[arm],
         "selected_epoch": result.selected_epoch,
+        "log_k": result.log_k,
     }
 
 

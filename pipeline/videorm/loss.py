@@ -28,4 +28,5 @@ def per_prompt_mean(values: Tensor, weight: Tensor, prompt: Tensor, n_prompts: i
     total = values.new_zeros(n_prompts).index_add(0, prompt, values * weight)
     mass = values.new_zeros(n_prompts).index_add(0, prompt, weight)
     counted = mass > 0
-    return (total / mass.clamp_min(torch.finfo(mass.dtype).tiny))[counted].mean()
+    means = torch.where(counted, total / torch.where(counted, mass, 1.0), 0.0)
+    return means.sum() / counted.sum().clamp_min(1)

@@ -22,6 +22,8 @@ from pipeline.videorm.tokens import encode, train_tokenizer
 from pipeline.videorm.trunk import embed_frames, load_towers, normalise, random_towers, small_config
 from schemas.options import SetupError
 
+FEW_TOKENS = 64  # up to here plain attention is faster than the fused one on a CPU (measured)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRMConfig:
@@ -51,6 +53,8 @@ class VideoRM(nn.Module):
         self.config = config
         self.tokenizer = tokenizer
         self.clip = clip
+        n_tokens = clip.vision_model.embeddings.num_positions
+        clip.set_attn_implementation("eager" if n_tokens <= FEW_TOKENS else "sdpa")
         width = clip.visual_projection.out_features
         temporal = config.arm == "videorm"
         self.shift = config.shift if temporal else 0.0
@@ -144,6 +148,7 @@ def build(
         clip = random_towers(small_config(options, tokenizer))
     else:
         clip, tokenizer = load_towers(options.trunk)
+        clip.requires_grad_(False)  # as in the paper: only the temporal parts and the readout learn
     config = VideoRMConfig(
         arm=arm,
         dimensions=tuple(dimensions),

@@ -39,6 +39,7 @@ class ArmResult:
     folder: Path
     parameters: int
     selected_epoch: int
+    log_k: dict[str, float]  # of the tie model, by dimension
     curve: list[dict[str, Any]]
     rewards: dict[str, list[float]]  # of the test split's clips
 

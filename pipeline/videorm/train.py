@@ -50,7 +50,7 @@ def orders(n: int, options: VideoRMOptions) -> Iterator[NDArray[np.int64]]:
     size = min(options.batch_prompts, n)
     while True:
         order = rng.permutation(n)
-        # the last, smaller batch is dropped: its prompts come first or in the middle next time
+        # a last, smaller batch is left out; which prompts that are changes every epoch
         for start in range(0, n - size + 1, size):
             yield order[start : start + size]
 
