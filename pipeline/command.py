@@ -151,8 +151,8 @@ def _run(
             message = str(error)
         except RequirementError as error:
             code, state, message = UNMET, "unmet", str(error)
-        except SetupError as error:
-            code, state, message = REFUSED, "refused", str(error)
+        except SetupError as error:  # found too late to refuse: work was done, and is kept
+            message = str(error)
         except Exception as error:
             if interrupts.seen:
                 code, state, message = STOPPED, "stopped", f"interrupted. {RESUME}"

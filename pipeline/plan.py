@@ -11,7 +11,9 @@ from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import check_ratings, tables_of
 from pipeline.config import Config
 from pipeline.generators.pool import plan_clips
+from pipeline.preference.splits import split_of
 from pipeline.sources import manifest, simulated
+from pipeline.videorm.options import MIN_TRAIN_PROMPTS
 from prompts import load_rubric
 from schemas import CONSENSUS, OVERALL, Clip, Prompt, Rubric
 from schemas.ids import hash_fraction
@@ -56,6 +58,8 @@ def make_plan(config: Config) -> Plan:
     for annotator in annotators:
         annotator.check(rubrics)
     _check_consensus(config, annotators)
+    if config.videorm is not None:
+        _check_splits(config, prompts, clips)
     if config.audit is not None:
         _check_people(config.audit, config, clips)
     return Plan(
@@ -142,6 +146,20 @@ def _check_consensus(config: Config, annotators: Sequence[AnnotatorSpec]) -> Non
             "not average with others; name the one whose scores make the preferences, "
             f"for example consensus: {{annotators: [{unbounded[0]}]}}"
         )
+
+
+def _check_splits(config: Config, prompts: Sequence[Prompt], clips: Sequence[Clip]) -> None:
+    """VideoRM needs prompts with pairs in both splits: found out now, not after the judging."""
+    n_clips = Counter(clip.prompt_id for clip in clips)
+    paired = [prompt for prompt in prompts if n_clips[prompt.prompt_id] > 1]
+    count = Counter(split_of(prompt, config.splits) for prompt in paired)
+    for split, needed in (("train", MIN_TRAIN_PROMPTS), ("test", 1)):
+        if count[split] < needed:
+            raise SetupError(
+                f"videorm: {count[split]} prompts with at least two clips fall into the {split} "
+                f"split, at least {needed} are needed; give more prompts, change splits:, or leave "
+                "the videorm block out"
+            )
 
 
 def _check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) -> None:

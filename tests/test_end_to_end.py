@@ -260,6 +260,7 @@ def _note(element: object, path: str) -> None:
         ({"consensus": {"annotators": ["nobody"]}}, "nobody"),
         ({"audit": {"ratings": [{"kind": "table", "path": "nobody.csv"}]}}, "nobody.csv"),
         ({"generators": None}, "generators"),
+        ({"videorm": {}, "splits": {"test": 0.0}}, "test split"),
         ({"splits": {"validation": 0.5, "test": 0.5}}, "splits"),
     ],
 )

@@ -101,11 +101,17 @@ def test_every_number_stands_beside_its_baselines(done):
 
 def test_a_model_on_disk_is_evaluated_to_the_same_numbers(done):
     data, output, metrics, _ = done
-    again = evaluate(output, data, seed=3)
+    again = evaluate(output, data)
     for part in ("accuracy", "differences"):
         assert len(again[part]) == len(metrics[part])
         for one, two in zip(again[part], metrics[part], strict=True):
             assert one == pytest.approx(two)
+
+
+def test_data_without_a_test_split_cannot_be_evaluated_on(done, tmp_path):
+    write_run(tmp_path, {"train": ["clip 1 of a wall"]}, draw, score)
+    with pytest.raises(SetupError, match="no preferences for prompt_following, video_quality"):
+        evaluate(done[1], tmp_path)
 
 
 def test_clips_are_scored_from_their_frames(done):

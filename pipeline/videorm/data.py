@@ -10,13 +10,13 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from pipeline.videorm.frames import Clips, read_clips
+from pipeline.videorm.options import MIN_TRAIN_PROMPTS
 from schemas import OVERALL, SPLITS, HumanRating, Preference
 from schemas.layout import Layout
 from schemas.options import SetupError
 from schemas.tables import arrow_schema, from_table
 
 LABELS = {"a": 1, "b": -1, "tie": 0}
-MIN_TRAIN_PROMPTS = 2  # a batch of one prompt cannot be normalised, one of two can
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """How good trained arms are on the prompts that were held out: the rows of metrics.json."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pipeline.videorm.accuracy import (
     rater_board,
 )
 from pipeline.videorm.data import Corpus, load_groups, read_preferences, read_ratings
+from schemas.options import SetupError
 
 Answers = Mapping[str, Sequence[str]]  # our dimension -> the raters' dimensions that answer for it
 
@@ -58,11 +60,13 @@ def report(
 
 
 def evaluate(
-    model_dir: Path, data: Path, *, answers: Answers | None = None, seed: int = 0
+    model_dir: Path, data: Path, *, answers: Answers | None = None, seed: int | None = None
 ) -> dict[str, list[dict[str, Any]]]:
     """Evaluate a trained model, and its control where it lies beside it, on a run's test split.
 
-    Raises SetupError for a folder that holds no model, and for data without the model's dimensions.
+    ``answers`` and ``seed`` (of the resamples) default to those of the model's own metrics.json.
+    Raises SetupError for a folder that holds no model, and for data without a test split or without
+    the model's dimensions.
     """
     from pipeline.videorm.model import VideoRM
     from pipeline.videorm.score import reward_table
@@ -71,11 +75,20 @@ def evaluate(
     models = {
         arm: VideoRM.from_pretrained(folder)
         for arm, folder in folders.items()
-        if arm == "videorm" or folder.is_dir()
+        if arm == "videorm" or (folder / "config.json").is_file()
     }
     config = models["videorm"].config
     corpus = load_groups(
         data, config.frames, config.image_size, dimensions=config.dimensions, splits=("test",)
     )
+    if not corpus.groups["test"]:
+        raise SetupError(f"{data}: no preferences in the test split to evaluate on")
     rewards = {arm: reward_table(m, corpus, "test") for arm, m in models.items()}
-    return report(corpus, data, rewards, answers or {}, seed)
+    known = _own_metrics(model_dir)
+    answers = known.get("answers", {}) if answers is None else answers
+    return report(corpus, data, rewards, answers, known.get("seed", 0) if seed is None else seed)
+
+
+def _own_metrics(model_dir: Path) -> dict[str, Any]:
+    path = model_dir / "metrics.json"
+    return json.loads(path.read_text()) if path.is_file() else {}

@@ -38,8 +38,7 @@ def train_and_validate(
     """
     corpus = load_groups(data, options.frames, _image_size(options), dimensions=options.dimensions)
     check_trainable(corpus)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "metrics.json").unlink(missing_ok=True)
+    _clear(output)
     with tempfile.TemporaryDirectory(prefix="videorm-") as job:
         results = train_side_by_side(corpus, options, Path(job), progress)
         for arm, result in results.items():
@@ -50,6 +49,7 @@ def train_and_validate(
     metrics = {
         "seed": options.seed,
         "dimensions": list(corpus.dimensions),
+        "answers": {ours: list(theirs) for ours, theirs in (answers or {}).items()},
         "arms": {arm: _describe(arm, result) for arm, result in results.items()},
         "curve": [row for result in results.values() for row in result.curve],
         **report(
@@ -71,6 +71,13 @@ def _image_size(options: VideoRMOptions) -> int:
     from pipeline.videorm.trunk import image_size_of  # opens torch, so only where towers are loaded
 
     return image_size_of(options.trunk)
+
+
+def _clear(output: Path) -> None:
+    """Remove what an earlier training left, so that no two trainings are ever mixed."""
+    for folder in (output, *(output / arm for arm in DESCRIPTIONS)):
+        for name in (*FILES, "metrics.json"):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _describe(arm: str, result: ArmResult) -> dict[str, Any]:

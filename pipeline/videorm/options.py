@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from schemas.options import Options
 
+MIN_TRAIN_PROMPTS = 2  # a batch of one prompt cannot be normalised, one of two can
 Arm = Literal["videorm", "per_frame"]
 
 
@@ -13,14 +14,13 @@ class VideoRMOptions(Options):
     """Model, training and evaluation of VideoRM. The defaults are the tiny configuration.
 
     Tiny means: towers of two layers on 32 x 32 pixels, trained from random weights in about a
-    minute on one CPU core. With ``trunk`` set, the towers and their tokenizer are loaded instead,
-    and the fields marked (random trunk) are ignored.
+    minute on one CPU core. With ``trunk`` set, the towers and their tokenizer are loaded and
+    frozen, and the fields marked (random trunk) are ignored.
     """
 
     seed: int = 0  # of the initial weights, the order of the data and the augmentation
-    dimensions: tuple[str, ...] | None = (
-        None  # None: every dimension of the preferences but `overall`
-    )
+    # None: every dimension of the preferences but `overall`
+    dimensions: tuple[str, ...] | None = None
     arms: tuple[Arm, ...] = ("videorm", "per_frame")  # trained side by side, the first is the model
     threads: int = Field(default=1, ge=1)  # CPU threads of each arm
 
@@ -34,9 +34,7 @@ class VideoRMOptions(Options):
     heads: int = Field(default=4, ge=1)  # of both towers (random trunk)
 
     # the temporal parts and the head
-    frames: int = Field(
-        default=8, ge=1
-    )  # most frames the model takes; longer clips are thinned out
+    frames: int = Field(default=8, ge=1)  # at most; longer clips are thinned out evenly
     shift: float = Field(default=0.25, ge=0, le=0.5)  # share of channels from each neighbour frame
     temporal_layers: int = Field(default=1, ge=1)
     temporal_heads: int = Field(default=4, ge=1)

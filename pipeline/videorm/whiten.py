@@ -26,10 +26,11 @@ def sample_patches(frames: NDArray[np.uint8], size: int, seed: int) -> Tensor:
 def whiten_patches(model: VideoRM, frames: NDArray[np.uint8], seed: int) -> None:
     """Set a random image tower's patch embedding to whitened principal components of its frames.
 
-    With random weights a patch's mean colour outweighs its texture some thirty times, so that
-    noise, blur and small movements are not learned in a short training. Components of equal
-    variance give each its share (the first layer of arXiv 2404.00498). They are mixed by a random
-    rotation, for the temporal shift moves some channels only.
+    With random weights a patch's mean colour outweighs its texture, so that noise, blur and small
+    movements are hardly learned in a short training: after eight epochs of 512 simulated prompts the
+    pair accuracy was 0.59 without and 0.69 with whitening (one seed). Components of equal variance
+    give each its share (first layer of arXiv 2404.00498). They are mixed by a random rotation, for
+    the temporal shift moves some channels only. Both arms start from the same.
     """
     conv = model.clip.vision_model.embeddings.patch_embedding
     width, _, size, _ = conv.weight.shape
