@@ -41,7 +41,7 @@ class VideoRMOptions(Options):
     hidden: int = Field(default=128, ge=1)  # width of the readout's hidden layer
 
     # training
-    epochs: int = Field(default=14, ge=1)
+    epochs: int = Field(default=18, ge=1)
     batch_prompts: int = Field(default=8, ge=1)  # one batch element is a prompt with all its clips
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.1, ge=0)
