@@ -1,5 +1,6 @@
 """The three pipelines of a run on one folder, wave by wave. Resumable throughout."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from schemas.layout import Layout
 from schemas.store import Store
 from schemas.tables import to_row
 
+STATUS_EVERY_S = 5.0
 RECORDS = {"videos": Video, "frames": FrameSet, "annotations": Annotation}
 
 
@@ -49,6 +51,7 @@ class Job(Run):
     ) -> None:
         super().__init__(config, plan, layout, display, name)
         self._engine = engine
+        self._next_note = 0.0
         self._recipe = _recipe(config, plan, layout, str(self.progress), engine.workers)
 
     def run(self) -> str:
@@ -208,6 +211,9 @@ class Job(Run):
 
     def _watched(self, counts: dict[str, Counts]) -> None:
         self.display.show(counts)
+        if time.monotonic() >= self._next_note:
+            self.note("running")
+            self._next_note = time.monotonic() + STATUS_EVERY_S
 
     def _account(self, book: Book, keep: bool = True) -> None:
         if keep or not book.balanced:

@@ -11,6 +11,8 @@ import yaml
 
 from pipeline import command
 from pipeline.dataset.parquet import parts
+from pipeline.generators.pool import PoolOptions, generate, plan_clips, simulated_pool
+from pipeline.sources.simulated import SimulatedPrompts, read
 from pipeline.transforms import pool
 from pipeline.transforms.tables import WriteTable
 from schemas import FrameSet
@@ -54,11 +56,9 @@ def rows(root: Path) -> dict[str, list]:
     }
     return {
         name: sorted(
-            
-                json.dumps(row, sort_keys=True, default=repr)
-                for path in parts(folder)
-                for row in pq.read_table(path).to_pylist()
-            
+            json.dumps(row, sort_keys=True, default=repr)
+            for path in parts(folder)
+            for row in pq.read_table(path).to_pylist()
         )
         for name, folder in folders.items()
     }
@@ -203,6 +203,40 @@ def test_a_stage_that_drops_an_element_ends_with_1_and_the_key(
     status = json.loads((tmp_path / "out" / "status.json").read_text())
     assert status["state"] == "failed"
     assert status["books"]["frames"]["missing_keys"] == [key]
+
+
+def test_a_clip_that_does_not_decode_costs_one_clip(tmp_path):
+    clips = {
+        name: plan_clips(
+            read(SimulatedPrompts(prompts=1)),
+            PoolOptions(seed=i, clips_per_prompt=1, pool=simulated_pool()),
+        )[0]
+        for i, name in enumerate("abc")
+    }
+    specs = {spec.name: spec for spec in simulated_pool()}
+    for name, clip in clips.items():
+        (tmp_path / f"{name}.mp4").write_bytes(generate(clip, specs[clip.generator]))
+    whole = (tmp_path / "c.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 8])  # its index is gone
+    lines = [
+        f"a small red circle moving left on a black background,{name},{name}.mp4\n"
+        for name in ("a", "b", "c", "cut")
+    ]
+    (tmp_path / "manifest.csv").write_text("prompt,generator,video\n" + "".join(lines))
+    config = {
+        "sources": [{"kind": "manifest", "path": "manifest.csv"}],
+        "annotators": [{"kind": "signal"}],
+        "concurrency": {"processes": 1},
+    }
+    assert run(tmp_path, config) == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["failures"] == {"frames": {"undecodable": 1}}
+    assert record["tables"]["videos"] == 4
+    assert record["tables"]["annotations"] == 6  # 3 clips x 2 dimensions
+    assert record["books"]["annotate"]["upstream"] == 2
+    # pairs of four clips: 6 per dimension and overall; those of the three good ones: 3
+    assert record["books"]["preferences"]["owed"] == 18
+    assert record["books"]["preferences"]["upstream"] == 9
 
 
 def test_a_child_process_that_dies_costs_one_element(tmp_path):
