@@ -1,13 +1,14 @@
 """The command `run`: arguments in, exit code out."""
 
 import argparse
-import contextlib
 import logging
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.books import BooksError
 from pipeline.check import Stopped
@@ -20,7 +21,11 @@ from pipeline.state import claim, locked
 from schemas.layout import Layout
 from schemas.options import SetupError
 
+if TYPE_CHECKING:
+    from pipeline.job import Job
+
 COMPLETE, FAILED, REFUSED, STOPPED, UNMET = 0, 1, 2, 3, 4
+STATES = {COMPLETE: "complete", FAILED: "failed", STOPPED: "stopped", UNMET: "unmet"}
 
 RESUME = "Everything paid for is kept; run the same command again to resume."
 
@@ -69,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--estimate",
         action="store_true",
-        help="say what would be asked for and what it would cost, then stop",
+        help="say how many requests, images and tokens would be asked for, then stop",
     )
     p.add_argument(
         "--rebuild",
@@ -122,13 +127,13 @@ def _run(
     arguments: argparse.Namespace,
     flags: Sequence[str],
     display: Display,
-    interrupts: "_Interrupts",
+    interrupts: _Interrupts,
 ) -> int:
-    with _quiet_beam():
-        from pipeline.job import Job  # Beam takes a second to import: only who runs pays
-        from pipeline.transforms.engine import Engine
+    _quiet_beam()
+    from pipeline.job import Job  # Beam takes a second to import: only who runs pays
+    from pipeline.transforms.engine import Engine
 
-        engine = Engine(flags)
+    engine = Engine(flags)
     layout = _layout(arguments.output)
     display.say(
         f"videoprefer: {arguments.config} -> {layout.root}  ({len(plan.prompts)} prompts, "
@@ -141,32 +146,31 @@ def _run(
     with locked(layout):
         claim(layout, config, arguments.rebuild)
         job = Job(config, plan, layout, engine, display, name=Path(arguments.config).stem)
-        code, state, message = FAILED, "failed", "unknown"
-        try:
-            finish(job, job.run())
-            code, state, message = COMPLETE, "complete", ""
-        except (Stopped, KeyboardInterrupt) as error:
-            code, state, message = STOPPED, "stopped", f"{str(error) or 'interrupted'}. {RESUME}"
-        except BooksError as error:
-            message = str(error)
-        except RequirementError as error:
-            code, state, message = UNMET, "unmet", str(error)
-        except SetupError as error:  # found too late to refuse: work was done, and is kept
-            message = str(error)
-        except Exception as error:
-            if interrupts.seen:
-                code, state, message = STOPPED, "stopped", f"interrupted. {RESUME}"
-            else:
-                message = f"{type(error).__name__}: {error}"
-                raise
-        finally:
-            display.close()
-            job.note(state, message or None)
-    if message:
-        display.say(f"{state}: {message}")
-    else:
-        display.say(summary(job, time.monotonic() - started))
+        code, message = _attempt(job, interrupts)
+        display.close()
+        job.note(STATES[code], message or None)
+    display.say(
+        f"{STATES[code]}: {message}" if message else summary(job, time.monotonic() - started)
+    )
     return code
+
+
+def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
+    """The whole run: its exit code, and what to say where it is not complete."""
+    try:
+        finish(job, job.run())
+    except (Stopped, KeyboardInterrupt) as error:
+        return STOPPED, f"{str(error) or 'interrupted'}. {RESUME}"
+    except RequirementError as error:
+        return UNMET, str(error)
+    except (BooksError, SetupError) as error:  # a SetupError here was found too late to refuse
+        return FAILED, str(error)
+    except Exception as error:
+        if interrupts.seen:
+            return STOPPED, f"interrupted. {RESUME}"
+        traceback.print_exc()
+        return FAILED, f"{type(error).__name__}: {error}"
+    return COMPLETE, ""
 
 
 def _layout(output: Path) -> Layout:
@@ -181,15 +185,8 @@ def _layout(output: Path) -> Layout:
     return Layout(root)
 
 
-@contextlib.contextmanager
-def _quiet_beam() -> Iterator[None]:
+def _quiet_beam() -> None:
     """Beam's import warns about Google packages that a local run does not need."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-
-    def wanted(record: logging.LogRecord) -> bool:
-        return "apitools not found" not in record.getMessage()
-
-    root = logging.getLogger()
-    for handler in root.handlers:
-        handler.addFilter(wanted)
-    yield
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: "apitools not found" not in record.getMessage())

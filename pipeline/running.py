@@ -84,11 +84,9 @@ class Run:
 
     def once(self, stage: str, made_from: str, work: Callable[[], Any]) -> Any:
         """Do a stage unless it is whole and was made from the same things; returns its note."""
-        noted = self._marks.read(stage, made_from)
-        if noted is None:
-            noted = work()
-            self._marks.write(stage, made_from, noted)
-        return noted
+        if not self._marks.is_whole(stage, made_from):
+            self._marks.write(stage, made_from, work())
+        return self._marks.note(stage)
 
     def add(self, book: Book) -> None:
         """Enter a book, adding it to what other waves of its stage entered."""

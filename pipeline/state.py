@@ -93,17 +93,21 @@ class Marks:
     def __init__(self, layout: Layout) -> None:
         self._folder = layout.work / "done"
 
-    def read(self, stage: str, fingerprint: str) -> Any | None:
-        """What the stage noted, if it is whole and was made from the same things."""
-        path = self._folder / f"{stage}.json"
-        if not path.is_file():
-            return None
-        mark = json.loads(path.read_text())
-        return mark["note"] if mark["fingerprint"] == fingerprint else None
+    def is_whole(self, stage: str, fingerprint: str) -> bool:
+        """Whether the stage is whole and was made from the same things."""
+        path = self._path(stage)
+        return path.is_file() and bool(json.loads(path.read_text())["fingerprint"] == fingerprint)
+
+    def note(self, stage: str) -> Any:
+        """What the stage noted when it was done."""
+        return json.loads(self._path(stage).read_text())["note"]
 
     def write(self, stage: str, fingerprint: str, note: Any) -> None:
         """Note that a stage is whole."""
-        write_json(self._folder / f"{stage}.json", {"fingerprint": fingerprint, "note": note})
+        write_json(self._path(stage), {"fingerprint": fingerprint, "note": note})
+
+    def _path(self, stage: str) -> Path:
+        return self._folder / f"{stage}.json"
 
 
 def fresh(folder: Path) -> Path:

@@ -95,6 +95,27 @@ def test_the_demo_of_a_sample_ends_with_a_model(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     for name in ("config.json", "model.safetensors", "metrics.json"):
         assert (tmp_path / "videorm" / name).is_file()
+    trained = (tmp_path / "videorm" / "model.safetensors").stat().st_mtime_ns
+    again = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pipeline.run",
+            "--config",
+            "demo",
+            "--output",
+            str(tmp_path),
+            "--set",
+            "sources.0.prompts=40",
+            "--set",
+            "videorm.epochs=1",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert (tmp_path / "videorm" / "model.safetensors").stat().st_mtime_ns == trained
     scored = subprocess.run(
         [
             sys.executable,
