@@ -27,7 +27,7 @@ class Question:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
+class Resources:
     """Where an annotator works: the stores it reads and writes and the CPU it may use."""
 
     frames: Store
@@ -86,7 +86,7 @@ class AnnotatorSpec(Options):
         """One spec per annotator_id; most specs stand for one annotator only."""
         return [self]
 
-    def open(self, workplace: Workplace) -> Annotator:
+    def open(self, resources: Resources) -> Annotator:
         """The annotator, ready to answer. Heavy imports belong here."""
         raise TypeError(f"annotator kind {self.kind!r} does not say how it is opened")
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from annotators.base import Annotator, AnnotatorSpec, Workplace
+from annotators.base import Annotator, AnnotatorSpec, Resources
 from schemas import Rubric
 from schemas.options import Options, SetupError
 
@@ -101,11 +101,11 @@ class OpenAISpec(AnnotatorSpec):
                 "its variable in api_key_env"
             )
 
-    def open(self, workplace: Workplace) -> Annotator:
+    def open(self, resources: Resources) -> Annotator:
         """The annotator, with a client and a loop of its own."""
         from annotators.chat_annotator import ChatAnnotator
 
-        return ChatAnnotator(self, workplace, read_key(self))
+        return ChatAnnotator(self, resources, read_key(self))
 
 
 def read_key(spec: OpenAISpec) -> str:

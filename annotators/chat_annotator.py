@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
 from annotators import retry
 from annotators.background import Background
-from annotators.base import Outcome, Question, Spent, Workplace, failures
+from annotators.base import Outcome, Question, Resources, Spent, failures
 from annotators.chat import OpenAISpec
 from annotators.chat_request import message_parts, request_of, sampling
 from annotators.completion import is_completion
@@ -31,12 +31,12 @@ from schemas.store import blob_name
 class ChatAnnotator:
     """An open judge. ``stopped`` says why nothing more is sent, None while all is well."""
 
-    def __init__(self, spec: OpenAISpec, workplace: Workplace, key: str) -> None:
+    def __init__(self, spec: OpenAISpec, resources: Resources, key: str) -> None:
         self.annotator_id = spec.annotator_id
         self.in_flight = 2 * spec.concurrency  # the next ones wait while the first are on the wire
         self.spent = Spent()
         self._spec, self._key = spec, key
-        self._frames, self._journal = workplace.frames, Journal(workplace.journal)
+        self._frames, self._journal = resources.frames, Journal(resources.journal)
         self._price = spec.price.model_dump() if spec.price else None
         self._gate = Gate(spec.concurrency)
         self._client = _client(spec, key)

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Spent, Workplace, failures
+from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Resources, Spent, failures
 from annotators.records import Columns, HasClip, Recorded, Records, read_records
 from annotators.verdict import Judgement, read_verdict
 from schemas import Annotation, Dimension, Failure, Reason, Rubric
@@ -66,7 +66,7 @@ class RecordedSpec(AnnotatorSpec):
         """
         return self.records().unmatched(clips, self.path)
 
-    def open(self, workplace: Workplace) -> Annotator:
+    def open(self, resources: Resources) -> Annotator:
         """The annotator; the file is read once per process."""
         return RecordedAnnotator(self)
 

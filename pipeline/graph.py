@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import apache_beam as beam
 
-from annotators.base import AnnotatorSpec, Workplace
+from annotators.base import AnnotatorSpec, Resources
 from pipeline.clips import obtain_clip, take_frames
 from pipeline.generators.base import GeneratorSpec
 from pipeline.media.options import FramesOptions
@@ -36,7 +36,7 @@ class Recipe:
     frames: FramesOptions
     annotators: Sequence[AnnotatorSpec]
     rubrics: Sequence[Rubric]
-    workplace: Workplace
+    resources: Resources
     consensus: ConsensusOptions
     preferences: PreferenceOptions
     splits: SplitOptions
@@ -77,7 +77,7 @@ def annotate(p: beam.Pipeline, recipe: Recipe, frames: Files, out: str) -> None:
     """FrameSet x annotator x rubric x draw -> Annotation."""
     taken = p | "ReadFrames" >> ReadTable(FrameSet, frames)
     annotations, failures = taken | "Annotate" >> Annotate(
-        recipe.annotators, recipe.rubrics, recipe.workplace, recipe.progress
+        recipe.annotators, recipe.rubrics, recipe.resources, recipe.progress
     )
 
     annotations | "WriteAnnotations" >> WriteTable(Annotation, out)

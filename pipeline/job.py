@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from annotators.base import AnnotatorSpec, Workplace
+from annotators.base import AnnotatorSpec, Resources
 from pipeline import check, graph
 from pipeline.books import Book, require
 from pipeline.config import Config, processes_of
@@ -233,7 +233,7 @@ def _recipe(
         frames=config.frames,
         annotators=plan.annotators,
         rubrics=plan.rubrics,
-        workplace=Workplace(frames=layout.frames, journal=journal, processes=processes),
+        resources=Resources(frames=layout.frames, journal=journal, processes=processes),
         consensus=config.consensus,
         preferences=config.preferences,
         splits=config.splits,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from annotators.base import Question, Workplace
+from annotators.base import Question, Resources
 from prompts import load_rubric
 from schemas import FrameSet, Rubric
 from schemas.ids import sha256_hex
@@ -11,9 +11,9 @@ from schemas.store import Store, blob_name
 QUALITY = load_rubric("videoprefer/video_quality")
 
 
-def workplace(folder: Path) -> Workplace:
+def resources(folder: Path) -> Resources:
     """Frames and journal below a folder."""
-    return Workplace(frames=Store(str(folder / "frames")), journal=Store(str(folder / "journal")))
+    return Resources(frames=Store(str(folder / "frames")), journal=Store(str(folder / "journal")))
 
 
 def jpegs(video_id: str, n_frames: int) -> list[bytes]:

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judge_server import JudgeServer
-from questions import frame_set, question, workplace
+from questions import frame_set, question, resources
 
 from annotators.chat import OpenAISpec
 from annotators.chat_request import request_of
@@ -168,9 +168,9 @@ CHILD = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from questions import frame_set, question, workplace
+from questions import frame_set, question, resources
 from annotators.chat import OpenAISpec
-place = workplace(Path(sys.argv[1]))
+place = resources(Path(sys.argv[1]))
 judge = OpenAISpec(model="m", base_url=sys.argv[2], concurrency=8).open(place)
 print("open", flush=True)
 asked = [judge.submit(question(frame_set(f"v{i}", store=place.frames)))
@@ -199,7 +199,7 @@ def _kill_many_times(tmp_path: Path, n_questions: int, n_kills: int) -> str:
     """After every kill: what was billed and is not in the journal is at most what was in flight."""
     chance = random.Random(7)
     lost = 0
-    journal = workplace(tmp_path).journal
+    journal = resources(tmp_path).journal
     with JudgeServer(latency_s=0.05) as server:
         for _ in range(n_kills):
             process = _start(tmp_path, server, n_questions)

@@ -15,10 +15,10 @@ from pathlib import Path
 import pydantic
 import pytest
 from judge_server import SNAPSHOT, JudgeServer, expected_score
-from questions import QUALITY, frame_set, jpegs, question, workplace
+from questions import QUALITY, frame_set, jpegs, question, resources
 
 from annotators import OpenAISpec, Spec, expand_all, retry
-from annotators.base import Outcome, Question, Spent, Workplace
+from annotators.base import Outcome, Question, Resources, Spent
 from annotators.chat import Price
 from annotators.gate import AT_LEAST, Gate
 from annotators.journal import entry_name
@@ -46,8 +46,8 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Workplace:
-    return workplace(tmp_path)
+def place(tmp_path: Path) -> Resources:
+    return resources(tmp_path)
 
 
 def spec_for(server: JudgeServer, **changes: object) -> OpenAISpec:
@@ -56,14 +56,14 @@ def spec_for(server: JudgeServer, **changes: object) -> OpenAISpec:
     )
 
 
-def ask(spec: OpenAISpec, place: Workplace, *questions: Question) -> list[list[Outcome]]:
+def ask(spec: OpenAISpec, place: Resources, *questions: Question) -> list[list[Outcome]]:
     """Every question's outcomes, asked together, from an annotator opened for it."""
     outcomes, _ = ask_and_count(spec, place, *questions)
     return outcomes
 
 
 def ask_and_count(
-    spec: OpenAISpec, place: Workplace, *questions: Question
+    spec: OpenAISpec, place: Resources, *questions: Question
 ) -> tuple[list[list[Outcome]], Spent]:
     judge = spec.open(place)
     try:
@@ -73,16 +73,16 @@ def ask_and_count(
         judge.close()
 
 
-def ask_one(spec: OpenAISpec, place: Workplace, *, rubric: Rubric = QUALITY) -> Outcome:
+def ask_one(spec: OpenAISpec, place: Resources, *, rubric: Rubric = QUALITY) -> Outcome:
     """The first outcome for one clip."""
     return ask(spec, place, question(frame_set("v0", store=place.frames), rubric=rubric))[0][0]
 
 
-def many(place: Workplace, n: int) -> Iterator[Question]:
+def many(place: Resources, n: int) -> Iterator[Question]:
     return (question(frame_set(f"v{i}", store=place.frames)) for i in range(n))
 
 
-def test_a_verdict_with_everything_that_it_rests_on(place: Workplace) -> None:
+def test_a_verdict_with_everything_that_it_rests_on(place: Resources) -> None:
     with JudgeServer() as server:
         row = ask_one(spec_for(server, seed=5), place)
     frames = frame_set("v0")
@@ -112,7 +112,7 @@ def test_a_verdict_with_everything_that_it_rests_on(place: Workplace) -> None:
     }  # fmt: skip
 
 
-def test_what_is_not_set_is_not_sent(place: Workplace) -> None:
+def test_what_is_not_set_is_not_sent(place: Resources) -> None:
     with JudgeServer() as server:
         row = ask_one(spec_for(server, temperature=None, reply_format="text", price=None), place)
     assert server.bodies[0].keys() == {"model", "max_tokens", "messages"}
@@ -120,7 +120,7 @@ def test_what_is_not_set_is_not_sent(place: Workplace) -> None:
     assert row.cost_usd is None  # unknown is not free
 
 
-def test_one_reply_for_several_dimensions_carries_its_cost_once(place: Workplace) -> None:
+def test_one_reply_for_several_dimensions_carries_its_cost_once(place: Resources) -> None:
     with JudgeServer() as server:
         frames = frame_set("v0", store=place.frames)
         (rows,) = ask(spec_for(server), place, question(frames, rubric=TWO))
@@ -131,7 +131,7 @@ def test_one_reply_for_several_dimensions_carries_its_cost_once(place: Workplace
     assert server.n_bills == 1
 
 
-def test_draws_are_separate_purchases_with_seeds_of_their_own(place: Workplace) -> None:
+def test_draws_are_separate_purchases_with_seeds_of_their_own(place: Resources) -> None:
     frames = frame_set("v0", store=place.frames)
     with JudgeServer() as server:
         spec = spec_for(server, draws=3, seed=5)
@@ -143,7 +143,7 @@ def test_draws_are_separate_purchases_with_seeds_of_their_own(place: Workplace) 
         5, 6, 7, 8, 9]  # fmt: skip
 
 
-def test_a_known_reply_is_free_and_gives_the_same_rows(place: Workplace) -> None:
+def test_a_known_reply_is_free_and_gives_the_same_rows(place: Resources) -> None:
     """Frames gone, server down, price changed: the journal alone gives the first run's rows."""
     with JudgeServer() as server:
         spec = spec_for(server)
@@ -160,7 +160,7 @@ def test_a_known_reply_is_free_and_gives_the_same_rows(place: Workplace) -> None
     assert spent == Spent()
 
 
-def test_many_in_flight_but_no_more_than_allowed(place: Workplace) -> None:
+def test_many_in_flight_but_no_more_than_allowed(place: Resources) -> None:
     with JudgeServer(latency_s=0.2) as server:
         ask(spec_for(server, concurrency=5), place, *many(place, 15))
     assert server.most_at_once == 5
@@ -169,7 +169,7 @@ def test_many_in_flight_but_no_more_than_allowed(place: Workplace) -> None:
 @pytest.mark.parametrize(
     "fault", ["rate_limit", "server_error", "overloaded", "reset", "garbage", "hang"]
 )
-def test_errors_that_pass_are_tried_again(place: Workplace, fault: str) -> None:
+def test_errors_that_pass_are_tried_again(place: Resources, fault: str) -> None:
     with JudgeServer(faults=[fault, fault]) as server:
         row = ask_one(spec_for(server, timeout_s=0.5), place)
     assert isinstance(row, Annotation)
@@ -183,7 +183,7 @@ def test_errors_that_pass_are_tried_again(place: Workplace, fault: str) -> None:
     [("rate_limit", 0.0), ("server_error", 0.0), ("reset", None), ("garbage", None)],
 )
 def test_errors_that_do_not_pass_end_the_item(
-    place: Workplace, fault: str, cost: float | None
+    place: Resources, fault: str, cost: float | None
 ) -> None:
     with JudgeServer(faults=lambda n, key: fault) as server:
         row = ask_one(spec_for(server, max_attempts=3), place)
@@ -194,7 +194,7 @@ def test_errors_that_do_not_pass_end_the_item(
     assert list(place.journal.names()) == []
 
 
-def test_a_server_that_is_not_there_costs_nothing(place: Workplace) -> None:
+def test_a_server_that_is_not_there_costs_nothing(place: Resources) -> None:
     with JudgeServer() as server:
         spec = spec_for(server, max_attempts=2)
     row = ask_one(spec, place)
@@ -215,7 +215,7 @@ def test_a_server_that_is_not_there_costs_nothing(place: Workplace) -> None:
     ],
 )
 def test_paid_for_nothing_is_a_failure_with_its_cost_and_is_not_bought_again(
-    place: Workplace, fault: str, reason: Reason
+    place: Resources, fault: str, reason: Reason
 ) -> None:
     with JudgeServer(faults=[fault]) as server:
         first = ask_one(spec_for(server), place)
@@ -234,7 +234,7 @@ def test_paid_for_nothing_is_a_failure_with_its_cost_and_is_not_bought_again(
     [("bad_request", Reason.REJECTED), ("filtered_request", Reason.CONTENT_FILTER)],
 )
 def test_a_request_that_would_fail_again_is_sent_once(
-    place: Workplace, fault: str, reason: Reason
+    place: Resources, fault: str, reason: Reason
 ) -> None:
     with JudgeServer(faults=[fault]) as server:
         row = ask_one(spec_for(server), place)
@@ -254,7 +254,7 @@ def test_a_request_that_would_fail_again_is_sent_once(
     ],
 )
 def test_an_error_of_the_account_stops_everything_not_yet_sent(
-    place: Workplace, fault: str, reason: Reason
+    place: Resources, fault: str, reason: Reason
 ) -> None:
     """40 questions, 4 at a time, the third is told: what is on the wire ends as it ends."""
     with JudgeServer(faults=[None, None, fault], latency_s=0.05) as server:
@@ -276,7 +276,7 @@ def test_an_error_of_the_account_stops_everything_not_yet_sent(
         assert server.n_bills == 40
 
 
-def test_a_stopped_annotator_still_reads_the_journal(place: Workplace) -> None:
+def test_a_stopped_annotator_still_reads_the_journal(place: Resources) -> None:
     with JudgeServer(faults=[None, "unauthorized"]) as server:
         known, unknown = many(place, 2)
         (first,) = ask(spec_for(server), place, known)
@@ -286,7 +286,7 @@ def test_a_stopped_annotator_still_reads_the_journal(place: Workplace) -> None:
         judge.close()
 
 
-def test_waiting_between_attempts_ends_when_the_run_is_stopped(place: Workplace) -> None:
+def test_waiting_between_attempts_ends_when_the_run_is_stopped(place: Resources) -> None:
     """One request is told to wait a minute, another that the key is wrong."""
 
     def fault(n: int, key: str) -> str:
@@ -308,7 +308,7 @@ def test_waiting_between_attempts_ends_when_the_run_is_stopped(place: Workplace)
     assert time.monotonic() - started < 20
 
 
-def test_too_many_failures_stop_the_run(place: Workplace) -> None:
+def test_too_many_failures_stop_the_run(place: Resources) -> None:
     with JudgeServer(faults=lambda n, key: "bad_request") as server:
         rows = ask(spec_for(server, concurrency=1), place, *many(place, 60))
     reasons = Counter(row.reason for (row,) in rows if isinstance(row, Failure))
@@ -329,7 +329,7 @@ def test_half_may_fail_and_old_failures_are_forgotten() -> None:
     assert gate.why.startswith("101 of the last 200")
 
 
-def test_refusals_from_the_journal_do_not_stop_a_resumed_run(place: Workplace) -> None:
+def test_refusals_from_the_journal_do_not_stop_a_resumed_run(place: Resources) -> None:
     with JudgeServer(faults=["refusal"] * 30) as server:
         for batch in (slice(0, 15), slice(15, 30)):  # 15 failures each: too few to stop
             ask(spec_for(server), place, *list(many(place, 30))[batch])
@@ -338,7 +338,7 @@ def test_refusals_from_the_journal_do_not_stop_a_resumed_run(place: Workplace) -
     assert server.n_bills == 35
 
 
-def test_a_frame_that_is_gone_or_damaged_is_never_sent(place: Workplace) -> None:
+def test_a_frame_that_is_gone_or_damaged_is_never_sent(place: Resources) -> None:
     with JudgeServer() as server:
         gone, damaged = many(place, 2)
         Path(place.frames.path(blob_name(sha256_hex(jpegs("v0", 2)[1]), ".jpg"))).unlink()
@@ -349,7 +349,7 @@ def test_a_frame_that_is_gone_or_damaged_is_never_sent(place: Workplace) -> None
     assert server.bodies == []
 
 
-def test_a_damaged_journal_entry_is_named_and_not_bought_again(place: Workplace) -> None:
+def test_a_damaged_journal_entry_is_named_and_not_bought_again(place: Resources) -> None:
     with JudgeServer() as server:
         row = ask_one(spec_for(server), place)
         path = Path(place.journal.path(entry_name(row.reply_key or "")))
@@ -362,7 +362,7 @@ def test_a_damaged_journal_entry_is_named_and_not_bought_again(place: Workplace)
 
 
 def test_a_journal_that_cannot_be_written_stops_the_buying(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
+    place: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk must not turn every further reply into money thrown away."""
     questions = list(many(place, 30))
@@ -388,7 +388,7 @@ def test_the_sdk_is_loaded_only_where_an_annotator_is_opened() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parent.parent)
 
 
-def test_close_answers_everything(place: Workplace) -> None:
+def test_close_answers_everything(place: Resources) -> None:
     with JudgeServer(latency_s=0.2) as server:
         judge = spec_for(server, concurrency=2).open(place)
         futures = [judge.submit(one) for one in many(place, 10)]
@@ -405,7 +405,7 @@ def test_close_answers_everything(place: Workplace) -> None:
 
 
 def test_the_key_is_in_no_artefact(
-    place: Workplace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    place: Resources, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Journal, rows, messages, logs, spec: the server saw the key, and even says it back."""
     caplog.set_level(logging.DEBUG)
@@ -530,7 +530,7 @@ def test_waits_double_and_differ_between_requests(monkeypatch: pytest.MonkeyPatc
         assert waits[0] == wait("k0", attempt)
 
 
-def test_retry_after_is_waited_for(place: Workplace) -> None:
+def test_retry_after_is_waited_for(place: Resources) -> None:
     with JudgeServer(faults=["rate_limit"], retry_after_s=0.4) as server:
         started = time.monotonic()
         assert isinstance(ask_one(spec_for(server), place), Annotation)

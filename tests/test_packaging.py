@@ -72,65 +72,25 @@ def test_the_wheel_holds_every_file_and_runs_elsewhere(tmp_path):
     assert (tmp_path / "out" / "report" / "index.html").is_file()
 
 
-@pytest.mark.slow
-def test_the_demo_of_a_sample_ends_with_a_model(tmp_path):
+def command(*arguments: str) -> str:
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pipeline.run",
-            "--config",
-            "demo",
-            "--output",
-            str(tmp_path),
-            "--set",
-            "sources.0.prompts=40",
-            "--set",
-            "videorm.epochs=1",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    for name in ("config.json", "model.safetensors", "metrics.json"):
-        assert (tmp_path / "videorm" / name).is_file()
-    trained = (tmp_path / "videorm" / "model.safetensors").stat().st_mtime_ns
-    again = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pipeline.run",
-            "--config",
-            "demo",
-            "--output",
-            str(tmp_path),
-            "--set",
-            "sources.0.prompts=40",
-            "--set",
-            "videorm.epochs=1",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert again.returncode == 0, again.stderr[-3000:]
-    assert (tmp_path / "videorm" / "model.safetensors").stat().st_mtime_ns == trained
-    scored = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pipeline",
-            "score",
-            "--model",
-            str(tmp_path / "videorm"),
-            "--prompt",
-            "a small red circle moving left on a black background",
-            *map(str, sorted(tmp_path.glob("media/*/*.mp4"))[:2]),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert scored.returncode == 0, scored.stderr[-3000:]
-    assert len(scored.stdout.splitlines()) == 2
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_of_a_sample_ends_with_a_model_and_a_second_run_keeps_it(tmp_path):
+    demo = ("pipeline.run", "--config", "demo", "--output", str(tmp_path))
+    small = ("--set", "sources.0.prompts=40", "--set", "videorm.epochs=1")
+    model = tmp_path / "videorm"
+    command(*demo, *small)
+    assert all((model / name).is_file() for name in ("config.json", "metrics.json"))
+    trained = (model / "model.safetensors").stat().st_mtime_ns
+    command(*demo, *small)
+    assert (model / "model.safetensors").stat().st_mtime_ns == trained
+    clips = map(str, sorted(tmp_path.glob("media/*/*.mp4"))[:2])
+    prompt = "a small red circle moving left on a black background"
+    scored = command("pipeline", "score", "--model", str(model), "--prompt", prompt, *clips)
+    assert len(scored.splitlines()) == 2

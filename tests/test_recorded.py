@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pydantic
 import pytest
-from questions import QUALITY, frame_set, question, workplace
+from questions import QUALITY, frame_set, question, resources
 
 from annotators import RecordedSpec, expand_all
 from annotators.base import Outcome, Spent
@@ -34,7 +34,7 @@ def write(tmp_path: Path, text: str, name: str = "scores.csv") -> str:
 
 
 def ask(spec: RecordedSpec, frames: FrameSet, rubric: Rubric = QUALITY) -> Outcome:
-    (outcome,) = spec.open(workplace(Path("unused"))).submit(
+    (outcome,) = spec.open(resources(Path("unused"))).submit(
         question(frames, rubric=rubric)).result(0)  # fmt: skip
     return outcome
 
@@ -57,7 +57,7 @@ def test_a_metric_by_prompt_and_generator(tmp_path: Path) -> None:
     assert isinstance(missing, Failure)
     assert (missing.reason, missing.key, missing.cost_usd) == (
         Reason.NOT_RECORDED, "v2/video_quality/clip/0", 0.0)  # fmt: skip
-    assert spec.open(workplace(tmp_path)).spent == Spent()
+    assert spec.open(resources(tmp_path)).spent == Spent()
 
 
 def test_rows_without_a_clip_are_counted(tmp_path: Path) -> None:

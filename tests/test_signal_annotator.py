@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import ValidationError
 from signal_clips import ask, clip, put
 
-from annotators.base import Question, Workplace
+from annotators.base import Question, Resources
 from annotators.signal import SignalSpec
 from annotators.signal import judge as judging
 from annotators.signal.judge import judge, on_scale
@@ -32,8 +32,8 @@ def question(folder: Path, *, rubric: object = QUALITY, prompt: str = RED_CIRCLE
     return Question(frames=put(folder, clip(), prompt), rubric=rubric, draw=0)  # type: ignore[arg-type]
 
 
-def workplace(folder: Path, processes: int) -> Workplace:
-    return Workplace(frames=Store(str(folder)), journal=Store(str(folder)), processes=processes)
+def resources(folder: Path, processes: int) -> Resources:
+    return Resources(frames=Store(str(folder)), journal=Store(str(folder)), processes=processes)
 
 
 def test_the_row_says_who_measured_what_by_which_rubric(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_any_size_and_number_of_frames_gives_scores(tmp_path: Path, size: tuple[
 
 def test_children_answer_as_this_process_does(tmp_path: Path) -> None:
     asked = [question(tmp_path), question(tmp_path, rubric=FOLLOWING)]
-    annotators = [SignalSpec().open(workplace(tmp_path, n)) for n in (1, 2)]
+    annotators = [SignalSpec().open(resources(tmp_path, n)) for n in (1, 2)]
     answers = []
     for annotator in annotators:
         futures = [annotator.submit(q) for q in asked]
@@ -153,7 +153,7 @@ def test_a_child_that_hangs_or_dies_costs_one_question(
 ) -> None:
     from annotators.signal import pool
 
-    annotator = SignalSpec(timeout_s=5 if work is die else 1).open(workplace(tmp_path, 2))
+    annotator = SignalSpec(timeout_s=5 if work is die else 1).open(resources(tmp_path, 2))
     monkeypatch.setattr(pool, "judge", work)
     (failure,) = annotator.submit(question(tmp_path)).result(timeout=60)
     monkeypatch.undo()

@@ -7,7 +7,7 @@ from concurrent.futures import Future, TimeoutError
 
 import pebble
 
-from annotators.base import Outcome, Question, Spent, Workplace, failures
+from annotators.base import Outcome, Question, Resources, Spent, failures
 from annotators.signal.judge import internal, judge
 from annotators.signal.spec import SignalSpec
 from schemas import Reason
@@ -20,10 +20,10 @@ class Inline:
 
     in_flight = 1
 
-    def __init__(self, spec: SignalSpec, workplace: Workplace) -> None:
+    def __init__(self, spec: SignalSpec, resources: Resources) -> None:
         self.annotator_id = spec.annotator_id
         self.spent = Spent()
-        self._spec, self._frames = spec, workplace.frames
+        self._spec, self._frames = spec, resources.frames
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
         """One outcome per dimension of the rubric; the future is done."""
@@ -38,13 +38,13 @@ class Inline:
 class Pooled:
     """Answers from child processes; a question that hangs or kills its child is a failure."""
 
-    def __init__(self, spec: SignalSpec, workplace: Workplace) -> None:
+    def __init__(self, spec: SignalSpec, resources: Resources) -> None:
         self.annotator_id = spec.annotator_id
-        self.in_flight = _AHEAD * workplace.processes
+        self.in_flight = _AHEAD * resources.processes
         self.spent = Spent()
-        self._spec, self._frames = spec, workplace.frames
+        self._spec, self._frames = spec, resources.frames
         self._pool = pebble.ProcessPool(
-            max_workers=workplace.processes, context=multiprocessing.get_context("forkserver")
+            max_workers=resources.processes, context=multiprocessing.get_context("forkserver")
         )
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":

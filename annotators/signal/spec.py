@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from annotators.base import Annotator, AnnotatorSpec, Workplace
+from annotators.base import Annotator, AnnotatorSpec, Resources
 from schemas import Rubric
 from schemas.options import SetupError
 
@@ -31,8 +31,8 @@ class SignalSpec(AnnotatorSpec):
                 "measures and would answer the same again; set draws: 1"
             )
 
-    def open(self, workplace: Workplace) -> Annotator:
-        """The annotator, measuring in ``workplace.processes`` child processes if more than one."""
+    def open(self, resources: Resources) -> Annotator:
+        """The annotator, measuring in ``resources.processes`` child processes if more than one."""
         from annotators.signal.pool import Inline, Pooled  # numpy and scipy load only where needed
 
-        return Pooled(self, workplace) if workplace.processes > 1 else Inline(self, workplace)
+        return Pooled(self, resources) if resources.processes > 1 else Inline(self, resources)

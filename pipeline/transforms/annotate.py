@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
-from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Workplace
+from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Resources
 from pipeline.progress import Ticker
 from schemas import HARMLESS, Failure, FrameSet, Rubric
 
@@ -23,7 +23,7 @@ class Annotate(beam.PTransform):
 
     annotators: Sequence[AnnotatorSpec]
     rubrics: Sequence[Rubric]
-    workplace: Workplace
+    resources: Resources
     progress: str
 
     def expand(self, frames: beam.PCollection) -> Any:
@@ -38,11 +38,11 @@ class _AnnotateFn(beam.DoFn):
 
     def __init__(self, how: Annotate) -> None:
         self._specs, self._rubrics = tuple(how.annotators), tuple(how.rubrics)
-        self._workplace, self._progress = how.workplace, how.progress
+        self._resources, self._progress = how.resources, how.progress
 
     def setup(self) -> None:
         self._annotators: list[tuple[Annotator, int]] = [
-            (spec.open(self._workplace), spec.draws) for spec in self._specs
+            (spec.open(self._resources), spec.draws) for spec in self._specs
         ]
         self._ahead = {id(a): a.in_flight for a, _ in self._annotators}
         self._tickers = {id(a): Ticker(self._progress, a.annotator_id) for a, _ in self._annotators}
