@@ -133,6 +133,11 @@ def preference_book(prompt_of: dict[str, str], dimensions: Sequence[str], out: P
     return balance("preferences", owed, written=written, upstream=upstream)
 
 
+def unanswered(failed: Iterable[Failure]) -> int:
+    """How many failures a later run may do better on: nobody answered, and nobody refused."""
+    return sum(f.reason == Reason.UNAVAILABLE for f in failed)
+
+
 def require_health(stage: str, n_items: int, failed: Iterable[Failure]) -> None:
     """Raise :class:`Stopped` where an annotator stopped, or where most items of a wave failed."""
     failed = list(failed)

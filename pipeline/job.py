@@ -114,7 +114,9 @@ class Job(Run):
                 len(seen) * len(self.plan.dimensions) * sum(a.draws for a in self.plan.annotators)
             )
             self._wave("annotate", number, made, build, books, owed)
-        return made
+        # the rows themselves: a second run may get answers that the first did not
+        files = self.wave_files("annotate", "annotations")
+        return fingerprint(made, [sha256_hex(file.read_bytes()) for file in files])
 
     def _assemble(self, annotated: str) -> str:
         made = fingerprint(
@@ -205,8 +207,16 @@ class Job(Run):
             out.rename(folder)
             return [{"stage": b.stage, **b.as_dict()} for b in books]
 
-        for noted in self.once(f"{stage}-{number:05d}", fingerprint(made_from, number), work):
+        name = f"{stage}-{number:05d}"
+        for noted in self.once(name, fingerprint(made_from, number), work):
             self.add(_book(noted))
+        unanswered = check.unanswered(check.failures(folder))
+        if unanswered:  # a server that was down: the questions are still worth asking
+            self.again(name)
+            self.display.say(
+                f"{stage}: {unanswered} questions found no server that answered; they "
+                "are failures now, and the same command asks them again"
+            )
         self.note("running")
 
     def _watched(self, counts: dict[str, Counts]) -> None:

@@ -88,6 +88,10 @@ class Run:
             self._marks.write(stage, made_from, work())
         return self._marks.note(stage)
 
+    def again(self, stage: str) -> None:
+        """Have the next run on this folder do a stage anew."""
+        self._marks.forget(stage)
+
     def add(self, book: Book) -> None:
         """Enter a book, adding it to what other waves of its stage entered."""
         known = self.books.get(book.stage)

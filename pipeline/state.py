@@ -106,6 +106,10 @@ class Marks:
         """Note that a stage is whole."""
         write_json(self._path(stage), {"fingerprint": fingerprint, "note": note})
 
+    def forget(self, stage: str) -> None:
+        """Let the next run do the stage again."""
+        self._path(stage).unlink(missing_ok=True)
+
     def _path(self, stage: str) -> Path:
         return self._folder / f"{stage}.json"
 

@@ -147,6 +147,28 @@ def test_a_lost_key_stops_the_run_which_goes_on_later(folder, server):
 
 
 @pytest.mark.slow
+def test_what_no_server_answered_is_asked_again_by_the_next_run(folder, server):
+    calm = server._faults
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["annotators"][0]["max_attempts"] = 1
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    server._faults = lambda n, body: "overloaded" if n % 10 == 5 else calm(n, body)
+    assert start(folder, "out").wait(timeout=300) == 0  # failures of single items are allowed
+    first = json.loads((folder / "out" / "run.json").read_text())
+    lost = first["failures"]["annotate"]["unavailable"]
+    assert lost == 10  # requests 5, 15, ..., 95 of 96
+    bought = sum(server.bills.values())
+    assert bought == 96 - lost
+    server._faults = calm
+    assert start(folder, "out").wait(timeout=300) == 0
+    assert sum(server.bills.values()) == 96  # only what was missing
+    second = json.loads((folder / "out" / "run.json").read_text())
+    assert "unavailable" not in second["failures"]["annotate"]
+    assert start(folder, "calm").wait(timeout=300) == 0
+    assert rows(folder / "out") == rows(folder / "calm")
+
+
+@pytest.mark.slow
 def test_interrupted_by_sigterm_it_says_how_to_go_on(folder, server):
     run = start(folder, "out")
     while sum(server.bills.values()) < 10:
