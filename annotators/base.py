@@ -5,8 +5,9 @@ works, in a Beam worker's ``setup()`` or anywhere else: nothing here knows Beam.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Protocol, Self
 
 from schemas import Annotation, Failure, FrameSet, Reason, Rubric
@@ -62,6 +63,17 @@ class Annotator(Protocol):
         ...
 
 
+class HasClip(Protocol):
+    """Anything that names a clip: a planned clip, a video, a set of frames."""
+
+    @property
+    def video_id(self) -> str: ...
+    @property
+    def prompt_id(self) -> str: ...
+    @property
+    def generator(self) -> str: ...
+
+
 class AnnotatorSpec(Options):
     """Common part of every annotator's block of the configuration."""
 
@@ -78,6 +90,20 @@ class AnnotatorSpec(Options):
     def simulated(self) -> bool:
         """Whether the scores are made up rather than measured or asked for."""
         return False
+
+    @property
+    def own_scale(self) -> tuple[float, float] | str | None:
+        """The scale of the scores where it is not the rubric's: its ends, or ``unbounded``."""
+        return None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files whose content shapes the annotations."""
+        return ()
+
+    def unmatched(self, clips: Iterable[HasClip]) -> int:
+        """How many of its own rows are about none of the clips, and so are left out."""
+        return 0
 
     def check(self, rubrics: Sequence[Rubric]) -> None:
         """Raise ``SetupError`` for what cannot work: an unset key, an unsupported setting."""

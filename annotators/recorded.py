@@ -2,12 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Resources, Spent, failures
-from annotators.records import Columns, HasClip, Recorded, Records, read_records
+from annotators.base import (
+    Annotator,
+    AnnotatorSpec,
+    HasClip,
+    Outcome,
+    Question,
+    Resources,
+    Spent,
+    failures,
+)
+from annotators.records import Columns, Recorded, Records, read_records
 from annotators.verdict import Judgement, read_verdict
 from schemas import Annotation, Dimension, Failure, Reason, Rubric
 from schemas.options import SetupError
@@ -35,6 +45,16 @@ class RecordedSpec(AnnotatorSpec):
     def annotator_id(self) -> str:
         """``name``, else the file's own name of the annotator, else the kind."""
         return self.name or self.annotator or self.kind
+
+    @property
+    def own_scale(self) -> tuple[float, float] | str | None:
+        """The bounds given, ``unbounded``, or None for the rubric's own."""
+        return self.scale
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The recorded file."""
+        return (Path(self.path),)
 
     def check(self, rubrics: Sequence[Rubric]) -> None:
         """Raise :class:`SetupError` where the file is faulty or has nothing of this annotator, or

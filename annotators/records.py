@@ -10,8 +10,9 @@ import functools
 import math
 import os
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
+from annotators.base import HasClip
 from schemas.options import Options, SetupError
 from schemas.rows import Row, read_rows
 
@@ -30,17 +31,6 @@ class Columns(Options):
     score: str | None = None
     reply: str | None = None  # the text of a judge's reply, read by the rubric's scale
     rationale: str | None = None
-
-
-class HasClip(Protocol):
-    """Anything that names a clip: a planned clip, a video, a set of frames."""
-
-    @property
-    def video_id(self) -> str: ...
-    @property
-    def prompt_id(self) -> str: ...
-    @property
-    def generator(self) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

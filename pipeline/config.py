@@ -126,7 +126,10 @@ def _override(tree: Any, override: str) -> None:
     if not equals or not where:
         raise SetupError(f"--set {override}: expected key.path=value")
     *parents, last = where.split(".")
-    value = _absolute(yaml.safe_load(text), Path.cwd(), last)
+    try:
+        value = _absolute(yaml.safe_load(text), Path.cwd(), last)
+    except yaml.YAMLError as error:
+        raise SetupError(f"--set {override}: the value is not valid YAML: {error}") from error
     node = tree
     for name in parents:
         node = _step(node, name, override)

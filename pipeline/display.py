@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -40,6 +41,7 @@ class Display:
         self._owed: dict[str, int] = {}
         self._started: dict[str, tuple[float, int]] = {}
         self._next_line = 0.0
+        self._arms: dict[str, Counts] = {}
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -60,6 +62,12 @@ class Display:
             for stage, c in rows.items():
                 if c.finished < self._owed[stage]:
                     self.say(self._line(stage, c, now))
+
+    def training(self, event: Mapping[str, Any]) -> None:
+        """Draw one step of a training arm: {arm, step, steps}."""
+        self.expect({event["arm"]: event["steps"]})
+        self._arms[event["arm"]] = Counts(done=event["step"])
+        self.show(self._arms)
 
     def close(self) -> None:
         """Leave the bars as they stand."""

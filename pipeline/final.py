@@ -107,8 +107,10 @@ def _train(run: Run, config: Config) -> None:
 
     assert config.videorm is not None
     answers = config.audit.dimensions if config.audit else {}
-    with run.training() as progress:
-        train_and_validate(run.layout.root, run.layout.videorm, config.videorm, progress, answers)
+    run.say("videorm: training")
+    train_and_validate(
+        run.layout.root, run.layout.videorm, config.videorm, run.display.training, answers
+    )
 
 
 # the record

@@ -15,12 +15,23 @@ from annotators.base import AnnotatorSpec, Resources
 from pipeline.clips import obtain_clip, take_frames
 from pipeline.generators.base import GeneratorSpec
 from pipeline.media.options import FramesOptions
-from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
+from pipeline.preference.prompts import Rules
 from pipeline.transforms.annotate import Annotate
-from pipeline.transforms.assemble import MARK_COLUMNS, ScorePrompts, keyed_mark, keyed_prompt
+from pipeline.transforms.assemble import MARK_COLUMNS, JudgePrompts, keyed_mark, keyed_prompt
 from pipeline.transforms.pool import Isolated
 from pipeline.transforms.tables import ReadColumns, ReadTable, WriteTable
-from schemas import Annotation, Clip, Failure, FrameSet, Preference, Prompt, Rubric, Score, Video
+from schemas import (
+    SPLITS,
+    Annotation,
+    Clip,
+    Failure,
+    FrameSet,
+    Preference,
+    Prompt,
+    Rubric,
+    Score,
+    Video,
+)
 from schemas.layout import Layout
 from schemas.tables import key_of
 
@@ -37,16 +48,9 @@ class Recipe:
     annotators: Sequence[AnnotatorSpec]
     rubrics: Sequence[Rubric]
     resources: Resources
-    consensus: ConsensusOptions
-    preferences: PreferenceOptions
-    splits: SplitOptions
+    rules: Rules
     progress: str  # folder for the workers' counts
     processes: int  # child processes per worker
-
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """Every dimension asked for, in the order of the rubrics."""
-        return tuple(d.name for rubric in self.rubrics for d in rubric.dimensions)
 
 
 def collect(p: beam.Pipeline, recipe: Recipe, clips: Files, out: str) -> None:
@@ -90,10 +94,8 @@ def assemble(
     """Annotations of a prompt -> Score -> Preference."""
     marks = p | "ReadMarks" >> ReadColumns(annotations, MARK_COLUMNS) | beam.Map(keyed_mark)
     texts = p | "ReadPrompts" >> ReadTable(Prompt, prompts) | beam.Map(keyed_prompt)
-    scored = {"prompts": texts, "marks": marks} | "ScorePrompts" >> ScorePrompts(
-        recipe.dimensions, recipe.consensus, recipe.preferences, recipe.splits
-    )
+    judged = {"prompts": texts, "marks": marks} | "JudgePrompts" >> JudgePrompts(recipe.rules)
 
-    scored.scores | "WriteScores" >> WriteTable(Score, out)
-    for split in ("train", "validation", "test"):
-        scored[split] | f"Write_{split}" >> WriteTable(Preference, f"{out}/{split}")
+    judged.scores | "WriteScores" >> WriteTable(Score, out)
+    for split in SPLITS:
+        judged[split] | f"Write_{split}" >> WriteTable(Preference, f"{out}/{split}")

@@ -12,6 +12,7 @@ from pipeline.config import Config, processes_of
 from pipeline.dataset.parquet import parts, publish, read_columns, write_rows
 from pipeline.display import Display
 from pipeline.plan import Plan
+from pipeline.preference.prompts import Rules
 from pipeline.progress import Counts, Watch
 from pipeline.running import Run
 from pipeline.state import FREE_FIELDS, fingerprint, fresh
@@ -157,7 +158,7 @@ class Job(Run):
             check.preference_book(prompt_of, self.plan.dimensions, out),
         ]
         for book in books:
-            self._account(book)
+            self._require(book)
         self._publish([prompts], out)
         return {"books": [{"stage": b.stage, **b.as_dict()} for b in books]}
 
@@ -201,7 +202,7 @@ class Job(Run):
                 self._engine.run(build(out))
             books = draw_books(out)
             for book in books:
-                self._account(book, keep=False)
+                self._require(book)
             check.require_health(stage, n_items, check.failures(out))
             fresh(folder).rmdir()
             out.rename(folder)
@@ -225,8 +226,9 @@ class Job(Run):
             self.note("running")
             self._next_note = time.monotonic() + STATUS_EVERY_S
 
-    def _account(self, book: Book, keep: bool = True) -> None:
-        if keep or not book.balanced:
+    def _require(self, book: Book) -> None:
+        """A book that does not balance ends the run, and status.json shows it."""
+        if not book.balanced:
             self.add(book)
         require(book)
 
@@ -244,9 +246,12 @@ def _recipe(
         annotators=plan.annotators,
         rubrics=plan.rubrics,
         resources=Resources(frames=layout.frames, journal=journal, processes=processes),
-        consensus=config.consensus,
-        preferences=config.preferences,
-        splits=config.splits,
+        rules=Rules(
+            dimensions=plan.dimensions,
+            consensus=config.consensus,
+            preferences=config.preferences,
+            splits=config.splits,
+        ),
         progress=progress,
         processes=processes,
     )
@@ -255,8 +260,7 @@ def _recipe(
 def _shape(annotator: AnnotatorSpec) -> dict[str, Any]:
     """What of an annotator shapes its annotations: its block, and the file it reads, if any."""
     block = annotator.model_dump(mode="json", exclude=set(FREE_FIELDS))
-    path = getattr(annotator, "path", None)
-    return {**block, "file": sha256_hex(Path(path).read_bytes()) if path else None}
+    return {**block, "files": [sha256_hex(path.read_bytes()) for path in annotator.files]}
 
 
 def _book(noted: dict[str, Any]) -> Book:

@@ -3,7 +3,6 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
@@ -58,6 +57,7 @@ def make_plan(config: Config) -> Plan:
     for annotator in annotators:
         annotator.check(rubrics)
     _check_consensus(config, annotators)
+    _check_weights(config, [d.name for rubric in rubrics for d in rubric.dimensions])
     if config.videorm is not None:
         _check_splits(config, prompts, clips)
     if config.audit is not None:
@@ -135,17 +135,28 @@ def _check_consensus(config: Config, annotators: Sequence[AnnotatorSpec]) -> Non
     if CONSENSUS in ids:
         raise SetupError(f"annotators: {CONSENSUS!r} is the name of all annotators together")
     scales = {
-        a.annotator_id: getattr(a, "scale", None)
-        for a in annotators
-        if named is None or a.annotator_id in named
+        a.annotator_id: a.own_scale for a in annotators if named is None or a.annotator_id in named
     }
-    unbounded = [name for name, scale in scales.items() if scale == "unbounded"]
-    if unbounded and len(scales) > 1:
+    if len(set(scales.values())) > 1 or ("unbounded" in scales.values() and len(scales) > 1):
+        told = ", ".join(f"{name} ({scale or 'the rubric'})" for name, scale in scales.items())
         raise SetupError(
-            f"consensus: {', '.join(unbounded)} have scales without bounds, which do "
-            "not average with others; name the one whose scores make the preferences, "
-            f"for example consensus: {{annotators: [{unbounded[0]}]}}"
+            f"consensus: scores on different scales do not average: {told}; name those whose scores "
+            f"make the preferences, for example consensus: {{annotators: [{ids[0]}]}}"
         )
+
+
+def _check_weights(config: Config, dimensions: Sequence[str]) -> None:
+    weights = config.preferences.weights
+    if weights is None:
+        return
+    for name, weight in weights.items():
+        if name not in dimensions or weight < 0:
+            raise SetupError(
+                f"preferences.weights.{name}: {weight:g}; expected a weight of at least 0 for one of "
+                + ", ".join(dimensions)
+            )
+    if not any(weights.values()):
+        raise SetupError("preferences.weights: at least one dimension must weigh more than 0")
 
 
 def _check_splits(config: Config, prompts: Sequence[Prompt], clips: Sequence[Clip]) -> None:
@@ -172,12 +183,9 @@ def _check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) 
 
 
 def _unmatched(annotators: Sequence[AnnotatorSpec], clips: Sequence[Clip]) -> tuple[str, ...]:
-    notes = []
-    for annotator in annotators:
-        counter = getattr(annotator, "unmatched", None)
-        if counter is not None and (left := counter(clips)):
-            path = Path(getattr(annotator, "path", "")).name
-            notes.append(
-                f"{path}: {left} rows of {annotator.annotator_id} match no clip and were left out"
-            )
-    return tuple(notes)
+    return tuple(
+        f"{', '.join(path.name for path in annotator.files)}: {left} rows of "
+        f"{annotator.annotator_id} match no clip and were left out"
+        for annotator in annotators
+        if (left := annotator.unmatched(clips))
+    )

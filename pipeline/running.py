@@ -2,8 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +67,6 @@ class Run:
     def say(self, text: str) -> None:
         """A line for whoever watches."""
         self.display.say(text)
-
-    @contextmanager
-    def training(self) -> Iterator[Callable[[dict[str, Any]], None]]:
-        """A progress callback for the training arms, drawn like any other stage."""
-        self.display.say("videorm: training")
-        seen: dict[str, Counts] = {}
-
-        def progress(event: dict[str, Any]) -> None:
-            self.display.expect({event["arm"]: event["steps"]})
-            seen[event["arm"]] = Counts(done=event["step"])
-            self.display.show(seen)
-
-        yield progress
 
     def once(self, stage: str, made_from: str, work: Callable[[], Any]) -> Any:
         """Do a stage unless it is whole and was made from the same things; returns its note."""

@@ -105,7 +105,6 @@ def train(argv: Sequence[str]) -> int:
         from pydantic import ValidationError
 
         from pipeline.display import Display
-        from pipeline.progress import Counts
         from pipeline.videorm.experiment import train_and_validate
         from pipeline.videorm.options import VideoRMOptions
 
@@ -115,14 +114,7 @@ def train(argv: Sequence[str]) -> int:
         except ValidationError as error:
             raise SetupError(f"--set: {error}") from error
         display = Display()
-        seen: dict[str, Counts] = {}
-
-        def progress(event: dict[str, Any]) -> None:
-            display.expect({event["arm"]: event["steps"]})
-            seen[event["arm"]] = Counts(done=event["step"])
-            display.show(seen)
-
-        metrics = train_and_validate(arguments.data, arguments.output, options, progress)
+        metrics = train_and_validate(arguments.data, arguments.output, options, display.training)
         display.close()
         _print_accuracy(metrics)
         return 0

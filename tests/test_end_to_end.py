@@ -294,6 +294,8 @@ def _note(element: object, path: str) -> None:
         ({"consensus": {"annotators": ["nobody"]}}, "nobody"),
         ({"audit": {"ratings": [{"kind": "table", "path": "nobody.csv"}]}}, "nobody.csv"),
         ({"generators": None}, "generators"),
+        ({"preferences": {"weights": {"charm": 1.0}}}, "preferences.weights.charm"),
+        ({"preferences": {"weights": {"video_quality": 0.0}}}, "more than 0"),
         ({"videorm": {}, "splits": {"test": 0.0}}, "test split"),
         ({"splits": {"validation": 0.5, "test": 0.5}}, "splits"),
     ],
@@ -308,6 +310,7 @@ def test_what_is_wrong_is_refused_before_work_starts(tmp_path, capsys, change, s
     ("flags", "said"),
     [
         (["--set", "frames"], "key.path=value"),
+        (["--set", "frames=["], "not valid YAML"),
         (["--set", "annotators.7.kind=signal"], "annotators.7.kind"),
         (["--runer=FnApiRunner"], "--runer"),
         (["--direct_num_workers=many"], "direct_num_workers"),
@@ -316,6 +319,16 @@ def test_what_is_wrong_is_refused_before_work_starts(tmp_path, capsys, change, s
 def test_wrong_arguments_are_refused(tmp_path, capsys, flags, said):
     assert run(tmp_path, SMALL, *flags) == 2
     assert said in capsys.readouterr().err
+
+
+def test_scores_on_different_scales_are_never_averaged(tmp_path, capsys):
+    (tmp_path / "scores.csv").write_text("video_id,annotator,score\nelsewhere,percent,50\n")
+    recorded = {"kind": "recorded", "path": "scores.csv", "scale": [0, 100]}
+    mixed = {**SMALL, "annotators": [{"kind": "signal"}, recorded]}
+    assert run(tmp_path, mixed) == 2
+    assert "different scales" in capsys.readouterr().err
+    chosen = {**mixed, "consensus": {"annotators": ["signal"]}}
+    assert run(tmp_path, chosen, "--estimate") == 0
 
 
 def test_a_folder_in_use_is_refused(tmp_path, capsys):

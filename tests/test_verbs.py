@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import __main__ as cli
-from pipeline import config, verbs
+from pipeline import config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -105,7 +105,3 @@ def test_what_is_missing_is_refused_by_name(argv, said, capsys, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert cli.main(argv) == 2
     assert said in capsys.readouterr().err
-
-
-def test_the_verbs_are_the_functions_of_their_module():
-    assert all(callable(getattr(verbs, verb)) for verb in cli.VERBS if verb != "run")

@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindows
 
 from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Resources
 from pipeline.progress import Ticker
+from pipeline.transforms.outputs import FAILURES, at_end, sorted_out
 from schemas import HARMLESS, Failure, FrameSet, Rubric
 
 STAGE = "annotate"
@@ -28,7 +28,7 @@ class Annotate(beam.PTransform):
 
     def expand(self, frames: beam.PCollection) -> Any:
         done = frames | STAGE >> beam.ParDo(_AnnotateFn(self)).with_outputs(
-            "failures", main="annotations"
+            FAILURES, main="annotations"
         )
         return done.annotations, done.failures
 
@@ -68,13 +68,7 @@ class _AnnotateFn(beam.DoFn):
         for annotator, _ in self._annotators:
             waiting = self._waiting[id(annotator)]
             while waiting:
-                for outcome in self._finish(annotator, waiting.popleft()):
-                    if isinstance(outcome, beam.pvalue.TaggedOutput):
-                        yield beam.pvalue.TaggedOutput(
-                            outcome.tag, GlobalWindows.windowed_value(outcome.value)
-                        )
-                    else:
-                        yield GlobalWindows.windowed_value(outcome)
+                yield from map(at_end, self._finish(annotator, waiting.popleft()))
             self._tickers[id(annotator)].flush()
 
     def teardown(self) -> None:
@@ -90,4 +84,4 @@ class _AnnotateFn(beam.DoFn):
             for field in dataclasses.fields(annotator.spent):
                 setattr(ticker.counts, field.name, getattr(annotator.spent, field.name))
             ticker.add(done=not failed, failed=failed and not harmless, skipped=harmless)
-            yield beam.pvalue.TaggedOutput("failures", outcome) if failed else outcome
+            yield sorted_out(outcome)

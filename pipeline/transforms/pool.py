@@ -4,15 +4,15 @@ import dataclasses
 import multiprocessing
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, TimeoutError
 from typing import Any
 
 import apache_beam as beam
 import pebble
-from apache_beam.transforms.window import GlobalWindows
 
 from pipeline.progress import Ticker
+from pipeline.transforms.outputs import FAILURES, at_end, sorted_out
 from schemas import Failure, Reason
 
 AHEAD = 4  # elements submitted per process before the oldest is waited for
@@ -35,7 +35,7 @@ class Isolated(beam.PTransform):
 
     def expand(self, elements: beam.PCollection) -> Any:
         done = elements | self.stage >> beam.ParDo(_IsolatedFn(self)).with_outputs(
-            "failures", main="records"
+            FAILURES, main="records"
         )
         return done.records, done.failures
 
@@ -66,13 +66,7 @@ class _IsolatedFn(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         while self._waiting:
-            outcome = self._finish(*self._waiting.popleft())
-            if isinstance(outcome, beam.pvalue.TaggedOutput):
-                yield beam.pvalue.TaggedOutput(
-                    outcome.tag, GlobalWindows.windowed_value(outcome.value)
-                )
-            else:
-                yield GlobalWindows.windowed_value(outcome)
+            yield at_end(self._finish(*self._waiting.popleft()))
         self._ticker.flush()
 
     def teardown(self) -> None:
@@ -98,13 +92,7 @@ class _IsolatedFn(beam.DoFn):
         failed = isinstance(outcome, Failure)
         self._counters["failed" if failed else "done"].inc()
         self._ticker.add(done=not failed, failed=failed)
-        return beam.pvalue.TaggedOutput("failures", outcome) if failed else outcome
+        return sorted_out(outcome)
 
     def _failure(self, element: Any, reason: Reason, message: str) -> Failure:
         return Failure(stage=self._stage, key=self._key(element), reason=reason, message=message)
-
-
-def flatten(label: str, *collections: beam.PCollection) -> beam.PCollection:
-    """Several collections as one."""
-    together: Iterable[beam.PCollection] = collections
-    return tuple(together) | label >> beam.Flatten()
