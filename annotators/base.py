@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol, Self
 
-from schemas import Annotation, Failure, FrameSet, Reason, Rubric
+from schemas import Annotation, Failure, FrameSet, HasClip, Reason, Rubric
 from schemas.options import Options
 from schemas.store import Store
 from schemas.tables import join_key
@@ -61,17 +61,6 @@ class Annotator(Protocol):
     def close(self) -> None:
         """Release clients, pools and loops."""
         ...
-
-
-class HasClip(Protocol):
-    """Anything that names a clip: a planned clip, a video, a set of frames."""
-
-    @property
-    def video_id(self) -> str: ...
-    @property
-    def prompt_id(self) -> str: ...
-    @property
-    def generator(self) -> str: ...
 
 
 class AnnotatorSpec(Options):

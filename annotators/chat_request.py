@@ -1,5 +1,6 @@
 """What is sent for a question: the part that shapes the reply (journal key), and its wire form."""
 
+import dataclasses
 from typing import Any
 
 from annotators.base import Question
@@ -44,13 +45,7 @@ def requested(spec: OpenAISpec) -> Settings:
 def effective(spec: OpenAISpec, draw: int) -> Settings:
     """Settings as they are sent: the seed is the draw's own."""
     seed = None if spec.seed is None else spec.seed + draw
-    return Settings(
-        temperature=spec.temperature,
-        top_p=spec.top_p,
-        seed=seed,
-        max_output_tokens=spec.max_output_tokens,
-        image_detail=spec.image_detail,
-    )
+    return dataclasses.replace(requested(spec), seed=seed)
 
 
 def message_parts(request: Request, urls: list[str]) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from annotators.base import (
     Annotator,
     AnnotatorSpec,
-    HasClip,
     Outcome,
     Question,
     Resources,
@@ -19,7 +18,7 @@ from annotators.base import (
 )
 from annotators.records import Columns, Recorded, Records, read_records
 from annotators.verdict import Judgement, read_verdict
-from schemas import Annotation, Dimension, Failure, Reason, Rubric
+from schemas import Annotation, Dimension, Failure, HasClip, Reason, Rubric
 from schemas.options import SetupError
 
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from annotators.base import HasClip
+from schemas import HasClip
 from schemas.options import Options, SetupError
 from schemas.rows import Row, read_rows
 

@@ -13,7 +13,7 @@ from schemas.base import RecordError
 from schemas.failure import HARMLESS, STOPS_RUN, Failure, Reason
 from schemas.human import CHOICES, HumanRating, HumanVote
 from schemas.rubric import PROTOCOLS, Dimension, Rubric, ScalePoint
-from schemas.video import SPLITS, Clip, FrameSet, Prompt, Video
+from schemas.video import SPLITS, Clip, FrameSet, HasClip, Prompt, Video
 
 __all__ = [
     "CHOICES",
@@ -29,6 +29,7 @@ __all__ = [
     "Dimension",
     "Failure",
     "FrameSet",
+    "HasClip",
     "HumanRating",
     "HumanVote",
     "Preference",

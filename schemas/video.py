@@ -1,5 +1,7 @@
 """Prompts, clips, and the frames taken from them."""
 
+from typing import Protocol
+
 from schemas.base import (
     check_at_least,
     check_finite,
@@ -11,6 +13,17 @@ from schemas.base import (
 )
 
 SPLITS = ("train", "validation", "test")
+
+
+class HasClip(Protocol):
+    """Anything that names a clip: a planned clip, a video, a set of frames."""
+
+    @property
+    def video_id(self) -> str: ...
+    @property
+    def prompt_id(self) -> str: ...
+    @property
+    def generator(self) -> str: ...
 
 
 @record

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from pipeline.audit.options import AuditOptions, RatingsTable
 from pipeline.formats.cells import number_or_none, optional_text
-from pipeline.formats.clip_index import ClipKey
 from pipeline.formats.ratings import ALIASES, read_ratings
-from schemas import HumanRating
+from schemas import HasClip, HumanRating
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
@@ -18,7 +17,7 @@ def tables_of(options: AuditOptions) -> list[RatingsTable]:
 
 
 def read_tables(
-    options: AuditOptions, clips: Iterable[ClipKey]
+    options: AuditOptions, clips: Iterable[HasClip]
 ) -> tuple[list[HumanRating], list[str]]:
     """Ratings of known clips from every table, and notes on what was left out of each."""
     clips = list(clips)
@@ -50,7 +49,7 @@ def check_dimensions(options: AuditOptions, human: Collection[str]) -> None:
                 )
 
 
-def check_ratings(options: AuditOptions, clips: Sequence[ClipKey] | None = None) -> None:
+def check_ratings(options: AuditOptions, clips: Sequence[HasClip] | None = None) -> None:
     """Find what is wrong with the rating tables before any work is done.
 
     Columns, numbers and named dimensions always; with the ``clips`` of the plan also rows that

@@ -2,40 +2,29 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
 from pipeline.formats.cells import optional_text
+from schemas import HasClip
 from schemas.options import SetupError
 from schemas.rows import Row
-
-
-class ClipKey(Protocol):
-    """What identifies a clip: a ``Video``, a ``Score`` and a ``FrameSet`` all do."""
-
-    @property
-    def video_id(self) -> str: ...
-    @property
-    def prompt_id(self) -> str: ...
-    @property
-    def generator(self) -> str: ...
 
 
 class ClipIndex:
     """Finds the clip of a row among known clips."""
 
-    def __init__(self, clips: Iterable[ClipKey]) -> None:
-        self._by_id: dict[str, ClipKey] = {}
-        self._by_origin: dict[tuple[str, str], list[ClipKey]] = {}
+    def __init__(self, clips: Iterable[HasClip]) -> None:
+        self._by_id: dict[str, HasClip] = {}
+        self._by_origin: dict[tuple[str, str], list[HasClip]] = {}
         for clip in clips:
             if clip.video_id not in self._by_id:
                 self._by_id[clip.video_id] = clip
                 self._by_origin.setdefault((clip.prompt_id, clip.generator), []).append(clip)
 
-    def by_id(self, video_id: str) -> ClipKey | None:
+    def by_id(self, video_id: str) -> HasClip | None:
         """The clip with this id, None if unknown."""
         return self._by_id.get(video_id)
 
-    def find(self, file: Path, number: int, row: Row) -> ClipKey | None:
+    def find(self, file: Path, number: int, row: Row) -> HasClip | None:
         """The clip of a row, None if it matches none.
 
         ``video_id`` decides where the row has one, otherwise ``prompt_id`` and ``generator``.

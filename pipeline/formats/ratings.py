@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.formats.cells import flag, number_or_none, text
-from pipeline.formats.clip_index import ClipIndex, ClipKey
-from schemas import HumanRating, RecordError
+from pipeline.formats.clip_index import ClipIndex
+from schemas import HasClip, HumanRating, RecordError
 from schemas.options import SetupError
 from schemas.rows import Row, read_rows
 
@@ -28,7 +28,7 @@ class RatingsRead:
 
 
 def read_ratings(
-    path: str | Path, videos: Iterable[ClipKey], scale: tuple[float, float] = (1, 5)
+    path: str | Path, videos: Iterable[HasClip], scale: tuple[float, float] = (1, 5)
 ) -> RatingsRead:
     """Ratings of known clips, in the order of the table.
 
@@ -58,7 +58,7 @@ def read_ratings(
 
 
 def _refuse_second(
-    file: Path, number: int, row: Row, clip: ClipKey, seen: dict[tuple[str, str, str], int]
+    file: Path, number: int, row: Row, clip: HasClip, seen: dict[tuple[str, str, str], int]
 ) -> None:
     rater = text(file, number, row, "rater")
     dimension = text(file, number, row, "dimension")
@@ -70,7 +70,7 @@ def _refuse_second(
         )
 
 
-def _rating(file: Path, number: int, row: Row, clip: ClipKey, score: float) -> HumanRating:
+def _rating(file: Path, number: int, row: Row, clip: HasClip, score: float) -> HumanRating:
     try:
         return HumanRating(
             video_id=clip.video_id,

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.formats.cells import flag, text
-from pipeline.formats.clip_index import ClipIndex, ClipKey
+from pipeline.formats.clip_index import ClipIndex
 from pipeline.formats.ratings import ALIASES
-from schemas import HumanVote, RecordError
+from schemas import HasClip, HumanVote, RecordError
 from schemas.options import SetupError
 from schemas.rows import Row, read_rows
 
@@ -22,7 +22,7 @@ class VotesRead:
     unmatched: int
 
 
-def read_votes(path: str | Path, videos: Iterable[ClipKey]) -> VotesRead:
+def read_votes(path: str | Path, videos: Iterable[HasClip]) -> VotesRead:
     """Votes between known clips, in the order of the table.
 
     Columns: ``prompt_id``, ``video_a``, ``video_b`` (video ids), ``rater``, ``dimension`` (or
@@ -64,7 +64,7 @@ def _vote(file: Path, number: int, row: Row) -> HumanVote:
         raise SetupError(f"{file}: row {number}: {error}") from error
 
 
-def _check_prompt(file: Path, number: int, vote: HumanVote, shown: list[ClipKey | None]) -> None:
+def _check_prompt(file: Path, number: int, vote: HumanVote, shown: list[HasClip | None]) -> None:
     for clip in shown:
         if clip is not None and clip.prompt_id != vote.prompt_id:
             raise SetupError(
