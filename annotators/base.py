@@ -5,11 +5,13 @@ works, in a Beam worker's ``setup()`` or anywhere else: nothing here knows Beam.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol, Self
 
+from annotators.ledger import Ledger
+from annotators.models import ModelTable
 from schemas import Annotation, Failure, FrameSet, HasClip, Reason, Rubric
 from schemas.options import Options
 from schemas.store import Store
@@ -29,22 +31,18 @@ class Question:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """Where an annotator works: the stores it reads and writes and the CPU it may use."""
+    """Where an annotator works: the stores it reads and writes, and what it may use and spend."""
 
     frames: Store
     journal: Store
     processes: int = 1  # child processes for CPU-bound annotators
+    ledger: Ledger = dataclasses.field(default_factory=Ledger)  # what is spent, and the caps
+    work: Path | None = None  # a folder for state of an annotator's own; None: none is kept
+    machines: int = 1  # that share an account's limits, which are divided by it
 
 
-@dataclasses.dataclass(slots=True)
-class Spent:
-    """What an open annotator has bought so far; replies found in the journal cost nothing."""
-
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    usd: float = 0.0
-    unpriced: int = 0  # requests whose price is unknown
+class RunStopped(RuntimeError):
+    """Nothing more can be asked for now; everything paid for is kept, and a later run goes on."""
 
 
 class Annotator(Protocol):
@@ -52,7 +50,6 @@ class Annotator(Protocol):
 
     annotator_id: str
     in_flight: int  # how many questions are worth having submitted at once
-    spent: Spent
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
         """One outcome per dimension of the rubric. The future never raises for a single item."""
@@ -94,12 +91,31 @@ class AnnotatorSpec(Options):
         """How many of its own rows are about none of the clips, and so are left out."""
         return 0
 
-    def check(self, rubrics: Sequence[Rubric]) -> None:
-        """Raise ``SetupError`` for what cannot work: an unset key, an unsupported setting."""
+    def resolved(self, models: ModelTable) -> Self:
+        """With what the table of models knows of its model; most kinds need nothing of it."""
+        return self
+
+    def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
+        """Raise ``SetupError`` for what cannot work: an unset key, an unsupported setting.
+
+        ``n_images``: frames of a clip at most.
+        """
 
     def expand(self) -> "list[Self]":
         """One spec per annotator_id; most specs stand for one annotator only."""
         return [self]
+
+    def prepare(
+        self,
+        questions: Callable[[], Iterable[Question]],
+        resources: Resources,
+        say: Callable[[str], None],
+    ) -> None:
+        """What must happen once, where the command runs, before workers ask. Most need nothing.
+
+        ``questions`` gives all of the run's questions, every time it is called. Raises
+        :class:`RunStopped` where the run must end now and can go on later.
+        """
 
     def open(self, resources: Resources) -> Annotator:
         """The annotator, ready to answer. Heavy imports belong here."""

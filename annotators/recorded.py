@@ -13,7 +13,6 @@ from annotators.base import (
     Outcome,
     Question,
     Resources,
-    Spent,
     failures,
 )
 from annotators.records import Columns, Recorded, Records, read_records
@@ -55,7 +54,7 @@ class RecordedSpec(AnnotatorSpec):
         """The recorded file."""
         return (Path(self.path),)
 
-    def check(self, rubrics: Sequence[Rubric]) -> None:
+    def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
         """Raise :class:`SetupError` where the file is faulty or has nothing of this annotator, or
         ``dimension`` is not asked for."""
         self.records()
@@ -108,7 +107,6 @@ class RecordedAnnotator:
 
     def __init__(self, spec: RecordedSpec) -> None:
         self.annotator_id = spec.annotator_id
-        self.spent = Spent()  # what was recorded is free
         self._spec, self._records = spec, spec.records()
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 VERBS = {
     "run": "the main job: clips -> annotations -> preferences -> VideoRM, audit, report",
+    "preview": "five items before the night: the request with its frames, the reply, the cost",
+    "retry": "take failures of chosen reasons up again",
     "audit": "hold recorded scores or a run's annotations against human ratings",
     "train": "train and validate a VideoRM on a dataset folder",
     "evaluate": "hold a VideoRM against the test split of a dataset folder",
@@ -33,13 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(verb: str) -> Callable[[Sequence[str]], int]:
-    if verb == "run":
-        from pipeline.command import main as run
+    # each imports what it needs: `audit` must work without torch and Beam
+    if verb in ("run", "retry"):
+        from pipeline import command
 
-        return run
-    from pipeline import (
-        verbs,
-    )  # each imports what it needs: `audit` must work without torch and Beam
+        return getattr(command, {"run": "main"}.get(verb, verb))
+    from pipeline import verbs
 
     return getattr(verbs, verb)
 

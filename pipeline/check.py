@@ -138,14 +138,18 @@ def unanswered(failed: Iterable[Failure]) -> int:
     return sum(f.reason == Reason.UNAVAILABLE for f in failed)
 
 
-def require_health(stage: str, n_items: int, failed: Iterable[Failure]) -> None:
-    """Raise :class:`Stopped` where an annotator stopped, or where most items of a wave failed."""
+def require_health(stage: str, n_items: int, failed: Iterable[Failure], to_come: int = 0) -> None:
+    """Raise :class:`Stopped` where an annotator stopped, or where most items of a wave failed.
+
+    ``to_come``: clips of later waves, for the message.
+    """
     failed = list(failed)
     for reason in (*STOPS_RUN, Reason.NOT_ATTEMPTED):
         stopping = [f for f in failed if f.reason == reason]
         if stopping:
             unsent = sum(f.reason == Reason.NOT_ATTEMPTED for f in failed)
-            raise Stopped(f"{stage}: {stopping[0].message} ({unsent} questions not sent)")
+            later = f", and {to_come} clips of later waves" if to_come else ""
+            raise Stopped(f"{stage}: {stopping[0].message} ({unsent} answers not asked for{later})")
     counted = [f for f in failed if f.reason not in HARMLESS]
     if n_items >= FAILURE_RATE_FROM and len(counted) > math.floor(FAILURE_RATE * n_items):
         reason, times = Counter(f.reason for f in counted).most_common(1)[0]

@@ -1,23 +1,25 @@
 """The command `run`: arguments in, exit code out."""
 
 import argparse
+import dataclasses
 import logging
 import shutil
 import signal
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.books import BooksError
 from pipeline.check import Stopped
-from pipeline.config import Config, load_config, recipe_names
+from pipeline.config import Config, journal_of, load_config, recipe_names
+from pipeline.dataset.parquet import read_rows
 from pipeline.display import Display
-from pipeline.estimate import estimate
 from pipeline.final import RequirementError, finish, summary
 from pipeline.plan import Plan, make_plan
-from pipeline.state import claim, locked
+from pipeline.state import claim, claimed, locked
+from schemas import FrameSet, Reason
 from schemas.layout import Layout
 from schemas.options import SetupError
 
@@ -74,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--estimate",
         action="store_true",
-        help="say how many requests, images and tokens would be asked for, then stop",
+        help="say what would be asked for, and what it would cost, at most and likely; then stop",
     )
     p.add_argument(
         "--rebuild",
@@ -88,14 +90,68 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit code of the contract."""
     arguments, flags = parser().parse_known_args(argv)
     display = Display()
-    interrupts = _Interrupts()
-    try:
+
+    def work(interrupts: _Interrupts) -> int:
         config = load_config(arguments.config, arguments.set)
         plan = make_plan(config)
+        layout = _layout(arguments.output)
         if arguments.estimate:
-            display.say(estimate(config, plan))
+            display.say(_estimate(config, plan, layout))
             return COMPLETE
-        return _run(config, plan, arguments, flags, display, interrupts)
+        ask = _Ask(config, plan, layout, Path(arguments.config).stem, flags, arguments.rebuild)
+        return _run(ask, display, interrupts)
+
+    return _guarded(work, display)
+
+
+def _estimate(config: Config, plan: Plan, layout: Layout) -> str:
+    """The estimate as text: exact for the frames that a run on this folder took already, and
+    without what its journal holds."""
+    from annotators.journal import Journal
+    from pipeline.estimate import estimate
+
+    taken = sorted((layout.work / "collect").glob("wave-*/frames/*.parquet"))
+    frames = {one.video_id: one for one in read_rows(FrameSet, taken)}
+    journal = Journal(journal_of(config, layout))
+    return estimate(config, plan, frames=frames, journal=journal).text()
+
+
+def retry(argv: Sequence[str]) -> int:
+    """The command `retry`: failures of chosen reasons once more, then the run to its end."""
+    p = argparse.ArgumentParser(
+        prog="videoprefer retry",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Take failures of a run up again and bring the run to its end. A paid reply that "
+        "was of no use (a refusal, a cut) stays in the journal and is bought anew; clips that could "
+        "not be read are read anew. Other options are handed to Apache Beam.",
+        epilog="example:\n  videoprefer retry out/mine --reason refusal --reason no_answer",
+    )
+    p.add_argument("run", type=Path, metavar="DIR", help="the run's output folder")
+    p.add_argument(
+        "--reason",
+        action="append",
+        required=True,
+        choices=sorted(reason.value for reason in Reason),
+        help="of the failures to take up; may be repeated",
+    )
+    arguments, flags = p.parse_known_args(argv)
+    display = Display()
+
+    def work(interrupts: _Interrupts) -> int:
+        layout = _layout(arguments.run)
+        name, config = claimed(layout)
+        reasons = [Reason(reason) for reason in arguments.reason]
+        ask = _Ask(config, make_plan(config), layout, name, flags, again=reasons)
+        return _run(ask, display, interrupts)
+
+    return _guarded(work, display)
+
+
+def _guarded(work: Callable[["_Interrupts"], int], display: Display) -> int:
+    interrupts = _Interrupts()
+    try:
+        return work(interrupts)
     except SetupError as error:
         display.say(f"refused: {error}")
         return REFUSED
@@ -121,22 +177,27 @@ class _Interrupts:
         raise KeyboardInterrupt
 
 
-def _run(
-    config: Config,
-    plan: Plan,
-    arguments: argparse.Namespace,
-    flags: Sequence[str],
-    display: Display,
-    interrupts: _Interrupts,
-) -> int:
+@dataclasses.dataclass(frozen=True)
+class _Ask:
+    """What the command line asks for."""
+
+    config: Config
+    plan: Plan
+    layout: Layout
+    name: str
+    flags: Sequence[str]
+    rebuild: bool = False
+    again: Sequence[Reason] = ()  # failures to take up
+
+
+def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
     _quiet_beam()
     from pipeline.job import Job  # Beam takes a second to import: only who runs pays
     from pipeline.transforms.engine import Engine
 
-    engine = Engine(flags)
-    layout = _layout(arguments.output)
+    engine, plan, layout = Engine(ask.flags), ask.plan, ask.layout
     display.say(
-        f"videoprefer: {arguments.config} -> {layout.root}  ({len(plan.prompts)} prompts, "
+        f"videoprefer: {ask.name} -> {layout.root}  ({len(plan.prompts)} prompts, "
         f"{len(plan.clips)} clips, {len(plan.annotators)} annotators, "
         f"{plan.questions} questions, {engine.runner})"
     )
@@ -144,8 +205,10 @@ def _run(
         display.say(f"note: {note}")
     started = time.monotonic()
     with locked(layout):
-        claim(layout, config, arguments.rebuild)
-        job = Job(config, plan, layout, engine, display, name=Path(arguments.config).stem)
+        claim(layout, ask.config, ask.name, ask.rebuild)
+        job = Job(ask.config, plan, layout, engine, display, ask.name)
+        if ask.again:
+            job.take_up(ask.again)
         code, message = _attempt(job, interrupts)
         display.close()
         job.note(STATES[code], message or None)

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from annotators import Spec
+from annotators.ledger import Budget
 from pipeline.audit.options import AuditOptions
 from pipeline.generators.pool import PoolOptions
 from pipeline.media.options import FramesOptions
@@ -18,21 +19,25 @@ from pipeline.report.options import ReportOptions
 from pipeline.sources.manifest import ManifestSource
 from pipeline.sources.simulated import SimulatedPrompts
 from pipeline.videorm.options import VideoRMOptions
+from schemas.layout import Layout
 from schemas.options import Options, SetupError
+from schemas.store import Store
 
 Source = Annotated[ManifestSource | SimulatedPrompts, Field(discriminator="kind")]
 PATHS = (
     "path",
     "roots",
     "journal",
+    "models",
     "trunk",
 )  # keys whose relative values start at the recipe's folder
 
 
 class ConcurrencyOptions(Options):
-    """What this machine may use."""
+    """What a run may use."""
 
     processes: int | None = Field(None, ge=1)  # child processes per worker; None: cores / workers
+    machines: int = Field(1, ge=1)  # that work on one run: budget and limits are divided by it
 
 
 class Config(Options):
@@ -43,6 +48,8 @@ class Config(Options):
     generators: PoolOptions | None = None
     limit: int | None = Field(None, ge=1)  # this many prompts, chosen by hash
     journal: str | None = None  # where paid replies lie; None: OUTPUT/journal
+    budget: Budget = Budget()  # caps on what this output folder ever spends
+    models: str | None = None  # a file of prices and capabilities beside the one that comes along
     frames: FramesOptions = FramesOptions()
     rubrics: list[str] = Field(
         ["videoprefer/prompt_following", "videoprefer/video_quality"], min_length=1
@@ -179,6 +186,11 @@ def changed_keys(old: Any, new: Any, at: str = "") -> list[str]:
             for key in changed_keys(a, b, f"{at}.{i}".lstrip("."))
         ]
     return [] if old == new else [at]
+
+
+def journal_of(config: Config, layout: Layout) -> Store:
+    """Where the paid replies of a run lie."""
+    return Store(config.journal or str(layout.root / "journal"))
 
 
 def processes_of(config: Config, workers: int) -> int:

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from annotators.ledger import Spent
 from pipeline.progress import Counts
 
 LINE_EVERY_S = 10.0  # where the output is no terminal
@@ -42,6 +43,7 @@ class Display:
         self._started: dict[str, tuple[float, int]] = {}
         self._next_line = 0.0
         self._arms: dict[str, Counts] = {}
+        self._spent: dict[str, Spent] = {}
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -51,9 +53,10 @@ class Display:
         """Name the stages to come and how many items each owes."""
         self._owed.update(owed)
 
-    def show(self, counts: Mapping[str, Counts]) -> None:
-        """Draw the state of every stage that has begun."""
+    def show(self, counts: Mapping[str, Counts], spent: Mapping[str, Spent] | None = None) -> None:
+        """Draw the state of every stage that has begun, and what it spent."""
         now = time.monotonic()
+        self._spent = dict(spent or {})
         rows = {stage: c for stage, c in counts.items() if stage in self._owed}
         if self._live:
             self._draw(rows, now)
@@ -87,12 +90,13 @@ class Display:
                 self._tasks[stage],
                 completed=c.finished,
                 rate=self._rate(stage, c, now),
-                note=note(c),
+                note=note(c, self._spent.get(stage)),
             )
 
     def _line(self, stage: str, c: Counts, now: float) -> str:
         finished, owed = c.finished, self._owed[stage]
-        return f"  {stage}: {finished} of {owed}  {self._rate(stage, c, now)}  {note(c)}".rstrip()
+        said = note(c, self._spent.get(stage))
+        return f"  {stage}: {finished} of {owed}  {self._rate(stage, c, now)}  {said}".rstrip()
 
     def _rate(self, stage: str, c: Counts, now: float) -> str:
         start, before = self._started.setdefault(stage, (now, c.finished))
@@ -105,15 +109,15 @@ class Display:
         return f"{rate:.1f}/s" + ("" if self._live else f", {left:.0f} s left")
 
 
-def note(c: Counts) -> str:
+def note(c: Counts, spent: Spent | None = None) -> str:
     """Failures and spend, where there are any."""
     said = []
     if c.failed:
         said.append(f"{c.failed} failed")
     if c.skipped:
         said.append(f"{c.skipped} not applicable")
-    if c.requests:
-        money = f"${c.usd:.4f}" if not c.unpriced else f"${c.usd:.4f} + {c.unpriced} unpriced"
-        tokens = c.input_tokens + c.output_tokens
-        said.append(f"{c.requests} requests, {tokens:,} tokens, {money}")
+    if spent and spent.requests:
+        unknown = f" + {spent.unpriced} unpriced" if spent.unpriced else ""
+        tokens = spent.input_tokens + spent.output_tokens
+        said.append(f"{spent.requests} requests, {tokens:,} tokens, ${spent.usd:.4f}{unknown}")
     return ", ".join(said)

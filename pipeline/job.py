@@ -1,15 +1,18 @@
 """The three pipelines of a run on one folder, wave by wave. Resumable throughout."""
 
+import functools
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from annotators.base import AnnotatorSpec, Resources
+from annotators.base import AnnotatorSpec, Question, Resources, RunStopped
+from annotators.journal import Journal
 from pipeline import check, graph
 from pipeline.books import Book, require
-from pipeline.config import Config, processes_of
-from pipeline.dataset.parquet import parts, publish, read_columns, write_rows
+from pipeline.config import Config, journal_of, processes_of
+from pipeline.dataset.parquet import parts, publish, read_columns, read_rows, write_rows
 from pipeline.display import Display
 from pipeline.plan import Plan
 from pipeline.preference.prompts import Rules
@@ -26,12 +29,13 @@ from schemas import (
     FrameSet,
     Preference,
     Prompt,
+    Reason,
     Score,
     Video,
 )
 from schemas.ids import sha256_hex
 from schemas.layout import Layout
-from schemas.store import Store
+from schemas.options import SetupError
 from schemas.tables import to_row
 
 STATUS_EVERY_S = 5.0
@@ -53,12 +57,36 @@ class Job(Run):
         super().__init__(config, plan, layout, display, name)
         self._engine = engine
         self._next_note = 0.0
-        self._recipe = _recipe(config, plan, layout, str(self.progress), engine.workers)
+        self._recipe = _recipe(self, engine.workers)
 
     def run(self) -> str:
         """All three. Returns the fingerprint of the tables. Raises ``Stopped`` and ``BooksError``."""
         self.note("running")
         return self._assemble(self._annotate(self._collect()))
+
+    def take_up(self, reasons: Sequence[Reason]) -> None:
+        """Have this run try again what failed for one of the reasons.
+
+        Paid replies that were of no use stay in the journal and no longer count; the waves that hold
+        such failures are done anew, from the journal for everything else.
+        """
+        found: list[Failure] = []
+        for number in range(len(self.waves)):
+            for stage, after in (("collect", ("collect", "annotate")), ("annotate", ("annotate",))):
+                failed = check.failures(self.folder(stage, number))
+                wanted = [failure for failure in failed if failure.reason in reasons]
+                for name in after if wanted else ():
+                    self.again(f"{name}-{number:05d}")
+                found += wanted
+        if not found:
+            raise SetupError(
+                f"{self.layout.root}: no failure has one of the reasons "
+                f"{', '.join(reasons)}; there are {self.failures() or 'none at all'}"
+            )
+        replies = {failure.reply_key for failure in found if failure.reply_key is not None}
+        if replies:
+            Journal(self._recipe.resources.journal).set_aside(replies)
+        self.say(f"taking up {len(found)} failures, {len(replies)} of them paid replies")
 
     # the three pipelines
 
@@ -98,6 +126,7 @@ class Job(Run):
                 for a in self.plan.annotators
             }
         )
+        self._prepare(made)
         for number, clips in enumerate(self.waves):
             ids = [clip.video_id for clip in clips]
             frames = parts(self.folder("collect", number) / "frames")
@@ -114,10 +143,44 @@ class Job(Run):
             owed = (
                 len(seen) * len(self.plan.dimensions) * sum(a.draws for a in self.plan.annotators)
             )
-            self._wave("annotate", number, made, build, books, owed)
+            self._wave("annotate", number, made, build, books, owed, self._compact)
         # the rows themselves: a second run may get answers that the first did not
         files = self.wave_files("annotate", "annotations")
         return fingerprint(made, [sha256_hex(file.read_bytes()) for file in files])
+
+    def _prepare(self, made: str) -> None:
+        """What annotators do once for the waves that are not whole, such as sending a batch."""
+        open_waves = [
+            number
+            for number in range(len(self.waves))
+            if not self.is_whole(f"annotate-{number:05d}", fingerprint(made, number))
+        ]
+
+        def questions(annotator: AnnotatorSpec) -> Iterator[Question]:
+            for number in open_waves:
+                for frames in read_rows(FrameSet, parts(self.folder("collect", number) / "frames")):
+                    for rubric in self.plan.rubrics:
+                        for draw in range(annotator.draws):
+                            yield Question(frames=frames, rubric=rubric, draw=draw)
+
+        for annotator in self.plan.annotators if open_waves else ():
+            try:
+                annotator.prepare(
+                    functools.partial(questions, annotator), self._recipe.resources, self.say
+                )
+            except RunStopped as stop:
+                raise check.Stopped(str(stop)) from stop
+
+    def _compact(self, folder: Path) -> None:
+        """The wave's replies become a few big files: a night leaves no hundred thousand small ones."""
+        rows = (
+            key
+            for table in ("annotations", "failures")
+            for (key,) in read_columns(parts(folder / table), ("reply_key",))
+        )
+        keys = {key for key in rows if key is not None}
+        if keys:
+            Journal(self._recipe.resources.journal).compact(keys)
 
     def _assemble(self, annotated: str) -> str:
         made = fingerprint(
@@ -190,6 +253,7 @@ class Job(Run):
         build: Callable[[Path], Any],
         draw_books: Callable[[Path], list[Book]],
         n_items: int,
+        whole: Callable[[Path], None] = lambda folder: None,
     ) -> None:
         """One slice of clips through one pipeline; its folder appears whole, after its books."""
         folder = self.folder(stage, number)
@@ -197,15 +261,18 @@ class Job(Run):
         def work() -> list[dict[str, Any]]:
             if len(self.waves) > 1:
                 self.display.say(f"{stage}: wave {number + 1} of {len(self.waves)}")
+            shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped in this wave
             out = fresh(folder.with_name(f".tmp-{folder.name}"))
             with Watch(self.progress, self._watched):
                 self._engine.run(build(out))
             books = draw_books(out)
             for book in books:
                 self._require(book)
-            check.require_health(stage, n_items, check.failures(out))
-            fresh(folder).rmdir()
             out.rename(folder)
+            # a stopped wave keeps its rows, those that say what was not attempted too; without a
+            # mark the next run does it again, from the journal
+            check.require_health(stage, n_items, check.failures(folder), self._to_come(number))
+            whole(folder)
             return [{"stage": b.stage, **b.as_dict()} for b in books]
 
         name = f"{stage}-{number:05d}"
@@ -220,8 +287,12 @@ class Job(Run):
             )
         self.note("running")
 
+    def _to_come(self, number: int) -> int:
+        """Clips of the waves after this one."""
+        return sum(len(clips) for clips in self.waves[number + 1 :])
+
     def _watched(self, counts: dict[str, Counts]) -> None:
-        self.display.show(counts)
+        self.display.show(counts, self.spent())
         if time.monotonic() >= self._next_note:
             self.note("running")
             self._next_note = time.monotonic() + STATUS_EVERY_S
@@ -233,11 +304,9 @@ class Job(Run):
         require(book)
 
 
-def _recipe(
-    config: Config, plan: Plan, layout: Layout, progress: str, workers: int
-) -> graph.Recipe:
+def _recipe(run: Run, workers: int) -> graph.Recipe:
+    config, plan, layout = run.config, run.plan, run.layout
     processes = processes_of(config, workers)
-    journal = Store(config.journal or str(layout.root / "journal"))
     pool = config.generators.pool if config.generators else []
     return graph.Recipe(
         layout=layout,
@@ -245,14 +314,21 @@ def _recipe(
         frames=config.frames,
         annotators=plan.annotators,
         rubrics=plan.rubrics,
-        resources=Resources(frames=layout.frames, journal=journal, processes=processes),
+        resources=Resources(
+            frames=layout.frames,
+            journal=journal_of(config, layout),
+            processes=processes,
+            ledger=run.ledger,
+            work=layout.work / "annotators",
+            machines=config.concurrency.machines,
+        ),
         rules=Rules(
             dimensions=plan.dimensions,
             consensus=config.consensus,
             preferences=config.preferences,
             splits=config.splits,
         ),
-        progress=progress,
+        progress=str(run.progress),
         processes=processes,
     )
 

@@ -3,9 +3,12 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
+from annotators.chat.spec import ChatSpec
+from annotators.models import ModelTable, load_models, price_line
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import check_ratings, tables_of
 from pipeline.config import Config
@@ -27,6 +30,7 @@ class Plan:
     clips: tuple[Clip, ...]
     rubrics: tuple[Rubric, ...]
     annotators: tuple[AnnotatorSpec, ...]
+    models: ModelTable  # prices and capabilities, with their date
     notes: tuple[str, ...]  # what was left out, and why
 
     @property
@@ -53,9 +57,11 @@ def make_plan(config: Config) -> Plan:
         bare = [prompt for prompt in prompts if prompt.prompt_id not in supplied]
         clips += plan_clips(bare, config.generators)
     _refuse_duplicates(clips)
-    annotators = tuple(expand_all(config.annotators))
+    models = load_models(Path(config.models) if config.models else None)
+    annotators = tuple(spec.resolved(models) for spec in expand_all(config.annotators))
     for annotator in annotators:
-        annotator.check(rubrics)
+        annotator.check(rubrics, config.frames.count)
+    _check_prices(config, annotators)
     _check_consensus(config, annotators)
     _check_weights(config, [d.name for rubric in rubrics for d in rubric.dimensions])
     if config.videorm is not None:
@@ -67,6 +73,7 @@ def make_plan(config: Config) -> Plan:
         clips=tuple(sorted(clips, key=lambda c: c.video_id)),
         rubrics=rubrics,
         annotators=annotators,
+        models=models,
         notes=_unmatched(annotators, clips),
     )
 
@@ -121,6 +128,19 @@ def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:
         if rubric.protocol != "pointwise":
             raise SetupError(
                 f"rubrics: {rubric.name} is {rubric.protocol}; this version judges pointwise only"
+            )
+
+
+def _check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
+    """A cap in USD holds only where every price is known."""
+    if config.budget.usd is None:
+        return
+    for annotator in annotators:
+        if isinstance(annotator, ChatSpec) and annotator.price is None:
+            raise SetupError(
+                f"budget.usd: no price is known for {annotator.model} (annotator "
+                f"{annotator.annotator_id}), so a cap in USD cannot hold; add to the annotator:\n"
+                f"  {price_line(annotator.model)}\nor cap requests or tokens instead"
             )
 
 

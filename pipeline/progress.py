@@ -25,11 +25,6 @@ class Counts:
     done: int = 0
     failed: int = 0
     skipped: int = 0  # not applicable, not recorded: no error
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    usd: float = 0.0
-    unpriced: int = 0  # requests whose price is unknown
 
     @property
     def finished(self) -> int:
@@ -52,7 +47,7 @@ class Ticker:
         self._next = 0.0
 
     def add(self, **more: float) -> None:
-        """Add to the counts, for example ``add(done=1, usd=0.002)``."""
+        """Add to the counts, for example ``add(done=1)``."""
         for name, value in more.items():
             setattr(self.counts, name, getattr(self.counts, name) + value)
         if time.monotonic() >= self._next:

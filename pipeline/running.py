@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from annotators.ledger import Ledger, Spent
+
 from pipeline.books import Book, merge
 from pipeline.config import Config
 from pipeline.dataset.parquet import parts, read_columns
 from pipeline.display import Display
 from pipeline.plan import Plan
-from pipeline.progress import Counts, read_counts
 from pipeline.state import Marks, fresh, write_json
 from schemas.layout import Layout
 
@@ -26,6 +27,14 @@ class Run:
         self.display = display
         self.books: dict[str, Book] = {}
         self.progress = fresh(layout.work / "progress")
+        self.ledger = Ledger(
+            layout.work / "ledger",
+            [a.annotator_id for a in plan.annotators],
+            config.budget,
+            config.concurrency.machines,
+        )
+        self.ledger.begin()
+        self._spent_before = self.ledger.totals()
         size = config.wave_size
         self.waves = [plan.clips[i : i + size] for i in range(0, len(plan.clips), size)]
         self._marks = Marks(layout)
@@ -45,14 +54,23 @@ class Run:
         )
 
     def spend(self) -> dict[str, Any]:
-        """What this run has bought so far, per annotator and together. Unknown prices give null."""
+        """What this run has bought so far, per annotator and together, and what all runs on this
+        folder have. Unknown prices give null."""
+        by = self.spent()
+        ever = sum(self.ledger.totals().values(), Spent())
+        return {
+            **_money(sum(by.values(), Spent())),
+            "by_annotator": {name: _money(spent) for name, spent in by.items()},
+            "all_runs": _money(ever),
+            "budget": self.config.budget.model_dump(exclude_none=True),
+            "prices_of": self.plan.models.date.isoformat(),
+        }
+
+    def spent(self) -> dict[str, Spent]:
+        """What each annotator has bought in this run."""
+        now = self.ledger.totals()
         ids = [a.annotator_id for a in self.plan.annotators]
-        counts = read_counts(self.progress)
-        by = {name: counts.get(name, Counts()) for name in ids}
-        total = Counts()
-        for c in by.values():
-            total += c
-        return {**_money(total), "by_annotator": {name: _money(c) for name, c in by.items()}}
+        return {name: now[name] - self._spent_before[name] for name in ids}
 
     def failures(self) -> dict[str, dict[str, int]]:
         """Failures so far: stage -> reason -> how many."""
@@ -74,6 +92,10 @@ class Run:
             self._marks.write(stage, made_from, work())
         return self._marks.note(stage)
 
+    def is_whole(self, stage: str, made_from: str) -> bool:
+        """Whether a stage is done and need not be done again."""
+        return self._marks.is_whole(stage, made_from)
+
     def again(self, stage: str) -> None:
         """Have the next run on this folder do a stage anew."""
         self._marks.forget(stage)
@@ -93,10 +115,13 @@ class Run:
         return [path for folder in folders for path in parts(folder / table)]
 
 
-def _money(c: Counts) -> dict[str, Any]:
+def _money(spent: Spent) -> dict[str, Any]:
     return {
-        "usd": None if c.unpriced else round(c.usd, 6),
-        "requests": c.requests,
-        "input_tokens": c.input_tokens,
-        "output_tokens": c.output_tokens,
+        "usd": None if spent.unpriced else round(spent.usd, 6),
+        "requests": spent.requests,
+        "input_tokens": spent.input_tokens,
+        "output_tokens": spent.output_tokens,
+        # of these, requests whose fate is unknown, counted at the most they can have cost
+        "lost_requests": spent.lost_requests,
+        "lost_usd": round(spent.lost_usd, 6),
     }

@@ -16,14 +16,24 @@ from schemas.ids import canonical_json, sha256_hex
 from schemas.layout import Layout
 from schemas.options import SetupError
 
+CLAIM = "config.json"  # in the work folder
 # What may change between two runs on one folder without a flag: it touches no row that is there.
-FREE_BLOCKS = ("concurrency", "videorm", "audit", "report")
+FREE_BLOCKS = ("budget", "concurrency", "models", "videorm", "audit", "report")
 FREE_FIELDS = (
     "base_url",
     "api_key_env",
+    "endpoints",
+    "requests_per_minute",
+    "tokens_per_minute",
     "concurrency",
     "timeout_s",
     "max_attempts",
+    "max_failure_rate",
+    "price",
+    "image_tokens",
+    "capabilities",
+    "poll_s",
+    "enqueued_tokens",
 )  # of annotators
 
 
@@ -67,11 +77,12 @@ def shaping(config: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def claim(layout: Layout, config: Config, rebuild: bool) -> None:
+def claim(layout: Layout, config: Config, name: str, rebuild: bool) -> None:
     """Bind the folder to this configuration; refuse another one unless ``rebuild``."""
-    path = layout.work / "config.json"
+    path = layout.work / CLAIM
     if path.is_file() and not rebuild:
-        changed = changed_keys(shaping(json.loads(path.read_text())), shaping(plain(config)))
+        held = json.loads(path.read_text())["config"]
+        changed = changed_keys(shaping(held), shaping(plain(config)))
         if changed:
             raise SetupError(
                 f"{layout.root} holds a run of another configuration; changed: "
@@ -79,7 +90,22 @@ def claim(layout: Layout, config: Config, rebuild: bool) -> None:
                 "new one (every paid reply is reused)"
             )
     layout.run.unlink(missing_ok=True)
-    write_json(path, plain(config))
+    write_json(path, {"name": name, "config": plain(config)})
+
+
+def claimed(layout: Layout) -> tuple[str, Config]:
+    """Name and configuration of the run that a folder holds.
+
+    Raises :class:`SetupError` where it holds none.
+    """
+    path = layout.work / CLAIM
+    if not path.is_file():
+        raise SetupError(
+            f"{path}: not there, so {layout.root} holds no run to go on with; give its configuration "
+            "to `run --config ... --output ...` instead"
+        )
+    held = json.loads(path.read_text())
+    return held["name"], Config.model_validate(held["config"])
 
 
 def fingerprint(*parts: Any) -> str:

@@ -31,6 +31,70 @@ def _guarded(work: Callable[[], int]) -> int:
         return 3
 
 
+def preview(argv: Sequence[str]) -> int:
+    """A few questions of a run, asked and shown in full."""
+    p = _parser(
+        "preview",
+        "Look before paying: check everything as `run` does, put a few questions to every annotator, "
+        "and show what was sent and what came back, on the terminal and as DIR/preview/index.html: "
+        "the very frames and words, settings, reply, verdict, tokens and cost, and what the whole "
+        "run would cost. What is paid for is kept: asking again is free, and so is a later "
+        "`run --output DIR` for these questions. A judge of kind openai-batch is asked at once.",
+        "videoprefer preview --config judge --set sources.0.path=clips/manifest.csv "
+        "--output out/judged",
+    )
+    p.add_argument("--config", required=True, metavar="NAME_OR_FILE", help="as for `run`")
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override one key of the configuration; may be repeated",
+    )
+    p.add_argument(
+        "--output",
+        type=Path,
+        default=Path("out/preview"),
+        metavar="DIR",
+        help="where frames, paid replies and the page go; that of the run to come, or out/preview",
+    )
+    p.add_argument(
+        "--items",
+        type=_items,
+        default=5,
+        metavar="N",
+        help="questions to each annotator: one clip and one rubric each, different clips of as many "
+        "generators as there are, the rubrics in turn and each at least once; default: 5",
+    )
+    p.add_argument(
+        "--unsent",
+        action="store_true",
+        help="ask nobody: only the requests and their estimated cost",
+    )
+    arguments = p.parse_args(argv)
+
+    def work() -> int:
+        from pipeline.preview import Ask
+        from pipeline.preview import preview as look
+
+        asked = Ask(
+            config=arguments.config,
+            overrides=arguments.set,
+            output=arguments.output,
+            items=arguments.items,
+            unsent=arguments.unsent,
+        )
+        return look(asked, lambda line: print(line, file=sys.stderr, flush=True))
+
+    return _guarded(work)
+
+
+def _items(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of items; expected 1 or more")
+    return int(text)
+
+
 def audit(argv: Sequence[str]) -> int:
     """Recorded scores or a run's scores against human ratings."""
     p = _parser(

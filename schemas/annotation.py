@@ -23,6 +23,7 @@ class Settings:
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
+    effort: str | None = None  # of reasoning
     max_output_tokens: int | None = None
     image_detail: str | None = None
 
@@ -48,6 +49,7 @@ class Annotation:
     scale_high: float | None
     n_frames: int
     model: str | None = None  # the snapshot that answered
+    system_fingerprint: str | None = None  # of the server's configuration, where it tells
     rationale: str | None = None
     distribution: tuple[float, ...] | None = None  # probability of each scale point
     rubric: str | None = None  # None where no rubric was shown (recorded scores)
@@ -88,6 +90,7 @@ class Comparison:
     ranking: tuple[int, ...]
     n_frames: int
     model: str | None = None
+    system_fingerprint: str | None = None
     rationale: str | None = None
     rubric: str | None = None
     rubric_version: int | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import random
@@ -21,8 +22,8 @@ from hypothesis import strategies as st
 from judge_server import JudgeServer
 from questions import frame_set, question, resources
 
-from annotators.chat import OpenAISpec
-from annotators.chat_request import request_of
+from annotators.chat.request import request_of
+from annotators.chat.spec import OpenAISpec
 from annotators.journal import Journal, JournalError, Request, entry_name
 from schemas import Settings
 from schemas.store import Store
@@ -71,7 +72,7 @@ def test_a_cut_entry_is_an_error_naming_its_file(
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [('"body": "b', '"body": "c'), ('"draw": 0', '"draw": 1'), ('"body"', '"bdy"')]
+    ("old", "new"), [('"body": "b', '"body": "c'), ('"draw":0', '"draw":1'), ('"body"', '"bdy"')]
 )
 def test_an_entry_that_is_not_its_own_is_an_error(
     journal: Journal, tmp_path: Path, old: str, new: str
@@ -109,6 +110,30 @@ def test_everything_that_shapes_a_reply_is_in_the_key() -> None:
 
 def test_a_setting_that_is_not_sent_leaves_no_trace_in_the_key() -> None:
     assert "top_p" not in REQUEST.description()["settings"]
+
+
+def test_a_key_is_what_it_was_when_its_reply_was_paid_for() -> None:
+    """SHA-256 of the canonical JSON, written out; a second attempt is another request."""
+    canonical = (
+        '{"draw":0,"frames":["aa","bb"],"kind":"openai","model":"m","reply_format":"text",'
+        '"reply_schema":{"type":"object"},"rubric":"r","rubric_version":1,'
+        '"settings":{"max_output_tokens":9,"temperature":0.3},"system":"s","user":"u"}'
+    )
+    assert REQUEST.canonical == canonical
+    assert REQUEST.key == hashlib.sha256(canonical.encode()).hexdigest()
+    again = dataclasses.replace(REQUEST, attempt=1)
+    assert again.canonical == canonical.replace('{"draw"', '{"attempt":1,"draw"')
+    assert again.key == hashlib.sha256(again.canonical.encode()).hexdigest()
+    effort = dataclasses.replace(REQUEST, settings=Settings(effort="low"))
+    assert '"settings":{"effort":"low"}' in effort.canonical
+
+
+def test_an_entry_of_the_first_release_is_read(journal: Journal, tmp_path: Path) -> None:
+    """It was the same JSON, indented."""
+    entry = journal.put(REQUEST, "body", {"input_usd_per_million": 1.0})
+    path = tmp_path / entry_name(REQUEST.key)
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=1, ensure_ascii=False) + "\n")
+    assert Journal(journal.store).get(REQUEST.key) == entry
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
@@ -169,7 +194,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from questions import frame_set, question, resources
-from annotators.chat import OpenAISpec
+from annotators.chat.spec import OpenAISpec
 place = resources(Path(sys.argv[1]))
 judge = OpenAISpec(model="m", base_url=sys.argv[2], concurrency=8).open(place)
 print("open", flush=True)

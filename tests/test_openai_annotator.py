@@ -17,11 +17,13 @@ import pytest
 from judge_server import SNAPSHOT, JudgeServer, expected_score
 from questions import QUALITY, frame_set, jpegs, question, resources
 
-from annotators import OpenAISpec, Spec, expand_all, retry
-from annotators.base import Outcome, Question, Resources, Spent
-from annotators.chat import Price
-from annotators.gate import AT_LEAST, Gate
-from annotators.journal import entry_name
+from annotators import OpenAISpec, Spec, expand_all
+from annotators.base import Outcome, Question, Resources
+from annotators.chat import errors
+from annotators.chat.gate import AT_LEAST, Gate
+from annotators.journal import Journal, entry_name
+from annotators.ledger import Budget, Ledger, Spent
+from annotators.models import Capabilities, Price, load_models
 from prompts import load_rubric, render, reply_schema
 from schemas import Annotation, Failure, Reason, Rubric, Settings
 from schemas.ids import sha256_hex
@@ -42,7 +44,7 @@ TWO: Rubric = dataclasses.replace(
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(errors, "FIRST_WAIT_S", 0.01)
 
 
 @pytest.fixture
@@ -58,19 +60,16 @@ def spec_for(server: JudgeServer, **changes: object) -> OpenAISpec:
 
 def ask(spec: OpenAISpec, place: Resources, *questions: Question) -> list[list[Outcome]]:
     """Every question's outcomes, asked together, from an annotator opened for it."""
-    outcomes, _ = ask_and_count(spec, place, *questions)
-    return outcomes
-
-
-def ask_and_count(
-    spec: OpenAISpec, place: Resources, *questions: Question
-) -> tuple[list[list[Outcome]], Spent]:
     judge = spec.open(place)
     try:
         futures = [judge.submit(one) for one in questions]
-        return [list(future.result(timeout=30)) for future in futures], judge.spent
+        return [list(future.result(timeout=30)) for future in futures]
     finally:
         judge.close()
+
+
+def spent(place: Resources, account: str = "judge") -> Spent:
+    return place.ledger.totals()[account]
 
 
 def ask_one(spec: OpenAISpec, place: Resources, *, rubric: Rubric = QUALITY) -> Outcome:
@@ -148,16 +147,17 @@ def test_a_known_reply_is_free_and_gives_the_same_rows(place: Resources) -> None
     with JudgeServer() as server:
         spec = spec_for(server)
         asked = list(many(place, 6))
-        first, spent = ask_and_count(spec, place, *asked)
-    assert spent == Spent(
+        first = ask(spec, place, *asked)
+    bought = Spent(
         requests=6, input_tokens=6 * 770, output_tokens=240, usd=pytest.approx(6 * COST)
     )
+    assert spent(place) == bought
     for name in list(place.frames.names()):
         Path(place.frames.path(name)).unlink()
     dear = Price(input_usd_per_million=99, output_usd_per_million=99)
-    second, spent = ask_and_count(spec.model_copy(update={"price": dear}), place, *asked)
+    second = ask(spec.model_copy(update={"price": dear}), place, *asked)
     assert second == first
-    assert spent == Spent()
+    assert spent(place) == bought
 
 
 def test_many_in_flight_but_no_more_than_allowed(place: Resources) -> None:
@@ -207,7 +207,6 @@ def test_a_server_that_is_not_there_costs_nothing(place: Resources) -> None:
     [
         ("refusal", Reason.REFUSAL),
         ("content_filter", Reason.CONTENT_FILTER),
-        ("truncated", Reason.TRUNCATED),
         ("malformed", Reason.TRUNCATED),
         ("empty", Reason.NO_ANSWER),
         ("prose", Reason.NO_ANSWER),
@@ -227,6 +226,40 @@ def test_paid_for_nothing_is_a_failure_with_its_cost_and_is_not_bought_again(
         pytest.approx(COST), 770, 40)  # fmt: skip
     assert second == first
     assert server.n_bills == 1
+
+
+def test_a_cut_reply_is_bought_once_more_with_a_larger_cap(place: Resources) -> None:
+    """512 tokens were too few, so 2,048 are allowed; both replies are paid for and on the row."""
+    with JudgeServer(faults=["truncated"]) as server:
+        row = ask_one(spec_for(server), place)
+        assert ask_one(spec_for(server), place) == row  # the journal knows both
+    assert [body["max_tokens"] for body in server.bodies] == [512, 2048]
+    assert isinstance(row, Annotation)
+    assert (row.cost_usd, row.input_tokens, row.output_tokens) == (
+        pytest.approx(2 * COST), 1540, 80)  # fmt: skip
+    assert row.requested and row.requested.max_output_tokens == 512
+    assert row.effective and row.effective.max_output_tokens == 2048
+
+
+def test_a_reply_that_is_cut_twice_is_a_failure(place: Resources) -> None:
+    with JudgeServer(faults=["truncated", "truncated"]) as server:
+        row = ask_one(spec_for(server), place)
+    assert isinstance(row, Failure)
+    assert (row.reason, row.cost_usd) == (Reason.TRUNCATED, pytest.approx(2 * COST))
+    assert server.n_bills == 2
+
+
+def test_a_reply_set_aside_is_asked_for_again_and_stays_on_record(place: Resources) -> None:
+    with JudgeServer(faults=["refusal"]) as server:
+        refused = ask_one(spec_for(server), place)
+        assert isinstance(refused, Failure) and refused.reply_key
+        Journal(place.journal).set_aside([refused.reply_key])
+        row = ask_one(spec_for(server), place)
+        assert ask_one(spec_for(server), place) == row
+    assert server.n_bills == 2
+    assert isinstance(row, Annotation)
+    assert row.cost_usd == pytest.approx(2 * COST)  # the refusal was paid for, too
+    assert Journal(place.journal).get(refused.reply_key) is not None
 
 
 @pytest.mark.parametrize(
@@ -317,7 +350,7 @@ def test_too_many_failures_stop_the_run(place: Resources) -> None:
 
 
 def test_half_may_fail_and_old_failures_are_forgotten() -> None:
-    gate = Gate(1)
+    gate = Gate()
     for i in range(400):
         gate.count(failed=i % 2 == 1)  # 100 of the last 200, beginning with a success
     assert gate.why is None
@@ -423,7 +456,7 @@ def test_the_key_is_in_no_artefact(
 
 
 def test_anything_like_a_key_is_struck_from_messages() -> None:
-    assert retry.redact("Bearer abc.def, sk-proj-a1*****z9 or topsecret", "topsecret") == (
+    assert errors.redact("Bearer abc.def, sk-proj-a1*****z9 or topsecret", "topsecret") == (
         "[key], [key] or [key]"
     )
 
@@ -435,12 +468,12 @@ def test_an_unset_key_names_variable_and_annotator(
     if value is not None:
         monkeypatch.setenv("MY_KEY", value)
     with pytest.raises(SetupError, match=r"annotator judge: .* MY_KEY is not set or is empty"):
-        OpenAISpec(model="m", name="judge", api_key_env="MY_KEY").check([QUALITY])
+        OpenAISpec(model="m", name="judge", api_key_env="MY_KEY").check([QUALITY], 8)
 
 
 def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated() -> None:
     with pytest.raises(SetupError) as caught:
-        OpenAISpec(model="m", api_key_env=KEY).check([QUALITY])
+        OpenAISpec(model="m", api_key_env=KEY).check([QUALITY], 8)
     assert KEY not in str(caught.value)
     with pytest.raises(pydantic.ValidationError) as refused:
         OpenAISpec.model_validate({"model": "m", "api_key": KEY})
@@ -462,7 +495,8 @@ def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated() -> None:
 )
 def test_settings_that_cannot_work_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(SetupError, match=message):
-        OpenAISpec.model_validate({"model": "m"} | changes).check([QUALITY])
+        spec = OpenAISpec.model_validate({"model": "m"} | changes)
+        spec.resolved(load_models()).check([QUALITY], 8)
 
 
 def test_settings_that_can_work_are_not() -> None:
@@ -473,12 +507,12 @@ def test_settings_that_can_work_are_not() -> None:
         {"model": "gpt-4o"},
         {"model": "Qwen/Qwen3-VL-8B", "base_url": "http://h:1/v1", "api_key_env": None},
     ):
-        OpenAISpec.model_validate(changes).check([QUALITY])
+        OpenAISpec.model_validate(changes).resolved(load_models()).check([QUALITY], 8)
 
 
 def test_only_pointwise_rubrics_can_be_asked() -> None:
     with pytest.raises(SetupError, match="pairwise"):
-        OpenAISpec(model="m").check([dataclasses.replace(QUALITY, protocol="pairwise")])
+        OpenAISpec(model="m").check([dataclasses.replace(QUALITY, protocol="pairwise")], 8)
 
 
 def test_annotators_are_told_apart_by_kind_and_by_name() -> None:
@@ -508,12 +542,12 @@ def test_annotators_are_told_apart_by_kind_and_by_name() -> None:
     ],
 )
 def test_the_servers_hint(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry.hinted_wait_s(headers) == seconds
+    assert errors.hinted_wait_s(headers) == seconds
 
 
 def test_waits_double_and_differ_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """First wait 0.5 s: attempt n waits between 0.25 s and min(60, 0.5 * 2^n) s."""
-    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.5)
+    monkeypatch.setattr(errors, "FIRST_WAIT_S", 0.5)
 
     def wait(key: str, attempt: int) -> float:
         import tenacity
@@ -521,7 +555,7 @@ def test_waits_double_and_differ_between_requests(monkeypatch: pytest.MonkeyPatc
         state = tenacity.RetryCallState(
             tenacity.Retrying(), None, (), {})  # fmt: skip
         state.attempt_number = attempt
-        return retry.wait_for(key)(state)
+        return errors.wait_for(key)(state)
 
     for attempt, longest in [(1, 1.0), (2, 2.0), (5, 16.0), (10, 60.0)]:
         waits = [wait(f"k{i}", attempt) for i in range(200)]

@@ -12,7 +12,7 @@ import pytest
 from questions import QUALITY, frame_set, question, resources
 
 from annotators import RecordedSpec, expand_all
-from annotators.base import Outcome, Spent
+from annotators.base import Outcome
 from annotators.records import Columns
 from prompts import load_rubric
 from schemas import Annotation, Failure, FrameSet, Reason, Rubric
@@ -46,7 +46,7 @@ def score(spec: RecordedSpec, frames: FrameSet, rubric: Rubric = QUALITY) -> flo
 
 def test_a_metric_by_prompt_and_generator(tmp_path: Path) -> None:
     (spec,) = RecordedSpec(path=write(tmp_path, BY_GENERATOR), scale="unbounded").expand()
-    spec.check([QUALITY, FOLLOWING])
+    spec.check([QUALITY, FOLLOWING], 8)
     assert ask(spec, CLIPS[0]) == Annotation(
         video_id="v0", dimension="video_quality", annotator_id="clip", draw=0, prompt_id="p0",
         generator="a", score=0.25, scale_low=None, scale_high=None, n_frames=0,
@@ -57,7 +57,6 @@ def test_a_metric_by_prompt_and_generator(tmp_path: Path) -> None:
     assert isinstance(missing, Failure)
     assert (missing.reason, missing.key, missing.cost_usd) == (
         Reason.NOT_RECORDED, "v2/video_quality/clip/0", 0.0)  # fmt: skip
-    assert spec.open(resources(tmp_path)).spent == Spent()
 
 
 def test_rows_without_a_clip_are_counted(tmp_path: Path) -> None:
@@ -90,7 +89,7 @@ def test_a_file_stands_for_as_many_annotators_as_it_names(tmp_path: Path) -> Non
     with pytest.raises(SetupError, match=r"2 annotators \(bob, zoe\)"):
         expand_all([RecordedSpec(path=path, name="n")])
     with pytest.raises(SetupError, match="no annotator 'eve'; there are bob, zoe"):
-        RecordedSpec(path=path, annotator="eve").check([QUALITY])
+        RecordedSpec(path=path, annotator="eve").check([QUALITY], 8)
 
 
 def test_a_file_of_one_unnamed_annotator(tmp_path: Path) -> None:
@@ -111,7 +110,7 @@ def test_dimensions_of_the_file_and_of_the_configuration(tmp_path: Path) -> None
     assert score(one, CLIPS[0]) == 2
     assert score(one, CLIPS[0], FOLLOWING) == Reason.NOT_RECORDED
     with pytest.raises(SetupError, match="'beauty'; there are video_quality, prompt_following"):
-        RecordedSpec(path=path, dimension="beauty").check([QUALITY, FOLLOWING])
+        RecordedSpec(path=path, dimension="beauty").check([QUALITY, FOLLOWING], 8)
 
 
 def test_columns_by_another_name_and_kept_rationales(tmp_path: Path) -> None:
@@ -199,7 +198,7 @@ def test_a_faulty_file_is_named_with_row_and_column(
 ) -> None:
     path = write(tmp_path, text)
     with pytest.raises(SetupError, match=message) as caught:
-        RecordedSpec(path=path).check([QUALITY])
+        RecordedSpec(path=path).check([QUALITY], 8)
     assert path in str(caught.value)
 
 
@@ -218,15 +217,15 @@ def test_a_file_that_is_not_what_its_name_says(
     tmp_path: Path, name: str, text: str, message: str
 ) -> None:
     with pytest.raises(SetupError, match=message):
-        RecordedSpec(path=write(tmp_path, text, name)).check([QUALITY])
+        RecordedSpec(path=write(tmp_path, text, name)).check([QUALITY], 8)
 
 
 def test_a_missing_file_and_a_missing_column(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"absent.csv: no such file"):
-        RecordedSpec(path=str(tmp_path / "absent.csv")).check([QUALITY])
+        RecordedSpec(path=str(tmp_path / "absent.csv")).check([QUALITY], 8)
     path = write(tmp_path, "video_id,score\nv0,1\n")
     with pytest.raises(SetupError, match=r"columns.score: there is no column 'stars'"):
-        RecordedSpec(path=path, columns=Columns(score="stars")).check([QUALITY])
+        RecordedSpec(path=path, columns=Columns(score="stars")).check([QUALITY], 8)
 
 
 def test_one_draw_only() -> None:
@@ -254,7 +253,7 @@ def test_the_metrics_of_fetv(test_data: Path) -> None:
     assert len(metrics) == 5
     for metric in metrics:
         assert isinstance(metric, RecordedSpec)
-        metric.check([QUALITY, FOLLOWING])
+        metric.check([QUALITY, FOLLOWING], 8)
         found = Counter(type(ask(metric, clip)) for clip in clips)
         assert found == {Annotation: 140}
         assert metric.unmatched(clips) == len(metric.records().rows) - 140

@@ -106,9 +106,9 @@ def test_scores_are_points_of_the_scale_or_lie_between() -> None:
 
 
 def test_options() -> None:
-    SignalSpec().check([QUALITY])
+    SignalSpec().check([QUALITY], 8)
     with pytest.raises(SetupError, match="set draws: 1"):
-        SignalSpec(draws=2).check([QUALITY])
+        SignalSpec(draws=2).check([QUALITY], 8)
     with pytest.raises(ValidationError):
         SignalSpec(temperature=0.3)  # type: ignore[call-arg]
     assert SignalSpec(name="eyes").annotator_id == "eyes"

@@ -35,7 +35,7 @@ def test_fingerprints_follow_every_part():
 
 def test_a_folder_is_bound_to_what_shapes_its_rows(tmp_path):
     layout = Layout(tmp_path)
-    claim(layout, config(), rebuild=False)
+    claim(layout, config(), "a", rebuild=False)
     write_json(layout.run, {})
     free = config(
         annotators=[
@@ -43,13 +43,13 @@ def test_a_folder_is_bound_to_what_shapes_its_rows(tmp_path):
         ],
         videorm={"epochs": 1},
     )
-    claim(layout, free, rebuild=False)
+    claim(layout, free, "a", rebuild=False)
     assert not layout.run.exists()  # gone until the new run is complete
     hotter = config(annotators=[{**CONFIG["annotators"][0], "temperature": 0.9}])
     with pytest.raises(SetupError, match=r"changed: annotators\.0\.temperature\."):
-        claim(layout, hotter, rebuild=False)
-    claim(layout, hotter, rebuild=True)
-    claim(layout, hotter, rebuild=False)
+        claim(layout, hotter, "a", rebuild=False)
+    claim(layout, hotter, "a", rebuild=True)
+    claim(layout, hotter, "a", rebuild=False)
 
 
 def test_changed_keys_are_dotted_and_complete():

@@ -7,13 +7,14 @@ import sys
 import threading
 
 import pytest
+from object_store import KINDS, open_store
 
 from schemas.store import Store, blob_name
 
 
-@pytest.fixture(params=["disk", "memory"])
-def store(request, tmp_path) -> Store:
-    return Store(str(tmp_path) if request.param == "disk" else f"memory://{tmp_path.name}")
+@pytest.fixture(params=KINDS)
+def store(request, tmp_path):
+    yield from open_store(request.param, tmp_path)
 
 
 def test_put_if_absent(store):
@@ -36,6 +37,60 @@ def test_names_are_sorted_and_empty_for_no_folder(store):
 def test_a_store_travels_as_its_root(store):
     store.put("x", b"1")
     assert pickle.loads(pickle.dumps(store)).get("x") == b"1"
+
+
+def test_what_is_deleted_is_gone_and_may_be_written_again(store):
+    store.put("a/x", b"1")
+    assert list(store.names()) == ["a/x"]
+    store.delete("a/x")
+    store.delete("a/x")  # another one was faster
+    assert (store.get("a/x"), store.exists("a/x"), list(store.names())) == (None, False, [])
+    assert store.put("a/x", b"2")
+    assert store.get("a/x") == b"2"
+
+
+def test_parts_of_a_name_can_be_read(store):
+    store.put("x", b"0123456789")
+    with store.open("x") as file:
+        file.seek(7)
+        assert file.read(2) == b"78"
+    with pytest.raises(FileNotFoundError):
+        store.open("y")
+
+
+def test_a_listing_shows_what_others_wrote_since(store):
+    assert list(store.names()) == []
+    assert not store.exists("x")
+    Store(store.root).put("x", b"1")
+    assert list(store.names()) == ["x"]
+    assert store.exists("x")
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        list(Store(str(tmp_path / "file")).names())
+
+
+def test_a_durable_name_is_on_disk_with_its_folders(tmp_path, monkeypatch):
+    """Power may fail at any moment: the bytes, the name, and the name of every new folder last."""
+    synced = []
+
+    def fsync(descriptor):
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store, root = Store(str(tmp_path / "journal")), str(tmp_path / "journal")
+    assert store.put("ab/x", b"1", durable=True)
+    assert synced[:2] == [str(tmp_path), root]
+    assert synced[2].startswith(f"{root}/ab/.tmp-")
+    assert synced[3:] == [f"{root}/ab"]
+    synced.clear()
+    assert store.put("ab/y", b"1", durable=True)
+    assert len(synced) == 2
+    assert not store.put("ab/y", b"2", durable=True)
+    assert store.put("ab/z", b"1")
+    assert len(synced) == 2
 
 
 def test_of_many_writers_one_wins(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from questions import QUALITY
 
-from annotators.completion import is_completion, read_completion, verdict_of
+from annotators.chat.completion import is_completion, read_completion, verdict_of
 from annotators.verdict import Judgement, Unusable, read_verdict
 from schemas import Dimension, Reason, Rubric, ScalePoint
 

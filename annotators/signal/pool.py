@@ -7,7 +7,7 @@ from concurrent.futures import Future, TimeoutError
 
 import pebble
 
-from annotators.base import Outcome, Question, Resources, Spent, failures
+from annotators.base import Outcome, Question, Resources, failures
 from annotators.signal.judge import internal, judge
 from annotators.signal.spec import SignalSpec
 from schemas import Reason
@@ -22,7 +22,6 @@ class Inline:
 
     def __init__(self, spec: SignalSpec, resources: Resources) -> None:
         self.annotator_id = spec.annotator_id
-        self.spent = Spent()
         self._spec, self._frames = spec, resources.frames
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
@@ -41,7 +40,6 @@ class Pooled:
     def __init__(self, spec: SignalSpec, resources: Resources) -> None:
         self.annotator_id = spec.annotator_id
         self.in_flight = _AHEAD * resources.processes
-        self.spent = Spent()
         self._spec, self._frames = spec, resources.frames
         self._pool = pebble.ProcessPool(
             max_workers=resources.processes, context=multiprocessing.get_context("forkserver")

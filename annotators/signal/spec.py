@@ -23,7 +23,7 @@ class SignalSpec(AnnotatorSpec):
     scores: Literal["integer", "continuous"] = "integer"
     timeout_s: float = Field(default=60.0, gt=0)  # per question, in a child process
 
-    def check(self, rubrics: Sequence[Rubric]) -> None:
+    def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
         """Raise ``SetupError`` for more than one draw: measuring again gives the same answer."""
         if self.draws != 1:
             raise SetupError(

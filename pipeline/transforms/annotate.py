@@ -81,7 +81,5 @@ class _AnnotateFn(beam.DoFn):
             failed, harmless = reason is not None, reason in HARMLESS
             self._counter(f"failed_{reason}" if failed else "done").inc()
             ticker = self._tickers[id(annotator)]
-            for field in dataclasses.fields(annotator.spent):
-                setattr(ticker.counts, field.name, getattr(annotator.spent, field.name))
             ticker.add(done=not failed, failed=failed and not harmless, skipped=harmless)
             yield sorted_out(outcome)

@@ -1,0 +1,94 @@
+"""Fills a draft with questions until a limit of the server, or the budget, says that it is full."""
+
+import enum
+import functools
+from collections.abc import Callable
+
+from annotators.base import Question
+from annotators.batch.money import Money
+from annotators.batch.notes import Note, Notes
+from annotators.batch.shards import Draft, Feed, Ticket, line_of
+from annotators.batch.spec import OpenAIBatchSpec
+from annotators.chat.errors import Unanswered
+from annotators.chat.wire import body_around, image_parts, read_frames
+from annotators.journal import Request
+from annotators.ledger import Amount, OverBudget
+from schemas import Reason
+from schemas.options import SetupError
+from schemas.store import Store
+
+Item = tuple[Question, Request]
+CLIPS_ENCODED = 4  # whose frames are kept as base64 for the next rubric and draw
+
+
+class Full(enum.Enum):
+    """Why a draft takes no more."""
+
+    NO_MORE = enum.auto()  # questions
+    LIMIT = enum.auto()  # of the server
+    MONEY = enum.auto()  # what is in flight must be settled first
+
+
+class Filler:
+    """Fills drafts. Used by one thread at a time."""
+
+    def __init__(self, spec: OpenAIBatchSpec, frames: Store, money: Money, notes: Notes) -> None:
+        self._spec, self._money, self._notes = spec, money, notes
+        self._images: Callable[[tuple[str, ...]], bytes] = functools.lru_cache(CLIPS_ENCODED)(
+            lambda sha256s: image_parts(read_frames(frames, sha256s), spec.image_detail)
+        )
+
+    def fill(self, draft: Draft, feed: Feed[Item]) -> Full:
+        """Take questions from the feed until the draft is full.
+
+        Raises ``OverBudget`` where not even one question fits under a cap any more, and
+        :class:`SetupError` where ``enqueued_tokens`` is less than one request needs.
+        """
+        for question, request in feed:
+            line = self._line(request)
+            if line is None:
+                continue
+            estimate, worst = self._money.worst(question, request)
+            self._check(request, worst.input_tokens)
+            if not draft.fits(line, worst):
+                feed.give_back((question, request))
+                return Full.LIMIT
+            if not self._affordable(draft, worst):
+                feed.give_back((question, request))
+                return Full.MONEY
+            draft.add(Ticket(request=request, worst=worst, estimate=estimate), line)
+        return Full.NO_MORE
+
+    def _line(self, request: Request) -> bytes | None:
+        """The line for the server; None, and a note, for a request that cannot be sent."""
+        try:
+            body = body_around(self._spec, request, self._images(request.frames))
+            line = line_of(request.key, body)
+            if len(line) > self._spec.shard_bytes:
+                raise Unanswered(
+                    Reason.REJECTED,
+                    f"the request has {len(line)} bytes, more than a file of {self._spec.shard_bytes} "
+                    "(shard_bytes) may hold; take fewer or smaller frames",
+                )
+        except Unanswered as error:
+            note = Note(key=request.key, reason=error.reason, message=error.message)
+            self._notes.add([note])
+            return None
+        return line
+
+    def _check(self, request: Request, tokens: int) -> None:
+        cap = self._spec.enqueued_tokens
+        if cap is not None and tokens > cap:
+            raise SetupError(
+                f"annotator {self._spec.annotator_id}: one request needs {tokens} input tokens, more "
+                f"than enqueued_tokens: {cap}; raise it to what the account may have waiting"
+            )
+
+    def _affordable(self, draft: Draft, worst: Amount) -> bool:
+        """Whether the draft and one more request fit under the caps, now or later."""
+        try:
+            return self._money.fits(draft.worst + worst)
+        except OverBudget:
+            if not draft.keys:
+                raise
+            return False  # what the draft holds fits

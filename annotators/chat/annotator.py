@@ -1,0 +1,119 @@
+"""Asks chat servers: a clip's frames out, verdicts back, every paid reply kept on the way.
+
+A question goes: journal (a known reply is free) -> lane (pace) -> budget -> server, again after errors
+that may pass -> journal (on disk) -> verdict -> rows. Whatever happens to it ends as rows.
+"""
+
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+
+from annotators.background import Background
+from annotators.base import Outcome, Question, Resources, failures
+from annotators.chat.buyer import Buyer
+from annotators.chat.completion import read_completion
+from annotators.chat.errors import Unanswered
+from annotators.chat.outcomes import outcomes_of, paid
+from annotators.chat.request import request_of
+from annotators.chat.spec import OpenAISpec
+from annotators.journal import Entry, Journal, JournalError, Request
+from schemas import HARMLESS, Failure, Reason
+
+
+class ChatAnnotator:
+    """An open judge. ``stopped`` says why nothing more is sent, None while all is well."""
+
+    def __init__(self, spec: OpenAISpec, resources: Resources) -> None:
+        self.annotator_id = spec.annotator_id
+        self.in_flight = 2 * spec.concurrency  # the next ones wait while the first are on the wire
+        self.spec, self.journal = spec, Journal(resources.journal)
+        self.price = spec.price.model_dump(exclude_none=True) if spec.price else None
+        self._background = Background(f"annotator-{spec.annotator_id}")
+        self.buyer = Buyer(spec, resources)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing is sent any more."""
+        return self.buyer.gate.why
+
+    def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
+        """One outcome per dimension of the rubric. The future never raises for a single item."""
+        return self._background.submit(self._answer(question))
+
+    def close(self) -> None:
+        """Send nothing more, wait for what is on the wire (it is paid), and end the loop."""
+        self._background.call(lambda: self.buyer.gate.shut("the run ended"))
+        self._background.close(self.buyer.close)
+
+    async def _answer(self, question: Question) -> Sequence[Outcome]:
+        replies = _Replies(self, question)
+        outcomes: Sequence[Outcome]
+        try:
+            await replies.collect()
+            outcomes = outcomes_of(self.spec, question, replies.chain)
+        except Unanswered as error:
+            outcomes = replies.failed(error)
+        except Exception as error:  # nothing a single item does may reach an engine
+            cost = None if replies.asked else 0.0
+            outcomes = replies.failed(Unanswered(Reason.INTERNAL, self._internal(error), cost))
+            if replies.asked and isinstance(error, JournalError):
+                self.buyer.gate.shut(f"a paid reply could not be kept: {error}")
+        if replies.asked:
+            self._count(outcomes)
+        return outcomes
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        """Replies from the journal and items turned away say nothing about the service's health."""
+        reasons = [o.reason for o in outcomes if isinstance(o, Failure)]
+        if not any(reason in HARMLESS or reason is Reason.NOT_ATTEMPTED for reason in reasons):
+            self.buyer.gate.count(failed=bool(reasons))
+
+    def _internal(self, error: Exception) -> str:
+        if isinstance(error, JournalError):
+            return str(error)
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return self.buyer.redact(
+            f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        )
+
+
+class _Replies:
+    """The replies to one question, in order, from the journal or bought. The last one counts."""
+
+    def __init__(self, judge: ChatAnnotator, question: Question) -> None:
+        self._judge, self._question = judge, question
+        self.chain: list[tuple[Request, Entry]] = []
+        self.asked = False  # something was to be bought: not all of it lay in the journal
+
+    async def collect(self) -> None:
+        """All of them: a reply that was set aside, or cut at its token cap, is followed by another."""
+        judge, attempt, longer = self._judge, 0, False
+        while True:
+            request = request_of(judge.spec, self._question, attempt=attempt, longer=longer)
+            entry = await judge.journal.once(request, lambda r=request: self._buy(r), judge.price)
+            self.chain.append((request, entry))
+            if judge.journal.is_set_aside(request.key):
+                attempt += 1
+            elif not longer and read_completion(entry.body).cut:
+                longer = True
+            else:
+                return
+
+    def _buy(self, request: Request) -> AbstractAsyncContextManager[str]:
+        self.asked = True
+        return self._judge.buyer.buy(request, self._question)
+
+    def failed(self, error: Unanswered) -> list[Failure]:
+        """Failures that carry, too, what earlier replies to the question cost."""
+        before = paid(self._judge.spec, self.chain)
+        known = error.cost_usd is not None and before.cost_usd is not None
+        return failures(
+            self._question,
+            self._judge.annotator_id,
+            error.reason,
+            error.message,
+            cost_usd=before.cost_usd + error.cost_usd if known else None,
+            input_tokens=before.input_tokens,
+            output_tokens=before.output_tokens,
+        )

@@ -1,0 +1,169 @@
+"""Buys one reply: a lane, the budget, the server, and again after errors that may pass."""
+
+import asyncio
+import contextlib
+import functools
+import itertools
+from collections.abc import AsyncIterator
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+from annotators.base import Question, Resources
+from annotators.chat import errors
+from annotators.chat.client import Client
+from annotators.chat.completion import read_completion
+from annotators.chat.errors import TryElsewhere, Unanswered
+from annotators.chat.gate import Gate, Probe, not_attempted
+from annotators.chat.purse import Purse
+from annotators.chat.spec import Endpoint, OpenAISpec, read_key
+from annotators.chat.wire import body_around, image_parts, read_frames
+from annotators.journal import Request
+from annotators.models import unknown
+from annotators.pace import Lane, Lanes, LanesClosed, Limits, Turn
+from schemas import Reason
+
+CLIPS_ENCODED = 32  # whose frames are kept as base64 for the next rubric and draw
+
+
+class Buyer:
+    """The way from a request to a reply. Lives on one event loop."""
+
+    def __init__(self, spec: OpenAISpec, resources: Resources) -> None:
+        self.spec, self._frames = spec, resources.frames
+        self.clients = [_client(spec, way) for way in spec.ways]
+        self.lanes = Lanes([_lane(spec, way, resources.machines) for way in spec.ways])
+        self.gate = Gate(spec.max_failure_rate, self.lanes.shut)
+        self.purse = Purse(spec, resources.ledger, self.gate)
+        # how many images the model takes is checked before: what is left unknown is the same
+        self._probe = Probe(unknown(spec.capabilities, spec.asked(n_images=1)), self.gate.shut)
+        self.images = functools.lru_cache(CLIPS_ENCODED)(self._encode)
+        self.arrivals = itertools.count()
+
+    @contextlib.asynccontextmanager
+    async def buy(self, request: Request, question: Question) -> AsyncIterator[str]:
+        """The reply's body, as sent. The lane is held until the block ends: whatever limits the
+        requests in flight then limits, too, the replies that a kill can lose.
+
+        Raises :class:`Unanswered` when there will be no reply.
+        """
+        self.gate.check()
+        async with self._probe.turn():
+            body, held = await _Purchase(self, request, question).reply()
+            async with held:
+                yield body
+
+    def _encode(self, frames: tuple[str, ...]) -> bytes:
+        return image_parts(read_frames(self._frames, frames), self.spec.image_detail)
+
+    async def close(self) -> None:
+        """Give the lanes back and close the connections."""
+        self.lanes.leave()
+        for client in self.clients:
+            await client.close()
+
+    def redact(self, text: str) -> str:
+        """The text without any of the keys."""
+        for client in self.clients:
+            text = errors.redact(text, client.key)
+        return text
+
+
+class _Purchase:
+    """One request on its way, over all of its attempts."""
+
+    def __init__(self, buyer: Buyer, request: Request, question: Question) -> None:
+        self._buyer, self._request, self._question = buyer, request, question
+        self._arrival = next(buyer.arrivals)  # attempts keep their place among those that wait
+        self._worst, self._estimate = buyer.purse.worst(question, request)
+        self._body: bytes | None = None
+        self._lost = False  # an attempt may have been billed though no reply came back
+
+    async def reply(self) -> tuple[str, contextlib.AsyncExitStack]:
+        """The body of a completion, and what to leave once it is kept."""
+        spec = self._buyer.spec
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(errors.is_transient),
+            wait=errors.wait_for(self._request.key),
+            stop=stop_after_attempt(spec.max_attempts),
+            sleep=self._buyer.gate.sleep,
+            reraise=True,
+        )
+        try:
+            return await retrying(self._attempt)
+        except LanesClosed as error:
+            raise self._unanswered(not_attempted(str(error))) from error
+        except Unanswered as error:  # a frame is gone, or nothing may be sent any more
+            raise self._unanswered(error) from error
+        except Exception as error:
+            reason, message = errors.reason_of(error), self._buyer.redact(errors.said(error))
+            if reason is None:
+                message = f"gave up after {spec.max_attempts} attempts: {message}"
+            raise self._unanswered(Unanswered(reason or Reason.UNAVAILABLE, message)) from error
+
+    def _unanswered(self, error: Unanswered) -> Unanswered:
+        return Unanswered(error.reason, error.message, None if self._lost else 0.0)
+
+    async def _attempt(self) -> tuple[str, contextlib.AsyncExitStack]:
+        buyer, tokens = self._buyer, self._worst.input_tokens + self._worst.output_tokens
+        async with contextlib.AsyncExitStack() as stack:
+            turn = await stack.enter_async_context(
+                buyer.lanes.slot(tokens, first_come=self._arrival)
+            )
+            await buyer.purse.reserve(self._worst)
+            return await self._send(turn), stack.pop_all()
+
+    async def _send(self, turn: Turn) -> str:
+        buyer = self._buyer
+        try:
+            if self._body is None:
+                self._body = await asyncio.to_thread(self._build)
+            text, headers = await buyer.clients[turn.lane].post(self._body)
+        except BaseException as error:
+            self._book_failure(turn, error)
+            if errors.closes_endpoint(error) and buyer.lanes.open:
+                raise TryElsewhere from error
+            raise
+        completion = read_completion(text)
+        buyer.purse.settle(self._worst, completion)
+        buyer.purse.compare(self._estimate, completion)
+        turn.clean(headers)
+        return text
+
+    def _build(self) -> bytes:
+        images = self._buyer.images(self._request.frames)
+        return body_around(self._buyer.spec, self._request, images)
+
+    def _book_failure(self, turn: Turn, error: BaseException) -> None:
+        buyer = self._buyer
+        if errors.maybe_billed(error):
+            self._lost = True
+            buyer.purse.settle(self._worst, None)
+        else:
+            buyer.purse.release(self._worst)
+        headers = errors.headers_of(error)
+        if errors.is_rate_limit(error):
+            turn.rate_limited(headers, errors.hinted_wait_s(headers))
+        elif errors.is_overload(error):
+            turn.overloaded()
+        if errors.closes_endpoint(error):
+            why = f"{errors.reason_of(error)}: {buyer.redact(errors.said(error))}"
+            buyer.lanes.close(turn.lane, why)
+            if not buyer.lanes.open:
+                buyer.gate.shut(why)
+
+
+def _client(spec: OpenAISpec, way: Endpoint) -> Client:
+    key = read_key(spec.annotator_id, way)
+    return Client(way, key, connections=spec.concurrency, timeout_s=spec.timeout_s)
+
+
+def _lane(spec: OpenAISpec, way: Endpoint, machines: int) -> Lane:
+    def share(limit: float | None) -> float | None:
+        return None if limit is None else limit / machines
+
+    limits = Limits(
+        concurrency=max(1, spec.concurrency // machines),
+        requests_per_minute=share(way.requests_per_minute),
+        tokens_per_minute=share(way.tokens_per_minute),
+    )
+    return Lane(f"{way.url}\n{way.api_key_env}\n{spec.model}", limits)

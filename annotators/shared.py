@@ -1,0 +1,50 @@
+"""A few rows of numbers that every process of a machine shares: a mapped file under a lock.
+
+What limits apply to (requests in flight, money spent) belongs to an account, not to a process, and an
+engine may start several processes on one machine. A mapped file survives ``kill -9`` of them all, and
+an update costs microseconds, so it can be made for every request.
+"""
+
+import fcntl
+import mmap
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+
+class SharedRows:
+    """A structured array in a file, all zeros at first. Pickles by path."""
+
+    def __init__(self, path: Path, dtype: np.dtype, n_rows: int) -> None:
+        self.path, self._dtype, self._n_rows = path, dtype, n_rows
+        self._lock = threading.Lock()  # a file lock does not keep threads of one process apart
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = dtype.itemsize * n_rows
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            if os.fstat(self._file).st_size not in (0, size):
+                raise ValueError(
+                    f"{path}: not a file of this version of the program; delete it while nothing runs"
+                )
+            os.ftruncate(self._file, size)
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._rows = np.frombuffer(mmap.mmap(self._file, size), dtype=dtype)
+
+    @contextmanager
+    def locked(self) -> Iterator[np.ndarray]:
+        """The rows, this process's alone while the block runs. Keep the block short."""
+        with self._lock:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield self._rows
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return SharedRows, (self.path, self._dtype, self._n_rows)

@@ -1,0 +1,257 @@
+"""A judge's choice among labels: strict first, then tolerant of dress, never by guessing.
+
+Which mention wins: none. A reply that names two different labels has given two answers, and
+``Final verdict:`` before the last one does not make it the only one: judges that write a verdict
+per criterion change their mind in the last line, and a reply that weighs two readings ends on
+either. One exception, because it is certain: the complete list of labels in a row is the request
+said back, and what follows it is the answer.
+"""
+
+import bisect
+import dataclasses
+import functools
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from annotators.verdict.mentions import RATIONALE_FIELDS, normal
+from annotators.verdict.objects import Pairs, is_quotation, take_json
+from annotators.verdict.plain import plain, without_thoughts
+from annotators.verdict.silence import saw_nothing, short, why_silent
+from schemas import Reason
+
+_FIELDS = ("choice", "verdict", "final_verdict", "final_choice", "answer", "final_answer", "vote",
+           "winner", "preference", "preferred", "better", "decision", "label")  # fmt: skip
+_ECHO_WITHIN = 800  # characters that hold the whole list of labels, with a sentence about each
+_MANY = 50
+_LOOSE = r"[\s*_`'\"“”‘’]{0,4}"
+_BRACKETS = re.compile(r"\[{1,2}([^\[\]\n]{1,80})\]{1,2}(?!\()|\[\[([^\[\]\n]{1,80})$", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\W*(?:your\b.*|(?:final\s+)?(?:label|verdict|choice|answer)|\.{2,}|…|x|_+)\W*\Z", re.I)
+_UNSAID = re.compile(  # right before a label: it is not chosen, or only if
+    r"\b(?:not|never|n?either)\s+(?:(?:choose|pick|say|give|be|select|vote\s+for)\s+)?[\s*_`'\"“]*\Z"
+    r"|(?:^|[.!?]\s)\W{0,3}(?:if|unless|had)\s[^.!?\n]{0,100}\Z",
+    re.IGNORECASE,
+)
+_UNMEANT = re.compile(r"\]*[\s*_`]{0,4}(?:would|could|might|may|is\s+what|if|unless)\b|\]*[>=?]", re.I)
+_CUT = re.compile(r"\[\[?[\s'\"]*(?:[ab][\s'\"]*(?:[<>=][\sab<>=a-z'\"]*)?)?\Z", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One of the labels a judge may answer with.
+
+    ``choice``: what it means; ``text``: the label without brackets; ``words``: the sentences that
+    the request itself explains it by. A sentence right beside another label contradicts it.
+    """
+
+    choice: str
+    text: str
+    words: tuple[str, ...] = ()
+
+
+GENAI_BENCH = (
+    Label(choice="a", text="A>B", words=("Model A is better",)),
+    Label(choice="b", text="B>A", words=("Model B is better",)),
+    Label(choice="both_good", text="A=B=Good", words=("Tie, relatively the same acceptable quality",)),
+    Label(choice="both_bad", text="A=B=Bad", words=("Both are bad",)),
+)  # what the video arena of GenAI-Bench asks for, in double brackets
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The one choice of a reply."""
+
+    choice: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NoChoice:
+    """Why a reply holds no choice."""
+
+    reason: Reason
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    start: int
+    end: int
+    choice: str | None  # None: an answer, but none of those offered
+
+
+def read_choice(text: str, labels: Sequence[Label]) -> Choice | NoChoice:
+    """The choice in the text of a reply.
+
+    A bracketed answer outside the labels (``[[Tie]]``, ``[[A=B]]``) is ``off_scale``: the judge
+    answered, but with nothing that was offered.
+    """
+    labels = tuple(labels)
+    outside, unfinished = without_thoughts(html.unescape(text))
+    seen = plain(outside).replace("\\[", "[").replace("\\]", "]")
+    taken = take_json(seen, strict=False)
+    fields = [one for pairs in taken.objects for one in _in_object(pairs, labels)]
+    written = list(_without_echo(sorted(_in_text(taken.rest, labels), key=_start), labels))
+    choices = {one.choice for one in written} | {choice for choice, _ in fields}
+    if taken.cut or (unfinished and not choices) or _ends_in_label(taken.rest, written):
+        return NoChoice(reason=Reason.TRUNCATED, message=f"the reply is cut off: {short(seen[-120:])}")
+    if not choices:
+        reason, message = why_silent(text)
+        return NoChoice(reason=reason, message=message)
+    if saw_nothing(seen):
+        return NoChoice(reason=Reason.REFUSAL, message=f"the judge says it saw nothing: {short(text)}")
+    beside = {said for one in written[:_MANY] for said in _beside(taken.rest, one, labels)}
+    return _settle(choices, beside | {said for _, words in fields for said in words})
+
+
+def _ends_in_label(text: str, found: list[_Found]) -> bool:
+    text = text.rstrip()
+    match = _CUT.search(text, max(0, len(text) - 80))
+    return match is not None and not any(one.end > match.start() for one in found)
+
+
+def _settle(choices: set[str | None], words: set[str]) -> Choice | NoChoice:
+    if len(choices) > 1:
+        said = ", ".join(sorted(choice or "one that was not offered" for choice in choices))
+        return NoChoice(reason=Reason.SEVERAL_ANSWERS, message=f"the reply gives several: {said}")
+    (choice,) = choices
+    if choice is None:
+        return NoChoice(reason=Reason.OFF_SCALE, message="the reply answers with no label that was offered")
+    if odd := sorted(words - {choice}):
+        message = f"the label says {choice}, the sentence beside it says {odd[0]}"
+        return NoChoice(reason=Reason.CONTRADICTION, message=message)
+    return Choice(choice=choice)
+
+
+def _start(found: _Found) -> int:
+    return found.start
+
+
+def _in_text(text: str, labels: tuple[Label, ...]) -> Iterator[_Found]:
+    """Labels in brackets anywhere; without brackets only alone on the last line, or after a word
+    for a verdict."""
+    spans = []
+    for match in _BRACKETS.finditer(text):
+        spans.append((match.start(), match.end()))
+        found = list(_in_brackets(match, labels))
+        if len(spans) > _MANY:  # nobody means one of so many by what stands around it
+            yield from found
+            continue
+        before = text[max(0, match.start() - 160) : match.start()] if found else ""
+        unmeant = _UNSAID.search(before) or _UNMEANT.match(text, match.end())
+        yield from () if unmeant or is_quotation(before) else found
+    starts = [start for start, _ in spans]
+    bare = [match for match in _unbracketed(labels).finditer(text) if not _inside(match, spans, starts)]
+    for match in bare:
+        line = text[match.start("label") : match.start("label") + 200].partition("\n")[0]
+        for one in [match["label"], *_labelled(labels).findall(line)]:
+            yield _Found(start=match.start("label"), end=match.end("label"), choice=_choice(one, labels))
+    lines = text.strip().split("\n")
+    if len(lines) == 1 and not spans and not bare:
+        choice = _choice(lines[0].strip(" .!()[]"), labels)
+        if choice:
+            yield _Found(start=0, end=len(text), choice=choice)
+
+
+def _in_brackets(match: re.Match[str], labels: tuple[Label, ...]) -> Iterator[_Found]:
+    inner, double = match[1] or match[2], match[0].startswith("[[")
+    choice = _choice(inner, labels)
+    if choice is None and match[1] is None:  # never closed: the label, then whatever follows
+        started = _labelled(labels).match(inner.strip(" *_`'\""))
+        if started is None:
+            return
+        choice = _choice(started[0], labels)
+    many = [_choice(one[0], labels) for one in _labelled(labels).finditer(inner)] if choice is None else []
+    if choice is not None or len(many) > 1:
+        for one in many if len(many) > 1 else [choice]:
+            yield _Found(start=match.start(), end=match.end(), choice=one)
+    elif double and not _PLACEHOLDER.match(inner):
+        yield _Found(start=match.start(), end=match.end(), choice=None)
+
+
+def _without_echo(found: list[_Found], labels: tuple[Label, ...]) -> Iterator[_Found]:
+    """The mentions without the first complete list of all labels, if it stands close together."""
+    everything = {label.choice for label in labels}
+    size = len(everything)
+    for at in range(len(found) - size + 1):
+        run = found[at : at + size]
+        if {one.choice for one in run} == everything and run[-1].end - run[0].start <= _ECHO_WITHIN:
+            return iter(found[:at] + found[at + size :])
+    return iter(found)
+
+
+def _beside(text: str, found: _Found, labels: tuple[Label, ...]) -> Iterator[str]:
+    """Choices that a sentence of the request right before or right behind a label names."""
+    before = text[max(0, found.start - 120) : found.start].rstrip(" *_`:-–—(>#\n").rpartition("\n")[2]
+    behind = text[found.end : found.end + 120].lstrip(" *_`:-–—()]\n")
+    for label in labels:
+        for words in label.words:
+            spoken = words.lower()
+            exactly = re.match(rf"{re.escape(spoken)}\s*(?:[.!*;)\n]|\Z)", behind, re.IGNORECASE)
+            sentence = before.lower()
+            alone = re.search(rf"(?:\A|[.:!?,]\s|\*)\W*{re.escape(spoken)}\Z", sentence)
+            if alone or exactly:
+                yield label.choice
+
+
+def _in_object(pairs: Pairs, labels: tuple[Label, ...]) -> Iterator[tuple[str | None, list[str]]]:
+    """The choices of an object, each with what its rationale says in the words of the request."""
+    said = [
+        label.choice
+        for field, value in pairs
+        if normal(field) in RATIONALE_FIELDS and isinstance(value, str)
+        for label in labels
+        for words in label.words
+        if re.match(rf"\W*{re.escape(words)}\s*(?:[.!;]|\Z)", value[:200], re.IGNORECASE)
+    ]
+    for field, value in pairs:
+        if isinstance(value, Pairs) and normal(field) in (*_FIELDS, "result", "response", "evaluation"):
+            yield from _in_object(value, labels)
+        elif normal(field) in _FIELDS and isinstance(value, str) and value.strip():
+            named = _choice(value.strip(" []."), labels, named=True)
+            many = [] if named else _labelled(labels).findall(value[:200])
+            yield from ((_choice(one, labels), said) for one in many if len(many) > 1)
+            if len(many) < 2:
+                yield named, said
+        elif normal(field) in RATIONALE_FIELDS and isinstance(value, str):
+            spoken = [one.choice for m in _BRACKETS.finditer(value) for one in _in_brackets(m, labels)]
+            yield from ((choice, said) for choice in spoken)
+
+
+def _choice(text: str, labels: tuple[Label, ...], *, named: bool = False) -> str | None:
+    """The choice that a text is, and nothing else; ``named``: it may also be the choice's name."""
+    key = _key(text)
+    for label in labels:
+        spoken = {_key(label.text), *map(_key, label.words)} | ({_key(label.choice)} if named else set())
+        if key in spoken:
+            return label.choice
+    return None
+
+
+def _key(text: str) -> str:
+    return re.sub(r"={2,}", "=", re.sub(r"[\s*_`'\"“”‘’,]+", "", text[:200].lower()))
+
+
+@functools.cache
+def _labelled(labels: tuple[Label, ...]) -> re.Pattern[str]:
+    one = [
+        _LOOSE.join(re.escape(sign) for sign in label.text if not sign.isspace())
+        for label in sorted(labels, key=lambda label: -len(label.text))
+    ]
+    return re.compile(rf"(?<![\w<>=])(?:{'|'.join(one)})(?![\w<>=]|{_LOOSE}[<>=])", re.IGNORECASE)
+
+
+@functools.cache
+def _unbracketed(labels: tuple[Label, ...]) -> re.Pattern[str]:
+    words = "|".join(re.escape(words) for label in labels for words in label.words) or r"(?!)"
+    return re.compile(
+        r"(?:^[ \t>#*_\-]{0,12}|[.!:*]\s{1,2})(?:(?:therefore|so|thus),?\s)?(?:(?:my|the|final)\s){0,2}"
+        r"(?:verdict|choice|answer|decision|winner|vote)(?:\sis)?[\s*_]{0,6}[:=]?[\s*_`'\"“(]{1,6}"
+        rf"(?P<label>{_labelled(labels).pattern}|(?:{words})(?=[\s*_]{{0,4}}(?:[.!\n]|\Z))){_LOOSE}"
+        r"(?=[)\s]{0,3}(?:[.,;:!(—–/\n-]|\Z|(?:because|since|as|or)\b))",
+        re.IGNORECASE | re.MULTILINE,
+    )
+
+
+def _inside(match: re.Match[str], spans: list[tuple[int, int]], starts: list[int]) -> bool:
+    at = bisect.bisect_right(starts, match.start("label")) - 1
+    return at >= 0 and match.start("label") < spans[at][1]

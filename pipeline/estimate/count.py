@@ -1,0 +1,55 @@
+"""The whole estimate: every clip looked at, every question counted."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from annotators.journal import Journal
+from pipeline.config import Config
+from pipeline.estimate import words
+from pipeline.estimate.assumptions import JPEG_BYTES_PER_PIXEL, ROW_BYTES
+from pipeline.estimate.clips import Clips, look_at
+from pipeline.estimate.lines import line_of
+from pipeline.estimate.result import Disk, Estimate
+from pipeline.plan import Plan
+from schemas import FrameSet
+
+
+def estimate(
+    config: Config,
+    plan: Plan,
+    *,
+    frames: Mapping[str, FrameSet] | None = None,
+    journal: Journal | None = None,
+) -> Estimate:
+    """Read the headers of all clips and count what the annotators would be asked.
+
+    ``frames`` are those of an earlier run on the same folder, by video_id; only for them can the
+    ``journal`` say what is paid already. A clip that cannot be read is left out and named.
+    """
+    clips = look_at(plan.clips, config.frames, frames or {})
+    counted = [line_of(spec, plan.rubrics, clips, journal) for spec in plan.annotators]
+    found = Estimate(
+        heading=words.heading(config, plan, clips),
+        lines=tuple(line for line, _ in counted),
+        disk=_disk(config, plan, clips, sum(n_bytes for _, n_bytes in counted)),
+        assumed=tuple(words.assumed(plan, clips)),
+        notes=(*words.unreadable(clips), *words.unpriced(plan), *plan.notes),
+    )
+    short = words.short(config.budget, found.worst)
+    return dataclasses.replace(found, notes=(*found.notes, *short))
+
+
+def _disk(config: Config, plan: Plan, clips: Clips, journal_bytes: int) -> Disk:
+    def pixels(sets: Mapping[str, FrameSet]) -> int:
+        return sum(len(f.indices) * f.frame_width_px * f.frame_height_px for f in sets.values())
+
+    new, old = pixels(clips.coming), pixels(clips.known)
+    published = new + old if config.frames.publish else 0
+    n_clips = len(clips.known) + len(clips.coming)
+    rows = n_clips * len(plan.dimensions) * sum(spec.draws for spec in plan.annotators)
+    return Disk(
+        clips=clips.new_bytes,
+        frames=round(new * JPEG_BYTES_PER_PIXEL),
+        journal=journal_bytes,
+        tables=round(published * JPEG_BYTES_PER_PIXEL) + rows * ROW_BYTES,
+    )

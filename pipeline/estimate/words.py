@@ -1,0 +1,91 @@
+"""What an estimate says beside its table: what it rests on, what is missing, what will not fit."""
+
+from collections.abc import Iterator
+
+from annotators.chat.spec import ChatSpec, OpenAISpec
+from annotators.ledger import Amount, Budget
+from pipeline.config import Config
+from pipeline.estimate.assumptions import (
+    CLIP_BYTES,
+    JPEG_BYTES_PER_PIXEL,
+    LATENCY_S,
+    OUTPUT_TOKENS,
+    REPLY_BYTES,
+    ROW_BYTES,
+)
+from pipeline.estimate.clips import Clips
+from pipeline.generators.stage import CANVAS, FRAMES
+from pipeline.plan import Plan
+
+
+def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
+    n_frames = sum(len(frames.indices) for frames, _ in clips.frame_sets())
+    measured = len(clips.coming) - clips.n_generated
+    return (
+        f"{len(plan.prompts):,} prompts, {len(plan.clips):,} clips, {len(plan.dimensions)} "
+        f"dimensions in {len(plan.rubrics)} rubrics; {n_frames:,} frames, at most "
+        f"{config.frames.count} per clip",
+        f"frames known from this folder: {len(clips.known):,} clips; from the clips' headers: "
+        f"{measured:,}; assumed, not generated yet: {clips.n_generated:,}",
+    )
+
+
+def assumed(plan: Plan, clips: Clips) -> Iterator[str]:
+    asking = [spec for spec in plan.annotators if isinstance(spec, ChatSpec)]
+    if clips.n_generated:
+        yield (
+            f"a generated clip has {FRAMES} frames of {CANVAS} x {CANVAS} pixels, as its generator "
+            f"declares, and {CLIP_BYTES:,} bytes"
+        )
+    if asking:
+        yield "text tokens, by an estimate that knows no model's tokenizer"
+        yield (
+            f"output likely: {OUTPUT_TOKENS} tokens per dimension, of a model that reasons all that "
+            "max_output_tokens allows. At most means one reply per request: a reply cut at its cap "
+            "is asked for once more, with a larger cap"
+        )
+    if any(isinstance(spec, OpenAISpec) for spec in asking):
+        yield f"time: {LATENCY_S:g} s per reply, nothing refused, nothing sent twice"
+    for spec in asking:
+        if spec.image_tokens is None:
+            yield (
+                f"image tokens of {spec.annotator_id} are a guess: no rule for {spec.model} is "
+                "known; give image_tokens: in its block"
+            )
+    yield (
+        f"disk: {JPEG_BYTES_PER_PIXEL} bytes per pixel of a frame, {REPLY_BYTES:,} per reply and the "
+        f"words of its request, {ROW_BYTES} per annotation"
+    )
+
+
+def unpriced(plan: Plan) -> Iterator[str]:
+    """Whose cost nobody can tell."""
+    for spec in plan.annotators:
+        if isinstance(spec, ChatSpec) and spec.price is None:
+            yield (
+                f"the cost of {spec.annotator_id} is unknown (no price for {spec.model}); give "
+                "price: in its block"
+            )
+
+
+def unreadable(clips: Clips) -> Iterator[str]:
+    if clips.unreadable:
+        yield (
+            f"{len(clips.unreadable):,} clips cannot be read and are left out; the first: "
+            + clips.unreadable[0]
+        )
+
+
+def short(budget: Budget, worst: Amount) -> Iterator[str]:
+    """Which cap is lower than what may be used. What earlier runs spent counts towards it, too."""
+    tokens = worst.input_tokens + worst.output_tokens
+    for name, cap, needed in (
+        ("usd", budget.usd, worst.usd),
+        ("tokens", budget.tokens, tokens),
+        ("requests", budget.requests, worst.requests),
+    ):
+        if cap is not None and needed is not None and needed > cap:
+            yield (
+                f"budget.{name} is {cap:,}, and the run may need up to {round(needed, 2):,}: at the "
+                "cap it stops, and goes on where budget is raised"
+            )

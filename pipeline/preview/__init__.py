@@ -1,0 +1,5 @@
+"""Look before paying: a few questions of a run, asked and shown in full."""
+
+from pipeline.preview.preview import Ask, preview
+
+__all__ = ["Ask", "preview"]

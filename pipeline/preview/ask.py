@@ -1,0 +1,107 @@
+"""Every annotator asked, through the door that a run uses: known replies are free, new ones are kept."""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from annotators.base import AnnotatorSpec, Outcome, Question, Resources
+from annotators.chat.completion import Completion, read_completion
+from annotators.chat.cost import worst_case
+from annotators.chat.request import request_of
+from annotators.chat.spec import ChatSpec, OpenAISpec
+from annotators.journal import Entry, Journal, Request
+from annotators.ledger import Amount
+from annotators.models import ModelTable
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """What a chat judge is sent for a question, and what came back; ``entry`` None: nothing."""
+
+    spec: ChatSpec
+    request: Request
+    worst: Amount  # of the request: its estimated input, and a whole output
+    entry: Entry | None = None
+
+    @property
+    def completion(self) -> Completion | None:
+        """The reply that counts."""
+        return None if self.entry is None else read_completion(self.entry.body)
+
+    @property
+    def asked_again(self) -> bool:
+        """Whether earlier replies to the question were cut, or set aside."""
+        return self.entry is not None and self.entry.key != self.request.key
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One question to one annotator. No outcomes: it was not asked."""
+
+    spec: AnnotatorSpec
+    question: Question
+    outcomes: Sequence[Outcome] = ()
+    chat: Chat | None = None  # of chat judges only
+
+
+def at_once(spec: AnnotatorSpec, models: ModelTable) -> AnnotatorSpec:
+    """The same judge answering now, where a run would wait a day for a batch.
+
+    Both ways share the journal, so the run finds the replies. Its price is the table's: what the
+    block says is the price of the batch.
+    """
+    if not isinstance(spec, ChatSpec) or not spec.batch:
+        return spec
+    facts = models.facts(spec.model)
+    shared = {name: getattr(spec, name) for name in ChatSpec.model_fields if name != "kind"}
+    return OpenAISpec.model_construct(**{**shared, "price": facts.price if facts else None})
+
+
+def unsent(annotators: Sequence[AnnotatorSpec], questions: Sequence[Question]) -> list[Answer]:
+    """What would be asked, chat judges only. Nothing is sent."""
+    return [
+        Answer(spec=spec, question=question, chat=_chat(spec, question))
+        for spec in annotators
+        for question in questions
+        if isinstance(spec, ChatSpec)
+    ]
+
+
+def ask(
+    annotators: Sequence[AnnotatorSpec], questions: Sequence[Question], resources: Resources
+) -> list[Answer]:
+    """Every question to every annotator, all at the same time."""
+    with contextlib.ExitStack() as opened:
+        waiting: list[tuple[AnnotatorSpec, Question, Any]] = []
+        for spec in annotators:
+            annotator = spec.open(resources)
+            opened.callback(annotator.close)
+            waiting += [(spec, question, annotator.submit(question)) for question in questions]
+        answered = [(spec, question, future.result()) for spec, question, future in waiting]
+    journal = Journal(resources.journal)
+    return [
+        Answer(
+            spec=spec,
+            question=question,
+            outcomes=outcomes,
+            chat=_chat(spec, question, outcomes, journal) if isinstance(spec, ChatSpec) else None,
+        )
+        for spec, question, outcomes in answered
+    ]
+
+
+def _chat(
+    spec: ChatSpec,
+    question: Question,
+    outcomes: Sequence[Outcome] = (),
+    journal: Journal | None = None,
+) -> Chat:
+    request = request_of(spec, question)
+    keys = [outcome.reply_key for outcome in outcomes if outcome.reply_key is not None]
+    return Chat(
+        spec=spec,
+        request=request,
+        worst=worst_case(spec, question, request),
+        entry=journal.get(keys[0]) if journal is not None and keys else None,
+    )

@@ -1,0 +1,92 @@
+"""What the few replies cost, and what that says about the whole run."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from annotators.chat.spec import ChatSpec
+from annotators.ledger import Spent
+from pipeline.estimate import Estimate
+from pipeline.preview.ask import Answer
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One chat judge's replies on show, and the run's remaining requests at their mean."""
+
+    annotator_id: str
+    asked: int  # questions
+    estimated: int  # input tokens at most, of the questions whose reply was counted
+    counted: int  # input tokens, by the server
+    output: int  # output tokens, likewise
+    replies: int  # that the server counted
+    cost_usd: float | None  # of all that was paid for these questions, whenever it was
+    bought: Spent  # now
+    to_come: int  # requests that the whole run has still to pay for
+    input_to_come: int | None = None  # estimated tokens of those, times the ratio
+    output_to_come: int | None = None
+    usd_to_come: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Input tokens counted per estimated one."""
+        return self.counted / self.estimated if self.estimated else None
+
+
+def measure(
+    annotators: Sequence[ChatSpec],
+    answers: Iterable[Answer],
+    estimate: Estimate,
+    bought: Mapping[str, Spent],
+) -> list[Measured]:
+    """One line per chat judge of the run."""
+    answers = list(answers)
+    lines = {line.annotator_id: line for line in estimate.lines}
+    measured = []
+    for spec in annotators:
+        name = spec.annotator_id
+        own = _sums([answer for answer in answers if answer.spec.annotator_id == name], name)
+        line = lines[name]
+        sent = line.text_tokens + line.image_tokens
+        own = dataclasses.replace(own, bought=bought.get(name, Spent()), to_come=line.requests)
+        measured.append(_projected(own, spec, sent))
+    return measured
+
+
+def _sums(answers: Sequence[Answer], name: str) -> Measured:
+    estimated = counted = output = replies = 0
+    for answer in answers:
+        completion = answer.chat.completion if answer.chat else None
+        if answer.chat is None or completion is None or completion.input_tokens is None:
+            continue
+        estimated += answer.chat.worst.input_tokens
+        counted += completion.input_tokens
+        output += completion.output_tokens or 0
+        replies += 1
+    costs = [outcome.cost_usd for answer in answers for outcome in answer.outcomes]
+    known = [cost for cost in costs if cost is not None]
+    return Measured(
+        annotator_id=name,
+        asked=len(answers),
+        estimated=estimated,
+        counted=counted,
+        output=output,
+        replies=replies,
+        cost_usd=sum(known) if len(known) == len(costs) else None,
+        bought=Spent(),
+        to_come=0,
+    )
+
+
+def _projected(own: Measured, spec: ChatSpec, sent: int) -> Measured:
+    """``sent``: the input tokens that the run's remaining requests are estimated at."""
+    if own.ratio is None:
+        return own
+    input_tokens = round(sent * own.ratio)
+    output_tokens = round(own.to_come * own.output / own.replies)
+    price = spec.price
+    return dataclasses.replace(
+        own,
+        input_to_come=input_tokens,
+        output_to_come=output_tokens,
+        usd_to_come=None if price is None else price.cost_usd(input_tokens, output_tokens),
+    )

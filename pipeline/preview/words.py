@@ -1,0 +1,70 @@
+"""Numbers and other people's text as a person reads them, on the page and on a terminal."""
+
+import textwrap
+import unicodedata
+
+NONE = "–"
+# turn the direction of what follows, outside their own text too
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def plain(text: str) -> str:
+    """Text that does nothing but show: no control characters but line breaks, nothing that UTF-8
+    cannot hold. A terminal would act on an escape sequence in a prompt."""
+    return "".join(map(_shown, text)).encode("utf-8", "replace").decode("utf-8")
+
+
+def _shown(character: str) -> str:
+    if character == "\n" or not _acts(character):
+        return character
+    return " " if character.isspace() else "\ufffd"
+
+
+def _acts(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" or character in _BIDI
+
+
+def fold(text: str, width: int, lines: int) -> str:
+    """The text in at most so many lines of so many characters, and how many lines more it has."""
+    found = [
+        part
+        for line in plain(text).split("\n")
+        for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]
+    ]
+    if len(found) <= lines:
+        return "\n".join(found)
+    return "\n".join(
+        [*found[: lines - 1], f"[... {len(found) - lines + 1} more lines on the page]"]
+    )
+
+
+def usd(value: float | None) -> str:
+    """Dollars; four decimals below one. None: unknown."""
+    if value is None:
+        return "unknown"
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
+
+
+def count(value: float | None) -> str:
+    """A whole number with separators."""
+    return NONE if value is None else f"{round(value):,}"
+
+
+def number(value: float) -> str:
+    """A score: as short as it is exact to three decimals."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def seconds(value: float | None) -> str:
+    """A time in a clip."""
+    return "time unknown" if value is None else f"{value:.2f} s"
+
+
+def times(ratio: float | None) -> str:
+    """A ratio, such as ``x 0.93``."""
+    return NONE if ratio is None else f"× {ratio:.2f}"
+
+
+def plural(n: int, word: str) -> str:
+    """``1 clip``, ``5 clips``."""
+    return f"{n:,} {word}{'' if n == 1 else 's'}"

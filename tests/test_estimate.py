@@ -1,0 +1,304 @@
+"""The estimate: what a run would ask for, counted from headers before anything is sent."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import pipeline.estimate.assumptions as assumed
+from annotators.base import Question
+from annotators.chat.request import request_of
+from annotators.journal import Journal
+from annotators.ledger import Amount
+from pipeline.config import Config, load_config
+from pipeline.estimate import Estimate, estimate
+from pipeline.estimate.clips import look_at
+from pipeline.media.errors import MediaError
+from pipeline.media.ingest import ingest
+from pipeline.media.options import FramesOptions
+from pipeline.media.probe import probe
+from pipeline.media.sample import sample_frames
+from pipeline.plan import Plan, make_plan
+from schemas import Clip, FrameSet, Reason, Video
+from schemas.store import Store
+from tests.coded_clips import write_clip, write_sound
+
+# Prices and rule of gpt-4o, written out: 85 tokens for a frame at low detail
+GPT_4O = {
+    "kind": "openai",
+    "model": "gpt-4o",
+    "api_key_env": "JUDGE_KEY",
+    "price": {"input_usd_per_million": 2.5, "output_usd_per_million": 10.0},
+    "image_tokens": {"rule": "tile", "base": 85, "per_tile": 170},
+}
+# nobody's: no table of models holds it
+STRANGER = {"kind": "openai", "model": "stranger-1", "api_key_env": "JUDGE_KEY"}
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "k")
+
+
+def _plan(folder: Path, *annotators: dict[str, Any], **more: Any) -> tuple[Config, Plan]:
+    recipe = folder / "recipe.yaml"
+    sources = [{"kind": "manifest", "path": "manifest.csv"}]
+    recipe.write_text(yaml.safe_dump({"sources": sources, "annotators": [*annotators], **more}))
+    config = load_config(str(recipe))
+    return config, make_plan(config)
+
+
+def _clips(folder: Path, *n_frames: int, size: tuple[int, int] = (512, 288)) -> None:
+    """A manifest of two prompts, with clips of so many frames."""
+    rows = ["prompt,generator,video"]
+    for i, n in enumerate(n_frames):
+        write_clip(folder / f"{i}.mp4", range(n), size=size)
+        rows.append(f"prompt {i % 2},generator {i // 2},{i}.mp4")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+
+
+def _frames(folder: Path, plan: Plan, options: FramesOptions) -> dict[str, FrameSet]:
+    """What a run on the folder takes."""
+    media, store, taken = Store(str(folder / "media")), Store(str(folder / "frames")), {}
+    for clip in plan.clips:
+        video = ingest(clip, media, options)
+        assert isinstance(video, Video)
+        frames = sample_frames(video, str(folder / video.uri), options, store)
+        assert isinstance(frames, FrameSet)
+        taken[frames.video_id] = frames
+    return taken
+
+
+def test_a_small_run_counted_by_hand(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 20, 20, 20)
+    found = estimate(*_plan(tmp_path, GPT_4O))
+    (line,) = found.lines
+    # 4 clips x 2 rubrics (one dimension each) x 1 draw
+    assert (line.questions, line.requests, line.paid) == (8, 8, 0)
+    assert line.image_tokens == 5440  # 8 requests x 8 frames x 85
+    assert line.output_at_most == 4096  # 8 x max_output_tokens, 512 unless told
+    assert line.output_likely == 960  # 8 x 120
+    sent = line.text_tokens + 5440
+    assert line.usd_at_most == pytest.approx(sent * 2.5e-6 + 0.04096)  # 4096 x 10 USD/M
+    assert line.usd_likely == pytest.approx(sent * 2.5e-6 + 0.0096)
+    assert found.worst == Amount(
+        requests=8, input_tokens=sent, output_tokens=4096, usd=line.usd_at_most
+    )
+    # the rubrics take some 400 words each, and a request both its own and the schema
+    assert 8 * 300 < line.text_tokens < 8 * 2000
+
+
+def test_a_clip_shorter_than_the_policy_gives_fewer_frames(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 3)
+    (line,) = estimate(*_plan(tmp_path, GPT_4O)).lines
+    assert line.image_tokens == 1870  # 2 rubrics x (8 + 3 frames) x 85
+
+
+def test_frames_count_at_the_size_they_are_sent_in(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, size=(1024, 576))
+    # scaled to 512 x 288, one tile at high detail: 85 + 170 = 255; unscaled 2 x 2 tiles: 765
+    (line,) = estimate(*_plan(tmp_path, {**GPT_4O, "image_detail": "high"})).lines
+    assert line.image_tokens == 4080  # 2 requests x 8 frames x 255
+    full = {**GPT_4O, "image_detail": "high", "draws": 3}
+    (line,) = estimate(*_plan(tmp_path, full, frames={"long_side_px": 1024})).lines
+    assert line.image_tokens == 36720  # 2 rubrics x 3 draws x 8 frames x 765
+
+
+def test_headers_promise_what_sampling_takes(tmp_path: Path) -> None:
+    _clips(tmp_path, 40, 9, 1)
+    config, plan = _plan(tmp_path, GPT_4O)
+    taken = _frames(tmp_path, plan, config.frames)
+    promised = look_at(plan.clips, config.frames, {}).coming
+    for video_id, frames in taken.items():
+        coming = promised[video_id]
+        assert coming.indices == frames.indices
+        assert coming.times_s == pytest.approx(frames.times_s)
+        assert (coming.frame_width_px, coming.frame_height_px) == (512, 288)
+        assert (coming.width_px, coming.height_px) == (frames.width_px, frames.height_px)
+
+
+def test_frames_of_an_earlier_run_are_not_looked_for_again(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 20)
+    config, plan = _plan(tmp_path, GPT_4O)
+    taken = _frames(tmp_path, plan, config.frames)
+    for clip in plan.clips:
+        Path(clip.path or "").unlink()
+    again = estimate(config, plan, frames=taken)
+    assert again.lines[0].image_tokens == 2720  # 4 requests x 8 frames x 85
+    assert (again.disk.clips, again.disk.frames) == (0, 0)
+
+
+def test_frames_taken_by_another_rule_do_not_count(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    config, plan = _plan(tmp_path, GPT_4O)
+    taken = _frames(tmp_path, plan, config.frames)
+    for changed in ({"count": 4}, {"long_side_px": 256}):
+        config, plan = _plan(tmp_path, GPT_4O, frames=changed)
+        assert not look_at(plan.clips, config.frames, taken).known
+
+
+def test_replies_in_the_journal_are_paid(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 20)
+    config, plan = _plan(tmp_path, {**GPT_4O, "draws": 2})
+    taken = _frames(tmp_path, plan, config.frames)
+    journal = Journal(Store(str(tmp_path / "journal")))
+    requests = [
+        request_of(plan.annotators[0], Question(frames=frames, rubric=plan.rubrics[0], draw=draw))
+        for frames in taken.values()
+        for draw in range(2)
+    ]
+    for request in requests[:3]:
+        journal.put(request, "{}")
+    found = estimate(config, plan, frames=taken, journal=journal)
+    (line,) = found.lines
+    assert (line.questions, line.paid, line.requests) == (8, 3, 5)  # 2 clips x 2 rubrics x 2 draws
+    assert line.image_tokens == 3400  # 5 x 8 x 85
+    assert _cells(found, "gpt-4o")[1:3] == ["5", "3"]
+    journal.set_aside([requests[0].key])  # asked for again
+    (line,) = estimate(config, plan, frames=taken, journal=journal).lines
+    assert (line.paid, line.requests) == (2, 6)
+    journal.put(dataclasses.replace(requests[0], attempt=1), "{}")
+    (line,) = estimate(config, plan, frames=taken, journal=journal).lines
+    assert (line.paid, line.requests) == (3, 5)
+
+
+def _cells(found: Estimate, annotator: str) -> list[str]:
+    (row,) = [row for row in found.text().splitlines() if row.startswith(annotator)]
+    return row.split()
+
+
+def test_no_price_is_never_a_price_of_nothing(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    found = estimate(*_plan(tmp_path, GPT_4O, STRANGER))
+    assert [line.usd_at_most is None for line in found.lines] == [False, True]
+    assert found.worst.usd is None
+    assert "cost of stranger-1 is unknown (no price for stranger-1)" in found.text()
+    assert "image tokens of stranger-1 are a guess" in found.text()
+    assert _cells(found, "all")[7:9] == ["unknown", "unknown"]
+
+
+def test_who_sends_nothing_costs_nothing(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    found = estimate(*_plan(tmp_path, {"kind": "signal"}))
+    assert found.worst == Amount(requests=0)
+    assert "free" in _cells(found, "signal")
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds", "binds"),
+    [
+        ({"concurrency": 2}, 20, "concurrency"),  # 8 requests x 5 s / 2
+        ({"requests_per_minute": 4}, 120, "requests_per_minute"),  # 8 / 4 minutes
+        # 2 endpoints, 6 a minute in all
+        (
+            {"endpoints": [{"api_key_env": "JUDGE_KEY", "requests_per_minute": n} for n in (2, 4)]},
+            80,
+            "requests_per_minute",
+        ),
+    ],
+)
+def test_the_limit_that_binds_makes_the_time(
+    tmp_path: Path, limits: dict[str, Any], seconds: float, binds: str
+) -> None:
+    _clips(tmp_path, 20, 20, 20, 20)
+    own = {k: v for k, v in GPT_4O.items() if k != "api_key_env" or "endpoints" not in limits}
+    (line,) = estimate(*_plan(tmp_path, {**own, **limits})).lines
+    assert (line.seconds, line.limit) == (pytest.approx(seconds), binds)
+
+
+def test_tokens_per_minute_count_input_and_whole_outputs(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    (line,) = estimate(*_plan(tmp_path, {**GPT_4O, "tokens_per_minute": 60})).lines
+    assert line.seconds == pytest.approx(
+        line.worst.input_tokens + 1024
+    )  # 60 a minute: one a second
+    assert line.limit == "tokens_per_minute"
+
+
+def test_a_model_that_reasons_may_use_all_its_output(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    (line,) = estimate(*_plan(tmp_path, {**STRANGER, "effort": "high"})).lines
+    assert line.output_likely == line.output_at_most == 1024  # 2 x 512
+
+
+def test_clips_that_cannot_be_read_are_counted_and_named(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 20, 20)
+    (tmp_path / "1.mp4").write_bytes(b"<html>gone</html>")
+    (tmp_path / "2.mp4").write_bytes((tmp_path / "2.mp4").read_bytes()[:200])
+    found = estimate(*_plan(tmp_path, GPT_4O))
+    assert found.lines[0].requests == 2
+    (note,) = found.notes
+    assert note.startswith("2 clips cannot be read and are left out; the first: ")
+    assert str(tmp_path) in note
+
+
+def test_clips_that_are_yet_to_be_made_are_assumed(tmp_path: Path) -> None:
+    generated = {
+        "sources": [{"kind": "simulated", "prompts": 2}],
+        "generators": {"clips_per_prompt": 2, "pool": [{"kind": "simulated", "name": "sim-clean"}]},
+    }
+    found = estimate(*_plan(tmp_path, GPT_4O, **generated))
+    assert found.lines[0].image_tokens == 5440  # 4 clips x 2 rubrics x 8 frames x 85
+    assert "assumed: a generated clip has 16 frames of 96 x 96 pixels" in found.text()
+    assert "assumed, not generated yet: 4" in found.text()
+
+
+def test_disk_counts_copies_and_frames(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 20)
+    config, plan = _plan(tmp_path, GPT_4O, frames={"publish": False})
+    disk = estimate(config, plan).disk
+    assert disk.clips == sum((tmp_path / f"{i}.mp4").stat().st_size for i in (0, 1))
+    pixels = 2 * 8 * 512 * 288
+    assert disk.frames == round(pixels * assumed.JPEG_BYTES_PER_PIXEL)
+    assert disk.tables == 4 * assumed.ROW_BYTES  # 2 clips x 2 dimensions
+    assert disk.journal > 4 * assumed.REPLY_BYTES
+    published = estimate(*_plan(tmp_path, GPT_4O)).disk
+    assert published.tables == disk.tables + disk.frames
+    assert published.total == disk.total + disk.frames
+
+
+def test_a_cap_below_the_worst_case_is_told(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    assert not estimate(*_plan(tmp_path, GPT_4O, budget={"usd": 1, "requests": 2})).notes
+    found = estimate(*_plan(tmp_path, GPT_4O, budget={"usd": 1, "requests": 1}))
+    (note,) = found.notes
+    assert note.startswith("budget.requests is 1, and the run may need up to 2")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".gif", ".avi", ".ts"])
+def test_containers_without_a_number_of_frames_are_counted(tmp_path: Path, suffix: str) -> None:
+    codec = {".gif": "gif", ".webm": "libvpx-vp9"}.get(suffix, "libx264")
+    clip = write_clip(tmp_path / f"clip{suffix}", range(11), codec=codec)
+    header = probe(str(clip), FramesOptions())
+    assert (header.n_frames, header.width_px, header.height_px) == (11, 128, 64)
+    assert header.n_bytes == clip.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"max_frames": 10}, Reason.TOO_LARGE),
+        ({"max_pixels": 100}, Reason.TOO_LARGE),
+        ({"max_bytes": 100}, Reason.TOO_LARGE),
+    ],
+)
+def test_limits_hold_for_headers(tmp_path: Path, options: dict[str, int], reason: Reason) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", range(20))
+    with pytest.raises(MediaError) as refused:
+        probe(str(clip), FramesOptions(**options))
+    assert refused.value.reason is reason
+
+
+def test_sound_alone_is_no_clip(tmp_path: Path) -> None:
+    with pytest.raises(MediaError) as refused:
+        probe(str(write_sound(tmp_path / "sound.mp4")), FramesOptions())
+    assert refused.value.reason is Reason.NO_VIDEO
+
+
+def test_a_clip_that_is_gone_is_one_that_cannot_be_read(tmp_path: Path) -> None:
+    clip = Clip(
+        video_id="v", prompt_id="p", prompt="x", generator="g", source="s", path=str(tmp_path / "v")
+    )
+    assert look_at([clip], FramesOptions(), {}).unreadable

@@ -1,0 +1,143 @@
+"""A run that stops for money goes on later; failures are taken up again; the journal stays small."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from judge_server import JudgeServer
+
+from pipeline import command
+from pipeline.__main__ import main
+from pipeline.dataset.parquet import parts
+from schemas.layout import Layout
+
+CLIPS, QUESTIONS = 12, 24  # 6 prompts x 2 generators, two rubrics
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TEST_KEY", "sk-test")
+
+
+def config(server: JudgeServer, **changes: Any) -> dict[str, Any]:
+    return {
+        "sources": [{"kind": "simulated", "prompts": 6}],
+        "generators": {
+            "pool": [
+                {"kind": "simulated", "name": name} for name in ("sim-clean", "sim-colour-flicker")
+            ]
+        },
+        "annotators": [
+            {
+                "kind": "openai",
+                "model": "judge",
+                "base_url": server.base_url,
+                "api_key_env": "A_TEST_KEY",
+                "concurrency": 4,
+                "price": {"input_usd_per_million": 1, "output_usd_per_million": 5},
+            }
+        ],
+        "report": {"prompts": 2},
+        "concurrency": {"processes": 1},
+        "wave_size": 5,
+        **changes,
+    }
+
+
+def run(folder: Path, tree: dict[str, Any], *flags: str) -> int:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return command.main(["--config", str(path), "--output", str(folder / "out"), *flags])
+
+
+def status(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "out" / "status.json").read_text())
+
+
+def table(folder: Path, name: str) -> list[dict[str, Any]]:
+    files = parts(Layout(folder / "out").table(name))
+    return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+
+def test_a_budget_stops_the_run_which_goes_on_when_it_is_raised(tmp_path, capsys) -> None:
+    with JudgeServer() as server:
+        assert run(tmp_path, config(server, budget={"requests": 7})) == 3
+        assert server.n_bills == 7
+        stopped = status(tmp_path)
+        assert stopped["state"] == "stopped"
+        assert "budget.requests is 7" in stopped["message"]
+        # 5 clips a wave: 10 questions; the 3 that were not sent are rows, those of later waves not
+        assert stopped["failures"]["annotate"] == {"not_attempted": 3}
+        assert "7 clips of later waves" in stopped["message"]
+        assert stopped["spend"]["requests"] == 7
+        assert not (tmp_path / "out" / "run.json").exists()
+        # more money is no other configuration: no flag, and nothing is bought twice
+        assert run(tmp_path, config(server, budget={"requests": 100})) == 0
+        assert server.n_bills == QUESTIONS
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["spend"]["requests"] == QUESTIONS - 7
+    assert record["spend"]["all_runs"]["requests"] == QUESTIONS
+    assert len(table(tmp_path, "annotations")) == QUESTIONS
+    # 85 tokens for each of 8 frames and 600 in, 40 out, at 1 and 5 USD per million
+    cost = (8 * 85 + 600 + 40 * 5) / 1e6
+    assert record["spend"]["all_runs"]["usd"] == pytest.approx(QUESTIONS * cost)
+
+
+def test_a_cap_in_usd_needs_a_price(tmp_path, capsys) -> None:
+    with JudgeServer() as server:
+        tree = config(server, budget={"usd": 5})
+        del tree["annotators"][0]["price"]
+        assert run(tmp_path, tree) == 2
+        assert server.bodies == []
+    said = capsys.readouterr().err
+    assert "input_usd_per_million" in said
+    assert not (tmp_path / "out" / "work").exists()
+
+
+def test_whole_waves_leave_packs_and_no_loose_entries(tmp_path) -> None:
+    with JudgeServer() as server:
+        assert run(tmp_path, config(server)) == 0
+        journal = tmp_path / "out" / "journal"
+        assert not list(journal.glob("??/*.json"))
+        packed = [row for file in journal.glob("packs/*.parquet")
+                  for row in pq.read_table(file).to_pylist()]  # fmt: skip
+        keys = {row["reply_key"] for row in table(tmp_path, "annotations")}
+        assert {row["key"] for row in packed} == keys
+        assert len(packed) == QUESTIONS
+        first = table(tmp_path, "annotations")
+        # all of it again from the packs, in other waves
+        assert run(tmp_path, config(server, wave_size=7), "--rebuild") == 0
+        assert server.n_bills == QUESTIONS
+    assert sorted(map(repr, table(tmp_path, "annotations"))) == sorted(map(repr, first))
+
+
+def test_refusals_are_taken_up_again(tmp_path, capsys) -> None:
+    """Of 24 replies the 3rd and the 9th are refusals; asked again, one is a refusal once more."""
+    out = str(tmp_path / "out")
+    with JudgeServer(faults=lambda n, key: "refusal" if n in (2, 8, 24) else None) as server:
+        assert run(tmp_path, config(server)) == 0
+        refused = [row for row in table(tmp_path, "failures") if row["reason"] == "refusal"]
+        assert len(refused) == 2
+        assert main(["retry", out, "--reason", "truncated"]) == 2
+        assert "no failure has one of the reasons truncated" in capsys.readouterr().err
+        assert main(["retry", out, "--reason", "refusal"]) == 0
+        assert server.n_bills == QUESTIONS + 2
+        assert len(table(tmp_path, "annotations")) == QUESTIONS - 1
+        (left,) = [row for row in table(tmp_path, "failures") if row["reason"] == "refusal"]
+        assert left["key"] in {row["key"] for row in refused}
+        assert left["cost_usd"] == pytest.approx(2 * refused[0]["cost_usd"])
+        # a plain run asks for nothing: the second refusal is the answer until it is taken up
+        assert run(tmp_path, config(server)) == 0
+        assert server.n_bills == QUESTIONS + 2
+        assert main(["retry", out, "--reason", "refusal"]) == 0
+        assert server.n_bills == QUESTIONS + 3
+    assert len(table(tmp_path, "annotations")) == QUESTIONS
+    assert table(tmp_path, "failures") == []
+
+
+def test_retry_needs_a_run(tmp_path, capsys) -> None:
+    assert main(["retry", str(tmp_path), "--reason", "refusal"]) == 2
+    assert "holds no run to go on with" in capsys.readouterr().err
