@@ -19,26 +19,28 @@ from typing import Any
 
 import numpy as np
 
+from annotators.accounts import (
+    SEEN,
+    UNIT,
+    MemoryRows,
+    add,
+    bury,
+    claim,
+    encoded,
+    lose,
+    open_rows,
+    spent_of,
+    take_back,
+    units,
+    used_rows,
+)
 from annotators.money import RESERVED, WAIT, Amount, Budget, OverBudget, Spent, Verdict
 from annotators.shared import SharedRows
 
 __all__ = ["RESERVED", "WAIT", "Amount", "Budget", "Ledger", "OverBudget", "Spent", "Verdict"]
 
 SYNC_S = 5.0
-ROWS = 1024  # accounts x processes that work at the same time; rows of dead processes are reused
-NAME_BYTES = 200
-# Money is counted in whole picodollars: sums of integers leave no dust, whatever their order. A
-# token costs ten thousand of them or more, and 64 bits hold nine million dollars
-UNIT = 10**12
-
-_USED = ("requests", "input", "output", "usd", "unpriced")
-_LOST = ("lost_requests", "lost_usd")
-_RESERVED = tuple(f"reserved_{name}" for name in _USED)
-_SEEN = ("replies", "estimated", "real")
-_ROW = np.dtype(
-    [("account", f"S{NAME_BYTES}"), ("pid", "i8")]
-    + [(name, "i8") for name in (*_USED, *_LOST, *_RESERVED, *_SEEN)]
-)
+_add, _encoded, _lose, _units = add, encoded, lose, units  # names that a caller still imports
 
 
 class Ledger:
@@ -63,15 +65,15 @@ class Ledger:
     ) -> None:
         self.path, self.accounts, self.budget, self.machines = path, accounts, budget, machines
         for account in accounts:
-            _encoded(account)
+            encoded(account)
         usd, n = budget.usd, machines
         self._caps = {
-            "usd": None if usd is None else int(usd * UNIT) // n,
+            "usd": None if usd is None else units(usd) // n,
             "tokens": None if budget.tokens is None else budget.tokens // n,
             "requests": None if budget.requests is None else budget.requests // n,
         }
         self._opening = threading.Lock()
-        self._rows: SharedRows | _Memory | None = None
+        self._rows: SharedRows | MemoryRows | None = None
         self._owner = 0  # the process that opened the rows: a forked child must not share its lock
         self._mine: dict[str, int] = {}
         self._synced = time.monotonic()
@@ -90,8 +92,8 @@ class Ledger:
         What is still reserved was in flight when a run was killed: it counts as billed.
         """
         with self._locked() as rows:
-            for row in rows[: _used_rows(rows)]:
-                _lose(row)
+            for row in rows[: used_rows(rows)]:
+                lose(row)
         self.sync()
 
     def reserve(self, account: str, worst: Amount) -> Verdict:
@@ -104,11 +106,11 @@ class Ledger:
             raise ValueError(f"{account}: budget.usd needs the price of every request; none given")
         with self._locked() as rows:
             waiting = self._short(rows, worst)
-            if waiting and _bury(rows):  # a dead process's requests will never be settled
+            if waiting and bury(rows):  # a dead process's requests will never be settled
                 waiting = self._short(rows, worst)
             if waiting:
                 return WAIT
-            _add(self._row(rows, account), "reserved_", worst, 1)
+            add(self._row(rows, account), "reserved_", worst, 1)
         return RESERVED
 
     def settle(self, account: str, worst: Amount, used: Amount | None) -> None:
@@ -123,40 +125,49 @@ class Ledger:
             cost = Amount(cost.requests, cost.input_tokens, cost.output_tokens, worst.usd)
         with self._locked() as rows:
             row = self._row(rows, account)
-            _add(row, "reserved_", worst, -1)
-            _add(row, "", cost, 1)
+            add(row, "reserved_", worst, -1)
+            add(row, "", cost, 1)
             row["lost_requests"] += cost.requests if used is None else 0
-            row["lost_usd"] += _units(lost_usd)
+            row["lost_usd"] += units(lost_usd)
         if time.monotonic() - self._synced > SYNC_S:
             self.sync()
 
     def release(self, account: str, worst: Amount) -> None:
         """A reserved request was certainly not billed."""
         with self._locked() as rows:
-            _add(self._row(rows, account), "reserved_", worst, -1)
+            add(self._row(rows, account), "reserved_", worst, -1)
+
+    def regain(self, account: str, worst: Amount) -> None:
+        """Reserve again what counts as lost and is known to be in flight still.
+
+        A batch goes on without the process that sent it: only its end books its cost.
+        """
+        with self._locked() as rows:
+            take_back(rows, encoded(account), worst)
+            add(self._row(rows, account), "reserved_", worst, 1)
 
     def estimated(self, account: str, estimate: int, used: int) -> None:
         """Input tokens of one reply: as estimated before it was sent, and as the server counted."""
         with self._locked() as rows:
             row = self._row(rows, account)
-            for name, value in zip(_SEEN, (1, estimate, used), strict=True):
+            for name, value in zip(SEEN, (1, estimate, used), strict=True):
                 row[name] += value
 
     def ratio(self, account: str) -> tuple[float, int]:
         """Input tokens used per estimated one, and over how many replies; 1.0 before the first."""
         with self._locked() as rows:
-            own = rows[rows["account"] == _encoded(account)]
-            replies, estimate, real = (int(own[name].sum()) for name in _SEEN)
+            own = rows[rows["account"] == encoded(account)]
+            replies, estimate, real = (int(own[name].sum()) for name in SEEN)
         return (real / estimate if estimate else 1.0), replies
 
     def totals(self) -> dict[str, Spent]:
         """Where every account stands, those of earlier runs on the same file included."""
         totals = {account: Spent() for account in self.accounts}
         with self._locked() as rows:
-            known = rows[: _used_rows(rows)].copy()
+            known = rows[: used_rows(rows)].copy()
         for row in known:
             account = bytes(row["account"]).decode()
-            totals[account] = totals.get(account, Spent()) + _spent(row)
+            totals[account] = totals.get(account, Spent()) + spent_of(row)
         return totals
 
     def sync(self) -> None:
@@ -173,7 +184,7 @@ class Ledger:
     def _short(self, rows: np.ndarray, worst: Amount) -> bool:
         """Whether the request must wait; raises where waiting would not help."""
         wanted = {
-            "usd": _units(worst.usd),
+            "usd": units(worst.usd),
             "tokens": worst.input_tokens + worst.output_tokens,
             "requests": worst.requests,
         }
@@ -203,116 +214,15 @@ class Ledger:
     def _row(self, rows: np.ndarray, account: str) -> np.void:
         index = self._mine.get(account)
         if index is None:
-            index = self._mine[account] = _claim(rows, _encoded(account))
+            index = self._mine[account] = claim(rows, encoded(account))
         return rows[index]
 
     @contextmanager
     def _locked(self) -> Iterator[np.ndarray]:
         with self._opening:
             if self._rows is None or self._owner != os.getpid():
-                self._rows = _Memory() if self.path is None else SharedRows(self.path, _ROW, ROWS)
+                self._rows = open_rows(self.path)
                 self._owner, self._mine = os.getpid(), {}
             shared = self._rows
         with shared.locked() as rows:
             yield rows
-
-
-class _Memory:
-    """The rows of a ledger without a file."""
-
-    def __init__(self) -> None:
-        self._lock, self._rows = threading.Lock(), np.zeros(ROWS, _ROW)
-
-    @contextmanager
-    def locked(self) -> Iterator[np.ndarray]:
-        with self._lock:
-            yield self._rows
-
-
-def _encoded(account: str) -> bytes:
-    name = account.encode()
-    if not 0 < len(name) <= NAME_BYTES:
-        raise ValueError(f"annotator {account[:40]!r}: names have 1 to {NAME_BYTES} bytes")
-    return name
-
-
-def _units(usd: float | None) -> int:
-    return round((usd or 0.0) * UNIT)
-
-
-def _used_rows(rows: np.ndarray) -> int:
-    """Rows are handed out in order and never given back."""
-    return int(np.count_nonzero(rows["account"]))
-
-
-def _claim(rows: np.ndarray, name: bytes) -> int:
-    """The row of this account and process: its own, else one of a dead process, else a new one."""
-    _bury(rows)
-    n = _used_rows(rows)
-    mine = np.flatnonzero((rows["account"] == name) & np.isin(rows["pid"], (0, os.getpid())))
-    index = int(mine[np.argmax(rows["pid"][mine])]) if len(mine) else n
-    if index == len(rows):
-        raise RuntimeError(
-            f"more than {ROWS} accounts and processes at the same time; use fewer workers"
-        )
-    rows[index]["account"], rows[index]["pid"] = name, os.getpid()
-    return index
-
-
-def _bury(rows: np.ndarray) -> bool:
-    """Count what dead processes had reserved as lost; whether there was anything."""
-    found = False
-    for row in rows[: _used_rows(rows)]:
-        if row["pid"] and not _alive(int(row["pid"])):
-            found = _lose(row) or found
-            row["pid"] = 0
-    return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's
-    return True
-
-
-def _lose(row: np.void) -> bool:
-    """Everything reserved becomes spent, and lost; whether there was anything."""
-    requests = int(row["reserved_requests"])
-    row["lost_requests"] += requests
-    row["lost_usd"] += row["reserved_usd"]
-    for name in _USED:
-        row[name] += row[f"reserved_{name}"]
-        row[f"reserved_{name}"] = 0
-    return requests > 0
-
-
-def _add(row: np.void, prefix: str, amount: Amount, sign: int) -> None:
-    values = (
-        amount.requests,
-        amount.input_tokens,
-        amount.output_tokens,
-        _units(amount.usd),
-        amount.requests if amount.usd is None else 0,
-    )
-    for name, value in zip(_USED, values, strict=True):
-        # below zero only where the row was counted as lost while its process lived on after all:
-        # then it is settled a second time, and the ledger holds too much rather than too little
-        row[prefix + name] = max(int(row[prefix + name]) + sign * value, 0)
-
-
-def _spent(row: np.void) -> Spent:
-    return Spent(
-        requests=int(row["requests"]),
-        input_tokens=int(row["input"]),
-        output_tokens=int(row["output"]),
-        usd=int(row["usd"]) / UNIT,
-        unpriced=int(row["unpriced"]),
-        lost_requests=int(row["lost_requests"]),
-        lost_usd=int(row["lost_usd"]) / UNIT,
-        reserved_requests=int(row["reserved_requests"]),
-        reserved_usd=int(row["reserved_usd"]) / UNIT,
-    )

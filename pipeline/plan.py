@@ -1,6 +1,7 @@
 """From a configuration to what shall exist: every check that needs no work and no money."""
 
 import dataclasses
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
 from annotators.chat.spec import ChatSpec
-from annotators.models import ModelTable, load_models, price_line
+from annotators.models import ModelTable, load_models, price_line, retires_soon
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import check_ratings, tables_of
 from pipeline.config import Config
@@ -74,7 +75,7 @@ def make_plan(config: Config) -> Plan:
         rubrics=rubrics,
         annotators=annotators,
         models=models,
-        notes=_unmatched(annotators, clips),
+        notes=(*_unmatched(annotators, clips), *_retiring(annotators, models)),
     )
 
 
@@ -200,6 +201,17 @@ def _check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) 
     if config.generators is None and len(tables_of(options)) < len(options.ratings):
         raise SetupError("audit.ratings: simulated raters can rate simulated clips only")
     check_ratings(options, clips)
+
+
+def _retiring(annotators: Sequence[AnnotatorSpec], models: ModelTable) -> tuple[str, ...]:
+    """Models that may be gone before the run is repeated, or even done."""
+    judges = [a for a in annotators if isinstance(a, ChatSpec)]
+    known = [(judge, models.facts(judge.model)) for judge in judges]
+    return tuple(
+        f"{judge.model}: {sentence}"
+        for judge, facts in known
+        if facts and (sentence := retires_soon(facts, datetime.date.today()))
+    )
 
 
 def _unmatched(annotators: Sequence[AnnotatorSpec], clips: Sequence[Clip]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Batch judges on a loopback server, for the tests of them; and a run that kills itself.
 
-``python tests/batch_run.py FOLDER BASE_URL`` prepares once for every moment at which it can be
-killed: a child process of each is ended there, and another one goes on from what it left.
+``python tests/batch_run.py FOLDER BASE_URL STEP`` prepares once for every moment at which it can be
+killed (every STEP-th): a child process is ended there, and another one goes on from what it left.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from questions import QUALITY, frame_set, question, resources
 from annotators.base import Question, Resources
 from annotators.batch import OpenAIBatchSpec, money, prepare, service, state
 from annotators.chat import errors
+from annotators.chat.spec import Endpoint
 from annotators.journal import Journal
 from annotators.ledger import Budget, Ledger
 from annotators.models import Price
@@ -119,11 +120,21 @@ def _prepare(folder: Path, base_url: str, name: str, at: int | None) -> None:
     prepare.prepare(spec_for(base_url, shard_requests=2), lambda: questions, place, lambda _: None)
 
 
+def _load(base_url: str) -> None:
+    """Everything that is imported late, once and not in every child."""
+    client = service.Service(
+        Endpoint(base_url=base_url), "none", timeout_s=1, max_attempts=1
+    )._client
+    assert client.files
+    assert client.batches
+
+
 def main() -> None:
     """Kill at every moment there is, and go on after each."""
     os.environ["OPENAI_API_KEY"] = "sk-test"
     errors.FIRST_WAIT_S = 0.01
-    root, base_url, at, code = Path(sys.argv[1]), sys.argv[2], 0, KILLED
+    root, base_url, step, at, code = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), 0, KILLED
+    _load(base_url)
     while code == KILLED:
         name = f"k{at}"
         code = _in_child(lambda: _prepare(root / name, base_url, name, at))  # noqa: B023
@@ -131,7 +142,7 @@ def main() -> None:
             again = _in_child(lambda: _prepare(root / name, base_url, name, None))  # noqa: B023
             if again:
                 raise SystemExit(f"killed at moment {at}, it did not go on")
-        at += 1
+        at += step
     if code:
         raise SystemExit(f"failed at moment {at}")
     print(at)

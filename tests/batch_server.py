@@ -3,7 +3,7 @@
 Verdicts are those of ``judge_server``. Everything that real batches do to a client is scripted:
 
     calls    (name of the call, how many of it came before) -> a fault: "server_error", "rate_limit",
-             "unauthorized", "insufficient_quota", "reset" (nothing was done), "late_reset" (it was
+             "unauthorized", "insufficient_quota", "not_found", "reset" (nothing was done), "late_reset" (it was
              done, and the reply is lost), "short" (a download that breaks off)
     lines    (custom_id, how often it was tried before) -> what becomes of one request: None (answered),
              "refused", "filtered", "busy", "broken", "quota", "expired", "vanished" (no line at all),
@@ -38,6 +38,7 @@ _ERRORS = {
     "rate_limit": (429, "rate_limit_exceeded", "Slow down"),
     "unauthorized": (401, "invalid_api_key", "Incorrect API key provided: {key}"),
     "insufficient_quota": (429, "insufficient_quota", "You exceeded your current quota"),
+    "not_found": (404, "not_found", "Not Found"),
 }
 _LINES = {
     "refused": (400, "invalid_image", "An image could not be read"),
@@ -169,7 +170,9 @@ class BatchServer:
         with self.lock:
             batch = Batch(f"batch_{len(self.batches)}", file, metadata, looks=self._looks)
             self.batches[batch.id] = batch
-            open_ones = [b for b in self.batches.values() if b.status in ("validating", "in_progress")]
+            open_ones = [
+                b for b in self.batches.values() if b.status in ("validating", "in_progress")
+            ]
             self.most_at_once = max(self.most_at_once, len(open_ones))
             return batch
 
@@ -212,7 +215,10 @@ class BatchServer:
         if what == "vanished":
             return False, None
         if what == "expired" or (fate in ("expired", "cancelled") and what != "answered"):
-            error = {"code": f"batch_{fate or what}", "message": "It could not be executed in time."}
+            error = {
+                "code": f"batch_{fate or what}",
+                "message": "It could not be executed in time.",
+            }
             return False, json.dumps({"custom_id": key, "response": None, "error": error})
         if what in _LINES:
             status, code, message = _LINES[what]
@@ -332,7 +338,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _retrieve(self, rest: list[str], body: bytes) -> bytes | None:
         batch = self.server.service.batches.get(rest[0])
-        return None if batch is None else json.dumps(self.server.service.look(batch).shown()).encode()
+        return (
+            None if batch is None else json.dumps(self.server.service.look(batch).shown()).encode()
+        )
 
     def _cancel(self, rest: list[str], body: bytes) -> bytes | None:
         batch = self.server.service.batches[rest[0]]

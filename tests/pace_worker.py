@@ -52,12 +52,10 @@ def share(folder: Path, mine: int, of: int, limit: int, seconds: float, rate: fl
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "hold":
-        hold(Path(sys.argv[2]), int(sys.argv[3]))
+    what, where, *numbers = sys.argv[1:]
+    if what == "hold":
+        hold(Path(where), int(numbers[0]))
     else:
-        share(
-            Path(sys.argv[2]),
-            *map(int, sys.argv[3:6]),
-            float(sys.argv[6]),
-            float(sys.argv[7]) if len(sys.argv) > 7 else None,
-        )
+        me, workers, most_in_flight = map(int, numbers[:3])
+        per_minute = float(numbers[4]) if len(numbers) > 4 else None
+        share(Path(where), me, workers, most_in_flight, float(numbers[3]), per_minute)

@@ -107,8 +107,8 @@ def test_refusals_before_the_model_works_cost_nothing(tmp_path: Path) -> None:
 
 
 def test_drift_of_a_known_rule_stops_a_capped_run(tmp_path: Path) -> None:
-    """The rule says 5 tokens an image, the server counts 85: the budget rests on a wrong number."""
-    wrong = {"rule": "fixed", "tokens": 5000}
+    """The rule says 5,000 tokens an image, the server counts 85: the budget rests on a wrong number."""
+    wrong = {"rule": "fixed", "per_image": 5000}
     with JudgeServer() as server:
         rows = ask(spec_for(server, image_tokens=wrong, concurrency=4),
                    with_budget(tmp_path, usd=10), 60)  # fmt: skip

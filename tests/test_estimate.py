@@ -217,6 +217,15 @@ def test_tokens_per_minute_count_input_and_whole_outputs(tmp_path: Path) -> None
     assert line.limit == "tokens_per_minute"
 
 
+def test_a_batch_costs_what_its_price_says_and_has_no_time(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    batch = {**GPT_4O, "kind": "openai-batch", "name": "batch"}
+    at_once, later = estimate(*_plan(tmp_path, GPT_4O, batch)).lines
+    assert later.worst == at_once.worst
+    assert later.seconds is None
+    assert "24 h" in later.limit
+
+
 def test_a_model_that_reasons_may_use_all_its_output(tmp_path: Path) -> None:
     _clips(tmp_path, 20)
     (line,) = estimate(*_plan(tmp_path, {**STRANGER, "effort": "high"})).lines

@@ -159,6 +159,28 @@ def test_begin_counts_what_a_killed_run_had_in_flight_as_lost(path: Path | None)
     )
 
 
+def test_what_is_in_flight_after_all_is_no_longer_lost(path: Path | None) -> None:
+    ledger = Ledger(path, budget=Budget(requests=3))
+    batch = Amount(requests=2, input_tokens=20, output_tokens=10, usd=0.5)
+    ledger.reserve("a", batch)
+    ledger.begin()  # a kill, and the next run
+    ledger.regain("a", batch)
+    assert ledger.totals()["a"] == Spent(reserved_requests=2, reserved_usd=0.5)
+    assert ledger.reserve("a", batch) is WAIT
+    used = Amount(requests=2, input_tokens=15, output_tokens=5, usd=0.25)
+    ledger.settle("a", batch, used)
+    assert ledger.totals()["a"] == Spent(requests=2, input_tokens=15, output_tokens=5, usd=0.25)
+
+
+def test_nothing_is_taken_back_from_what_was_not_lost(path: Path | None) -> None:
+    ledger = Ledger(path)
+    ledger.reserve("a", ONE)
+    ledger.settle("a", ONE, ONE)
+    ledger.regain("a", ONE)
+    spent = ledger.totals()["a"]
+    assert (spent.requests, spent.usd, spent.reserved_requests) == (1, 0.02, 1)
+
+
 def test_travels_in_job_graphs(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger", ["a"], Budget(requests=1), machines=1)
     ledger.reserve("a", ONE)
@@ -384,8 +406,8 @@ def test_a_forked_child_keeps_its_own_row(tmp_path: Path) -> None:
 
 
 def test_rows_of_dead_processes_are_used_again(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("annotators.ledger.ROWS", 2)
-    monkeypatch.setattr("annotators.ledger._alive", lambda pid: False)
+    monkeypatch.setattr("annotators.accounts.ROWS", 2)
+    monkeypatch.setattr("annotators.accounts._alive", lambda pid: False)
     for pid in range(1000, 1005):  # five processes, one after the other
         monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
         ledger = Ledger(tmp_path / "ledger")

@@ -19,24 +19,42 @@ GREETINGS = [
         "Bonjour, je m'appelle GPT-4o. Je suis un nouveau type de modèle de langage, c'est un plaisir "
         "de vous rencontrer!",
     ),
-    (26, "Hola, me llamo GPT-4o. Soy un nuevo tipo de modelo de lenguaje, ¡es un placer conocerte!"),
-    (27, "Olá, meu nome é GPT-4o. Sou um novo tipo de modelo de linguagem, é um prazer conhecê-lo!"),
+    (
+        26,
+        "Hola, me llamo GPT-4o. Soy un nuevo tipo de modelo de lenguaje, ¡es un placer conocerte!",
+    ),
+    (
+        27,
+        "Olá, meu nome é GPT-4o. Sou um novo tipo de modelo de linguagem, é um prazer conhecê-lo!",
+    ),
     (
         29,
         "Hallo, mein Name is GPT-4o. Ich bin ein neues KI-Sprachmodell. Es ist schön, dich "
         "kennenzulernen.",
     ),
-    (28, "Ciao, mi chiamo GPT-4o. Sono un nuovo tipo di modello linguistico, piacere di conoscerti!"),
-    (30, "Merhaba, benim adım GPT-4o. Ben yeni bir dil modeli türüyüm, tanıştığımıza memnun oldum!"),
+    (
+        28,
+        "Ciao, mi chiamo GPT-4o. Sono un nuovo tipo di modello linguistico, piacere di conoscerti!",
+    ),
+    (
+        30,
+        "Merhaba, benim adım GPT-4o. Ben yeni bir dil modeli türüyüm, tanıştığımıza memnun oldum!",
+    ),
     (26, "こんにちは、私の名前はGPT-4oです。私は新しいタイプの言語モデルです。初めまして！"),
     (24, "你好，我的名字是GPT-4o。我是一种新型的语言模型，很高兴见到你!"),
-    (30, "Xin chào, tên tôi là GPT-4o. Tôi là một loại mô hình ngôn ngữ mới, rất vui được gặp bạn!"),
+    (
+        30,
+        "Xin chào, tên tôi là GPT-4o. Tôi là một loại mô hình ngôn ngữ mới, rất vui được gặp bạn!",
+    ),
     (
         27,
         "안녕하세요, 제 이름은 GPT-4o입니다. 저는 새로운 유형의 언어 모델입니다, 만나서 반갑습니다!",
     ),
     (23, "Привет, меня зовут GPT-4o. Я — новая языковая модель, приятно познакомиться!"),
-    (32, "سلام، اسم من جی پی تی-۴او است. من یک نوع جدیدی از مدل زبانی هستم، از ملاقات شما خوشبختم!"),
+    (
+        32,
+        "سلام، اسم من جی پی تی-۴او است. من یک نوع جدیدی از مدل زبانی هستم، از ملاقات شما خوشبختم!",
+    ),
     (26, "مرحبًا، اسمي جي بي تي-4o. أنا نوع جديد من نموذج اللغة، سررت بلقائك!"),
     (33, "ہیلو، میرا نام جی پی ٹی-4o ہے۔ میں ایک نئے قسم کا زبان ماڈل ہوں، آپ سے مل کر اچھا لگا!"),
     (31, "नमस्ते, मेरा नाम जीपीटी-4o है। मैं एक नए प्रकार का भाषा मॉडल हूँ। आपसे मिलकर अच्छा लगा!"),
@@ -78,7 +96,7 @@ def test_english_is_a_few_percent_over():
         ("1, 2, 3", 7),  # but a blank before a digit stands alone: 1 , _ 2 , _ 3
         ("1234567", 3),  # digits by three
         ("2 + 2 = 4", 7),  # 2 _+ _ 2 _= _ 4: as the cookbook shows
-        ('{"score"', 2),  # signs by two: {" score, and the last one
+        ('{"score"', 3),  # signs by two: {" score "
         ("a\n\n\nb", 3),  # any run of line breaks is one
         ("a        b", 3),
         ("schön", 2),  # 5 / 3
@@ -87,8 +105,7 @@ def test_english_is_a_few_percent_over():
     ],
 )
 def test_pieces_of_text(text, expected):
-    got = text_tokens(text)
-    assert got == expected + (text == '{"score"')
+    assert text_tokens(text) == expected
 
 
 @given(st.text())
@@ -103,12 +120,13 @@ def test_more_text_never_counts_less(text, more):
 
 
 def test_a_request_on_a_shipped_rubric():
-    """Counted by hand at 600 to 640 for words like these; the schema and the frames come on top."""
     for name in rubric_names():
         rubric = load_rubric(name)
         words = render(rubric, prompt="A corgi runs along a beach at sunset.", n_frames=8)
+        # OpenAI's rule of thumb for English: three words are four tokens
+        thumb = len(words.system.split()) * 4 / 3
+        assert text_tokens(words.system) == pytest.approx(thumb, rel=0.05)
         text = text_tokens(words.system) + text_tokens(words.user)
-        assert 600 <= text <= 760
         schema = reply_schema(rubric)
         sizes, rule = [(512, 288)] * 8, TileRule(base=85, per_tile=170)
         tokens = request_tokens(words.system, words.user, schema, sizes, rule, "low")
@@ -123,7 +141,7 @@ def test_images_of_several_sizes_count_each_by_the_rule():
 
 
 def test_without_a_rule_an_image_counts_a_cautious_default():
-    assert UNKNOWN_IMAGE == TileRule(base=85, per_tile=170).tokens(768, 1536, "high")
+    assert TileRule(base=85, per_tile=170).tokens(768, 1536, "high") == UNKNOWN_IMAGE
     assert request_tokens("", "", None, [(512, 288)] * 8, None, "low") == 11 + 8 * UNKNOWN_IMAGE
 
 

@@ -181,6 +181,14 @@ def test_the_limits_registered_last_are_in_force(lane_of):
     assert one.look().request_rate == 2.0
 
 
+def test_a_rate_set_later_does_not_charge_for_what_passed_before(lane_of):
+    one = lane_of(8, lambda: 1000.0)
+    for _ in range(5):
+        one.take(1)
+    other = lane_of(8, lambda: 1000.0, requests_per_minute=60)
+    assert other.take(1) == 1.0  # the bucket is empty, and not 5 below
+
+
 def test_a_lane_is_closed_for_everybody_and_with_its_first_reason(lane_of):
     one, other = lane_of(), lane_of()
     assert other.closed is None

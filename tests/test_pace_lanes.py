@@ -329,7 +329,9 @@ def test_leaving_turns_waiters_away_and_gives_every_slot_back(lanes_of, tmp_path
         assert other.take(1) == 0.0
         holder.leave.set()
         await holder.task  # late, and without harm
-        assert other.look().in_flight == 1
+        lanes.close(0, "key refused")  # as late
+        assert (other.look().in_flight, other.look().processes) == (1, 1)
+        assert other.closed is None
 
     asyncio.run(main())
 

@@ -76,6 +76,14 @@ def test_it_starts_no_higher_than_the_concurrency(lane_of):
     assert lane.take(1) > 0
 
 
+def test_a_slot_given_back_twice_is_given_back_once(lane_of):
+    lane = lane_of(2)
+    take(lane)
+    done(lane, Result.FAILED, 3)
+    take(lane, 2)
+    assert lane.take(1) > 0
+
+
 # ------------------------------------------------------------------------------- growth
 
 
@@ -138,6 +146,18 @@ def test_growth_is_gentle_after_the_first_episode_and_starts_after_the_cool_down
     assert lane.look().limit == 51
     a_round(lane, 51, 1)
     assert lane.look().limit == 53  # 5 % of 51 = 2.55
+
+
+def test_a_round_does_not_inherit_the_peak_of_the_one_before(lane_of, clock):
+    lane = lane_of()
+    take(lane)
+    done(lane, Result.RATE_LIMITED)
+    clock.now += 15
+    take(lane, 12)
+    done(lane, n=12)
+    assert lane.look().limit == 13  # 0.8 x 16 = 12.8, and 1 more
+    a_round(lane, 1, 13)  # the 12 of before would saturate it: 0.8 x 13 = 10.4
+    assert lane.look().limit == 13
 
 
 def test_what_was_in_flight_during_the_cool_down_does_not_saturate_a_round(lane_of, clock):

@@ -14,7 +14,7 @@ from pipeline.__main__ import main
 from pipeline.dataset.parquet import parts
 from schemas.layout import Layout
 
-CLIPS, QUESTIONS = 12, 24  # 6 prompts x 2 generators, two rubrics
+QUESTIONS = 24  # 3 prompts x 4 clips x 2 rubrics
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def config(server: JudgeServer, **changes: Any) -> dict[str, Any]:
     return {
-        "sources": [{"kind": "simulated", "prompts": 6}],
+        "sources": [{"kind": "simulated", "prompts": 3}],
         "generators": {
             "pool": [
                 {"kind": "simulated", "name": name} for name in ("sim-clean", "sim-colour-flicker")

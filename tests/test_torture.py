@@ -53,9 +53,7 @@ def _replies() -> list[Reply]:
         for row in data["replies"]:
             rubric = row.get("rubric", data["rubric"])
             said = row["is"]
-            expected = (
-                tuple(said[d.name] for d in BOTH.dimensions) if rubric == "both" else (said,)
-            )
+            expected = tuple(said[d.name] for d in BOTH.dimensions) if rubric == "both" else (said,)
             found.append(Reply(path.stem, str(row["name"]), rubric, _text(row), expected))
     return found
 
@@ -134,7 +132,7 @@ def _hold(text: str) -> None:
 
 
 @given(st.text(max_size=200))
-@example("\x00{\"score\": \"\x00\"}")
+@example('\x00{"score": "\x00"}')
 @example("\ud800 score: 4")
 def test_any_text_ends_as_a_level_of_the_scale_or_a_reason(text: str):
     _hold(text)
@@ -156,8 +154,38 @@ def test_any_heap_of_pieces_ends_as_a_level_of_the_scale_or_a_reason(text: str):
 NUMBER_WORDS = re.compile(r"zero|one|two|three|four|five|six|seven|eight|nine|ten", re.IGNORECASE)
 
 
-@given(st.lists(st.sampled_from([p for p in PIECES if not any(c.isnumeric() for c in p)
-                                 and p != "four"]) | st.text(max_size=5), max_size=20).map("".join))  # fmt: skip
+@pytest.mark.parametrize(
+    "whole",
+    [
+        '{"score": 4, "rationale": "sharp, 3 dogs"}',
+        '```json\n{"rationale": "sharp", "score": 4}',
+        "{'verdict': {'score': 4, 'rationale': 'sharp'}}",
+        '[{"dimension": "video_quality", "score": 4}]',
+        '{"video_quality": {"score": 4, "rationale": "q"}, "motion": {"score": 1, "rationale": "m"}}',
+        "<score>4</score>",
+        "<think>score: 2</think>\nScore: [[4]]",
+    ],
+)
+def test_no_place_to_cut_a_reply_makes_a_score_of_it(whole: str):
+    """Nor does it in two dimensions; only where all is said (the last sign) there is a score."""
+    for rubric in RUBRICS.values():
+        for end in range(len(whole) - 1 if whole.endswith("]]") else len(whole)):
+            said = read_verdict(whole[:end], rubric)
+            assert not any(isinstance(one, Judgement) for one in said), whole[:end]
+
+
+@pytest.mark.parametrize("label", GENAI_BENCH)
+def test_no_place_to_cut_a_label_makes_another_of_it(label):
+    whole = f"**Final verdict:** [[{label.text}]]"
+    for end in range(len(whole)):
+        said = read_choice(whole[:end], GENAI_BENCH)
+        assert not isinstance(said, Choice) or said.choice == label.choice, whole[:end]
+
+
+WORDLESS = [p for p in PIECES if p != "four" and not any(sign.isnumeric() for sign in p)]
+
+
+@given(st.lists(st.sampled_from(WORDLESS) | st.text(max_size=5), max_size=20).map("".join))
 @example("Rating: Good")
 @example('{"score": "Excellent"}')
 @example("★★★★☆")
@@ -170,12 +198,24 @@ def test_without_a_number_there_is_no_score(text: str):
 
 @pytest.mark.parametrize(
     "part",
-    ["[[", "]]", "* ", "{", "}", '{"a":', '{"score": ', "\n", " ", "4 ", "4 or ", "\"", "'", "/*", "<", "<think>",
-     "</think>", "<score>", "</score>", "|", "|4", "score ", "score: ", "score: 4\n", "score:4. ", "video_", "- ",
-     "[[A>B", "[[A>B]]", "A=", "A>B ", "verdict: ", "~~", "\\boxed{", "`", "```", "(", "says ", "I cannot view ",
-     "1-", "1,", "$", "<b>", "ich kann ", "#", "{'a':", "[{", "4/", "\u200b", "Model A is better: "],
+    [
+        "[[", "]]", "* ", "{", "}", '{"a":', '{"score": ', "\n", " ", "4 ", "4 or ", '"', "'", "/*", "<",
+        "<think>", "</think>", "<score>", "</score>", "|", "|4", "score ", "score: ", "score: 4\n",
+        "score:4. ", "video_", "- ", "[[A>B", "[[A>B]]", "A=", "A>B ", "verdict: ", "~~", "\\boxed{", "`",
+        "```", "(", "says ", "I cannot view ", "1-", "1,", "$", "<b>", "ich kann ", "#", "{'a':", "[{", "4/",
+        "\u200b", "Model A is better: ", "scale ", "scale of ", "not ", "if ", "aspect: ", ", score: 4",
+    ],
 )  # fmt: skip
 def test_long_replies_are_read_in_time_that_grows_with_their_length(part: str):
     """100 kB of one part repeated: a pattern that goes back over it again and again never ends."""
-    for before, behind in [("", ""), ("Score: ", "x"), ("[[", ""), ("verdict: ", "!"), ('{"score": "', '"}')]:
-        _hold(before + part * (100_000 // len(part)) + behind)
+    long, shorter = part * (100_000 // len(part)), part * (20_000 // len(part))
+    for text in (
+        long,
+        f"Score: {shorter}x",
+        f"[[{shorter}]]",
+        f'{{"score": "{shorter}"}}',
+        f"verdict: {shorter}!",
+    ):
+        for said in read_verdict(text, QUALITY):
+            assert not isinstance(said, Judgement) or said.score in (1, 2, 3, 4, 5)
+        assert read_choice(text, GENAI_BENCH)

@@ -116,10 +116,7 @@ class Carrier:
                 if missed > MOST_MISSED_LOOKS:
                     raise
             else:
-                counts = batch.request_counts
-                self._progress.waiting(
-                    shard, counts.completed if counts else 0, counts.failed if counts else 0
-                )
+                self._progress.waiting(shard, *_counts(batch))
                 if batch.status in ENDED:
                     return batch
             await asyncio.sleep(pause)
@@ -135,6 +132,12 @@ def _finished(shard: Shard, batch: Batch) -> Shard:
         completed=batch.request_counts.completed if batch.request_counts else None,
         faults=tuple(_faults(batch)),
     )
+
+
+def _counts(batch: Batch) -> tuple[int, int]:
+    """Requests answered and failed; 0 where the server does not say (the client checks nothing)."""
+    counts = batch.request_counts
+    return (counts.completed or 0, counts.failed or 0) if counts else (0, 0)
 
 
 def _faults(batch: Batch) -> Iterable[Fault]:

@@ -1,8 +1,9 @@
 """Fills a draft with questions until a limit of the server, or the budget, says that it is full."""
 
 import enum
-import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from annotators.base import Question
 from annotators.batch.money import Money
@@ -18,7 +19,8 @@ from schemas.options import SetupError
 from schemas.store import Store
 
 Item = tuple[Question, Request]
-CLIPS_ENCODED = 4  # whose frames are kept as base64 for the next rubric and draw
+Line = tuple[Question, Request, bytes]
+CLIPS = 32  # whose frames are read at the same time, and held: a store may be far away
 
 
 class Full(enum.Enum):
@@ -33,47 +35,58 @@ class Filler:
     """Fills drafts. Used by one thread at a time."""
 
     def __init__(self, spec: OpenAIBatchSpec, frames: Store, money: Money, notes: Notes) -> None:
-        self._spec, self._money, self._notes = spec, money, notes
-        self._images: Callable[[tuple[str, ...]], bytes] = functools.lru_cache(CLIPS_ENCODED)(
-            lambda sha256s: image_parts(read_frames(frames, sha256s), spec.image_detail)
-        )
+        self._spec, self._frames = spec, frames
+        self._money, self._notes = money, notes
 
-    def fill(self, draft: Draft, feed: Feed[Item]) -> Full:
-        """Take questions from the feed until the draft is full.
+    def lines(self, items: Iterable[Item]) -> Iterator[Line]:
+        """The line for the server of each request. One that cannot be sent is noted and left out."""
+        items = iter(items)
+        with ThreadPoolExecutor(CLIPS, "frames") as pool:
+            while chunk := list(itertools.islice(items, CLIPS)):
+                clips = dict.fromkeys(request.frames for _, request in chunk)  # draws share them
+                images = dict(zip(clips, pool.map(self._images, clips)))
+                for question, request in chunk:
+                    try:
+                        yield question, request, self._line(request, images[request.frames])
+                    except Unanswered as error:
+                        note = Note(key=request.key, reason=error.reason, message=error.message)
+                        self._notes.add([note])
 
-        Raises ``OverBudget`` where not even one question fits under a cap any more, and
+    def fill(self, draft: Draft, feed: Feed[Line]) -> Full:
+        """Take requests from the feed until the draft is full.
+
+        Raises ``OverBudget`` where not even one request fits under a cap any more, and
         :class:`SetupError` where ``enqueued_tokens`` is less than one request needs.
         """
-        for question, request in feed:
-            line = self._line(request)
-            if line is None:
-                continue
+        for question, request, line in feed:
             estimate, worst = self._money.worst(question, request)
             self._check(request, worst.input_tokens)
             if not draft.fits(line, worst):
-                feed.give_back((question, request))
+                feed.give_back((question, request, line))
                 return Full.LIMIT
             if not self._affordable(draft, worst):
-                feed.give_back((question, request))
+                feed.give_back((question, request, line))
                 return Full.MONEY
             draft.add(Ticket(request=request, worst=worst, estimate=estimate), line)
         return Full.NO_MORE
 
-    def _line(self, request: Request) -> bytes | None:
-        """The line for the server; None, and a note, for a request that cannot be sent."""
+    def _images(self, sha256s: tuple[str, ...]) -> bytes | Unanswered:
         try:
-            body = body_around(self._spec, request, self._images(request.frames))
-            line = line_of(request.key, body)
-            if len(line) > self._spec.shard_bytes:
-                raise Unanswered(
-                    Reason.REJECTED,
-                    f"the request has {len(line)} bytes, more than a file of {self._spec.shard_bytes} "
-                    "(shard_bytes) may hold; take fewer or smaller frames",
-                )
+            return image_parts(read_frames(self._frames, sha256s), self._spec.image_detail)
         except Unanswered as error:
-            note = Note(key=request.key, reason=error.reason, message=error.message)
-            self._notes.add([note])
-            return None
+            return error
+
+    def _line(self, request: Request, images: bytes | Unanswered) -> bytes:
+        """Raises :class:`Unanswered` for a request that cannot be sent."""
+        if isinstance(images, Unanswered):
+            raise images
+        line = line_of(request.key, body_around(self._spec, request, images))
+        if len(line) > self._spec.shard_bytes:
+            raise Unanswered(
+                Reason.REJECTED,
+                f"the request has {len(line)} bytes, more than a file of {self._spec.shard_bytes} "
+                "(shard_bytes) may hold; take fewer or smaller frames",
+            )
         return line
 
     def _check(self, request: Request, tokens: int) -> None:

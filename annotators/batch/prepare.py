@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from annotators.base import Question, Resources, RunStopped
 from annotators.batch.carrier import Carrier
 from annotators.batch.chain import chain_of
-from annotators.batch.fill import Filler, Full, Item
+from annotators.batch.fill import Filler, Full, Item, Line
 from annotators.batch.ingest import Ingestion, Short, Tally
 from annotators.batch.money import Money
 from annotators.batch.notes import EVERY_OTHER, Note, Notes
@@ -80,7 +80,9 @@ class Preparation:
         self._filler = Filler(spec, resources.frames, self._money, self._notes)
         self._progress = Progress(spec.annotator_id, say)
         way, key = spec.ways[0], read_key(spec.annotator_id, spec.ways[0])
-        self._service = Service(way, key, timeout_s=spec.timeout_s, max_attempts=spec.max_attempts)
+        self._service = Service(
+            way, key, shelf.root, timeout_s=spec.timeout_s, max_attempts=spec.max_attempts
+        )
         self._carrier = Carrier(spec, shelf, self._service, self._progress)
         self._ingestion = Ingestion(self._journal, spec.price, key)
         self._limits = Limits(
@@ -130,7 +132,7 @@ class Preparation:
 
     async def _pass(self, tasks: asyncio.TaskGroup) -> bool:
         """Send every question that lacks a reply; whether another pass may find some more."""
-        feed, full = Feed(self._wanted()), None
+        feed, full = Feed(self._filler.lines(self._wanted())), None
         while full is not Full.NO_MORE and self.over is None:
             await self._transfers.acquire()
             draft = Draft(self._shelf.new(), self._limits)
@@ -168,7 +170,7 @@ class Preparation:
     def _may_ask(self, key: str) -> bool:
         return key not in self._taken and not self._notes.is_final(key)
 
-    async def _fill(self, draft: Draft, feed: Feed[Item]) -> Full:
+    async def _fill(self, draft: Draft, feed: Feed[Line]) -> Full:
         try:
             return await asyncio.to_thread(self._filler.fill, draft, feed)
         except OverBudget as error:
@@ -234,7 +236,8 @@ class Preparation:
                 await asyncio.sleep(self._spec.poll_s)
         raise RunStopped(
             f"batch {shard.batch_id}: its result file holds {short}; asking for the others would pay "
-            "for them again, so run again later, when the file is whole"
+            "for them again, so run again later, when the file is whole, or delete "
+            f"{self._shelf.folder(shard)} to give them up"
         )
 
     def _settle(self, shard: Shard, tally: Tally) -> None:

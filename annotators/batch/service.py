@@ -36,8 +36,10 @@ class Service:
     among them; nothing that was bought is lost by it.
     """
 
-    def __init__(self, way: Endpoint, key: str, *, timeout_s: float, max_attempts: int) -> None:
-        self.key, self._url, self._max_attempts = key, way.url, max_attempts
+    def __init__(
+        self, way: Endpoint, key: str, state: Path, *, timeout_s: float, max_attempts: int
+    ) -> None:
+        self._state, self.key, self._url, self._max_attempts = state, key, way.url, max_attempts
         self._client = openai.AsyncOpenAI(
             api_key=key or "none", base_url=way.url, max_retries=0, timeout=timeout_s
         )

@@ -4,6 +4,7 @@ A question goes: journal (a known reply is free) -> lane (pace) -> budget -> ser
 that may pass -> journal (on disk) -> verdict -> rows. Whatever happens to it ends as rows.
 """
 
+import functools
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -12,10 +13,9 @@ from contextlib import AbstractAsyncContextManager
 from annotators.background import Background
 from annotators.base import Outcome, Question, Resources, failures
 from annotators.chat.buyer import Buyer
-from annotators.chat.completion import read_completion
+from annotators.chat.chain import next_request
 from annotators.chat.errors import Unanswered
 from annotators.chat.outcomes import outcomes_of, paid
-from annotators.chat.request import request_of
 from annotators.chat.spec import OpenAISpec
 from annotators.journal import Entry, Journal, JournalError, Request
 from schemas import HARMLESS, Failure, Reason
@@ -87,18 +87,12 @@ class _Replies:
         self.asked = False  # something was to be bought: not all of it lay in the journal
 
     async def collect(self) -> None:
-        """All of them: a reply that was set aside, or cut at its token cap, is followed by another."""
-        judge, attempt, longer = self._judge, 0, False
-        while True:
-            request = request_of(judge.spec, self._question, attempt=attempt, longer=longer)
-            entry = await judge.journal.once(request, lambda r=request: self._buy(r), judge.price)
+        """All of them, up to one that stands."""
+        judge = self._judge
+        while request := next_request(judge.spec, judge.journal, self._question, self.chain):
+            buy = functools.partial(self._buy, request)
+            entry = await judge.journal.once(request, buy, judge.price)
             self.chain.append((request, entry))
-            if judge.journal.is_set_aside(request.key):
-                attempt += 1
-            elif not longer and read_completion(entry.body).cut:
-                longer = True
-            else:
-                return
 
     def _buy(self, request: Request) -> AbstractAsyncContextManager[str]:
         self.asked = True
@@ -107,13 +101,13 @@ class _Replies:
     def failed(self, error: Unanswered) -> list[Failure]:
         """Failures that carry, too, what earlier replies to the question cost."""
         before = paid(self._judge.spec, self.chain)
-        known = error.cost_usd is not None and before.cost_usd is not None
+        unknown = error.cost_usd is None or before.cost_usd is None
         return failures(
             self._question,
             self._judge.annotator_id,
             error.reason,
             error.message,
-            cost_usd=before.cost_usd + error.cost_usd if known else None,
+            cost_usd=None if unknown else (before.cost_usd or 0.0) + (error.cost_usd or 0.0),
             input_tokens=before.input_tokens,
             output_tokens=before.output_tokens,
         )

@@ -4,8 +4,9 @@ Which tokenizer a judge uses is often secret, and a vocabulary is megabytes to f
 the tokenizers of GPT-4o and later cut it before they look anything up (runs of letters, digits by
 three, runs of signs, a blank going with the word after it), and each piece counts what such pieces
 count on average. Averages fitted to counts that OpenAI has published: the announcement of GPT-4o
-(one greeting in twenty languages), the cookbook's page on counting tokens, and its tokenizer page.
-English and JSON come out a few percent above those counts, single sentences up to a quarter off.
+(one greeting in many languages, 16 of them used), the cookbook's page on counting tokens, and the
+tokenizer page. English comes out a few percent above those counts, as do the languages together; a
+single sentence is up to a quarter off.
 """
 
 import functools
@@ -33,7 +34,8 @@ _PIECES = re.compile(
     r"|(?P<gap>[^\S\r\n]{2,}|[^\S\r\n](?=[0-9]|$))"  # one blank before anything else goes with it
     r"|[^\S\r\n]"
     r"|(?P<signs>[!-/:-@\[-`{-~]+)"
-    r"|(?P<alphabet>[\u0370-\u052f\u0590-\u08ff\u1f00-\u1fff]+)"  # Greek to Arabic
+    r"|(?P<greek>[\u0370-\u052f\u1f00-\u1fff]+)"  # and Cyrillic
+    r"|(?P<arabic>[\u0590-\u08ff]+)"  # and Hebrew
     r"|(?P<indic>[\u0900-\u0dff]+)"
     r"|(?P<han>[\u3400-\u9fff\U00020000-\U0003ffff])"
     r"|(?P<syllable>[\u3040-\u30ff\uac00-\ud7af])"  # kana and Hangul
@@ -41,6 +43,7 @@ _PIECES = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
+_LETTERS = {"latin": 3.0, "greek": 3.4, "arabic": 2.6, "indic": 2.5}  # to a token, of a word
 _EACH = {"han": 0.8, "syllable": 0.7, "emoji": 3.0}  # one by one; whatever is not named counts 1
 
 
@@ -56,14 +59,12 @@ def _weight(kind: str, length: int) -> float:
     match kind:
         case "word":
             return 1 + max(0, length - 7) / 5  # most words up to there are one token
-        case "latin":
-            return max(1.0, length / 3)
-        case "alphabet" | "indic":
-            return max(1.0, length / (2.8 if kind == "alphabet" else 2.5))
         case "digits":
             return math.ceil(length / 3)
         case "signs":
             return math.ceil(length / 2)
+        case _ if kind in _LETTERS:
+            return max(1.0, length / _LETTERS[kind])
         case _:
             return _EACH.get(kind, 1.0)
 

@@ -17,7 +17,7 @@ from schemas.options import Options, SetupError
 class _File(Options):
     date: datetime.date | None = None
     source: str | None = None
-    models: dict[str, dict[str, Any] | None]
+    models: dict[str, dict[str, Any] | None] = pydantic.Field({})
 
 
 def load_models(path: Path | None = None) -> ModelTable:

@@ -15,7 +15,10 @@ _DUST = 1e-9  # of the capacity: what rounding may leave missing after exactly t
 
 
 def refilled(level: float, rate: float, seconds: float) -> float:
-    """The level after ``seconds`` more."""
+    """The level after ``seconds`` more. Without a limit it stays 0, so that one that is set later
+    does not begin with the debt of all that passed before."""
+    if rate == 0.0:
+        return 0.0
     return min(level + rate * max(seconds, 0.0), rate * CAPACITY_S)
 
 

@@ -75,6 +75,7 @@ class Lanes:
             raise ValueError("no lane to send anything on")
         self._lanes = list(lanes)
         self._why: str | None = None  # shut
+        self._left = False
         self._waiting: list[_Waiter] = []  # a heap; who was cancelled stays until it is first
         self._arrivals = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
@@ -107,13 +108,16 @@ class Lanes:
 
     def close(self, lane: int, why: str) -> None:
         """Send nothing on this lane any more, from any process."""
+        if self._left:
+            return  # late: closing would register the lane again
         self._lanes[lane].close(why)
         if not self.open:
             self._turn_away(self._reason())
 
     def leave(self) -> None:
-        """Give the lanes back; call it when no block is under way."""
+        """Turn waiters away and give the lanes back, slots still held included."""
         self.shut("the annotator was closed")
+        self._left = True
         for lane in self._lanes:
             lane.leave()
 

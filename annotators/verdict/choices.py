@@ -25,14 +25,20 @@ _FIELDS = ("choice", "verdict", "final_verdict", "final_choice", "answer", "fina
 _ECHO_WITHIN = 800  # characters that hold the whole list of labels, with a sentence about each
 _MANY = 50
 _LOOSE = r"[\s*_`'\"“”‘’]{0,4}"
-_BRACKETS = re.compile(r"\[{1,2}([^\[\]\n]{1,80})\]{1,2}(?!\()|\[\[([^\[\]\n]{1,80})$", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"\W*(?:your\b.*|(?:final\s+)?(?:label|verdict|choice|answer)|\.{2,}|…|x|_+)\W*\Z", re.I)
+_BRACKETS = re.compile(
+    r"\[{1,2}([^\[\]\n]{1,80})\]{1,2}(?!\()|\[\[([^\[\]\n]{1,80})$", re.MULTILINE
+)
+_PLACEHOLDER = re.compile(
+    r"\W*(?:your\b.*|(?:final\s+)?(?:label|verdict|choice|answer)|\.{2,}|…|x|_+)\W*\Z", re.I
+)
 _UNSAID = re.compile(  # right before a label: it is not chosen, or only if
     r"\b(?:not|never|n?either)\s+(?:(?:choose|pick|say|give|be|select|vote\s+for)\s+)?[\s*_`'\"“]*\Z"
     r"|(?:^|[.!?]\s)\W{0,3}(?:if|unless|had)\s[^.!?\n]{0,100}\Z",
     re.IGNORECASE,
 )
-_UNMEANT = re.compile(r"\]*[\s*_`]{0,4}(?:would|could|might|may|is\s+what|if|unless)\b|\]*[>=?]", re.I)
+_UNMEANT = re.compile(
+    r"\]*[\s*_`]{0,4}(?:would|could|might|may|is\s+what|if|unless)\b|\]*[>=?]", re.I
+)
 _CUT = re.compile(r"\[\[?[\s'\"]*(?:[ab][\s'\"]*(?:[<>=][\sab<>=a-z'\"]*)?)?\Z", re.IGNORECASE)
 
 
@@ -52,7 +58,9 @@ class Label:
 GENAI_BENCH = (
     Label(choice="a", text="A>B", words=("Model A is better",)),
     Label(choice="b", text="B>A", words=("Model B is better",)),
-    Label(choice="both_good", text="A=B=Good", words=("Tie, relatively the same acceptable quality",)),
+    Label(
+        choice="both_good", text="A=B=Good", words=("Tie, relatively the same acceptable quality",)
+    ),
     Label(choice="both_bad", text="A=B=Bad", words=("Both are bad",)),
 )  # what the video arena of GenAI-Bench asks for, in double brackets
 
@@ -77,6 +85,7 @@ class _Found:
     start: int
     end: int
     choice: str | None  # None: an answer, but none of those offered
+    meant: bool = True  # False: `not [[A>B]]`, `[[A>B]]?`: no answer, but it spoils another one
 
 
 def read_choice(text: str, labels: Sequence[Label]) -> Choice | NoChoice:
@@ -93,12 +102,16 @@ def read_choice(text: str, labels: Sequence[Label]) -> Choice | NoChoice:
     written = list(_without_echo(sorted(_in_text(taken.rest, labels), key=_start), labels))
     choices = {one.choice for one in written} | {choice for choice, _ in fields}
     if taken.cut or (unfinished and not choices) or _ends_in_label(taken.rest, written):
-        return NoChoice(reason=Reason.TRUNCATED, message=f"the reply is cut off: {short(seen[-120:])}")
-    if not choices:
+        return NoChoice(
+            reason=Reason.TRUNCATED, message=f"the reply is cut off: {short(seen[-120:])}"
+        )
+    if not fields and not any(one.meant for one in written):
         reason, message = why_silent(text)
         return NoChoice(reason=reason, message=message)
     if saw_nothing(seen):
-        return NoChoice(reason=Reason.REFUSAL, message=f"the judge says it saw nothing: {short(text)}")
+        return NoChoice(
+            reason=Reason.REFUSAL, message=f"the judge says it saw nothing: {short(text)}"
+        )
     beside = {said for one in written[:_MANY] for said in _beside(taken.rest, one, labels)}
     return _settle(choices, beside | {said for _, words in fields for said in words})
 
@@ -115,7 +128,9 @@ def _settle(choices: set[str | None], words: set[str]) -> Choice | NoChoice:
         return NoChoice(reason=Reason.SEVERAL_ANSWERS, message=f"the reply gives several: {said}")
     (choice,) = choices
     if choice is None:
-        return NoChoice(reason=Reason.OFF_SCALE, message="the reply answers with no label that was offered")
+        return NoChoice(
+            reason=Reason.OFF_SCALE, message="the reply answers with no label that was offered"
+        )
     if odd := sorted(words - {choice}):
         message = f"the label says {choice}, the sentence beside it says {odd[0]}"
         return NoChoice(reason=Reason.CONTRADICTION, message=message)
@@ -138,13 +153,18 @@ def _in_text(text: str, labels: tuple[Label, ...]) -> Iterator[_Found]:
             continue
         before = text[max(0, match.start() - 160) : match.start()] if found else ""
         unmeant = _UNSAID.search(before) or _UNMEANT.match(text, match.end())
-        yield from () if unmeant or is_quotation(before) else found
+        if not is_quotation(before):
+            yield from (dataclasses.replace(one, meant=not unmeant) for one in found)
     starts = [start for start, _ in spans]
-    bare = [match for match in _unbracketed(labels).finditer(text) if not _inside(match, spans, starts)]
+    bare = [
+        match for match in _unbracketed(labels).finditer(text) if not _inside(match, spans, starts)
+    ]
     for match in bare:
         line = text[match.start("label") : match.start("label") + 200].partition("\n")[0]
         for one in [match["label"], *_labelled(labels).findall(line)]:
-            yield _Found(start=match.start("label"), end=match.end("label"), choice=_choice(one, labels))
+            yield _Found(
+                start=match.start("label"), end=match.end("label"), choice=_choice(one, labels)
+            )
     lines = text.strip().split("\n")
     if len(lines) == 1 and not spans and not bare:
         choice = _choice(lines[0].strip(" .!()[]"), labels)
@@ -160,7 +180,11 @@ def _in_brackets(match: re.Match[str], labels: tuple[Label, ...]) -> Iterator[_F
         if started is None:
             return
         choice = _choice(started[0], labels)
-    many = [_choice(one[0], labels) for one in _labelled(labels).finditer(inner)] if choice is None else []
+    many = (
+        [_choice(one[0], labels) for one in _labelled(labels).finditer(inner)]
+        if choice is None
+        else []
+    )
     if choice is not None or len(many) > 1:
         for one in many if len(many) > 1 else [choice]:
             yield _Found(start=match.start(), end=match.end(), choice=one)
@@ -181,14 +205,19 @@ def _without_echo(found: list[_Found], labels: tuple[Label, ...]) -> Iterator[_F
 
 def _beside(text: str, found: _Found, labels: tuple[Label, ...]) -> Iterator[str]:
     """Choices that a sentence of the request right before or right behind a label names."""
-    before = text[max(0, found.start - 120) : found.start].rstrip(" *_`:-–—(>#\n").rpartition("\n")[2]
+    before = (
+        text[max(0, found.start - 120) : found.start].rstrip(" *_`:-–—(>#.\n").rpartition("\n")[2]
+    )
     behind = text[found.end : found.end + 120].lstrip(" *_`:-–—()]\n")
     for label in labels:
         for words in label.words:
             spoken = words.lower()
             exactly = re.match(rf"{re.escape(spoken)}\s*(?:[.!*;)\n]|\Z)", behind, re.IGNORECASE)
             sentence = before.lower()
-            alone = re.search(rf"(?:\A|[.:!?,]\s|\*)\W*{re.escape(spoken)}\Z", sentence)
+            alone = re.search(
+                rf"(?:\A|[.:!?]\s|\*|\b(?:therefore|thus|hence|so|overall),?\s)\W*{re.escape(spoken)}\Z",
+                sentence,
+            )
             if alone or exactly:
                 yield label.choice
 
@@ -204,7 +233,12 @@ def _in_object(pairs: Pairs, labels: tuple[Label, ...]) -> Iterator[tuple[str | 
         if re.match(rf"\W*{re.escape(words)}\s*(?:[.!;]|\Z)", value[:200], re.IGNORECASE)
     ]
     for field, value in pairs:
-        if isinstance(value, Pairs) and normal(field) in (*_FIELDS, "result", "response", "evaluation"):
+        if isinstance(value, Pairs) and normal(field) in (
+            *_FIELDS,
+            "result",
+            "response",
+            "evaluation",
+        ):
             yield from _in_object(value, labels)
         elif normal(field) in _FIELDS and isinstance(value, str) and value.strip():
             named = _choice(value.strip(" []."), labels, named=True)
@@ -213,7 +247,9 @@ def _in_object(pairs: Pairs, labels: tuple[Label, ...]) -> Iterator[tuple[str | 
             if len(many) < 2:
                 yield named, said
         elif normal(field) in RATIONALE_FIELDS and isinstance(value, str):
-            spoken = [one.choice for m in _BRACKETS.finditer(value) for one in _in_brackets(m, labels)]
+            spoken = [
+                one.choice for m in _BRACKETS.finditer(value) for one in _in_brackets(m, labels)
+            ]
             yield from ((choice, said) for choice in spoken)
 
 
@@ -221,7 +257,9 @@ def _choice(text: str, labels: tuple[Label, ...], *, named: bool = False) -> str
     """The choice that a text is, and nothing else; ``named``: it may also be the choice's name."""
     key = _key(text)
     for label in labels:
-        spoken = {_key(label.text), *map(_key, label.words)} | ({_key(label.choice)} if named else set())
+        spoken = {_key(label.text), *map(_key, label.words)} | (
+            {_key(label.choice)} if named else set()
+        )
         if key in spoken:
             return label.choice
     return None

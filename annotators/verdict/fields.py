@@ -34,7 +34,9 @@ def in_object(pairs: Pairs, names: Names) -> Iterator[Mention]:
     if any(field in fields for field in _PART_FIELDS):
         yield from _about_other(pairs)
         return
-    subject = next((str(fields[f]) for f in _SUBJECT_FIELDS if isinstance(fields.get(f), str)), None)
+    subject = next(
+        (str(fields[f]) for f in _SUBJECT_FIELDS if isinstance(fields.get(f), str)), None
+    )
     about = names.dimension(subject) if subject else names.only
     if subject and about is None:
         yield from _about_other(pairs)

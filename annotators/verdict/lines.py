@@ -1,5 +1,6 @@
 """Answers in plain text: lines such as ``Rating: 4`` or ``**Video quality**: 3/5``, and tables."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator
@@ -22,7 +23,20 @@ from schemas import Dimension, Reason
 
 _LONGEST = 400  # characters of a line that are looked at
 _LIST = re.compile(r"[\s>#*\-+–•·◦▪\"'“_{`(\[]*(?:\(?\d{1,2}[.)]\s)?[\s*_`\"'“]*")
-_HEADING = re.compile(r"\s*(?:(?P<marks>#+\s|\*\*)?(?P<title>[^|:]{1,60}?)[*_`\s]*(?P<colon>:?)[*_`\s]*)\Z")
+_HEADING = re.compile(
+    r"\s*(?:(?P<marks>#+\s|\*\*)?(?P<title>[^|:]{1,60}?)[*_`\s]*(?P<colon>:?)[*_`\s]*)\Z"
+)
+_SUBJECT = re.compile(
+    r"(?:dimension|aspect|criterion|metric|category)[\s*_`]{0,4}:[\s*_`\"']{0,6}([\w /-]{1,60})",
+    re.IGNORECASE,
+)
+_OTHER_SCALE = re.compile(
+    r"\b(?:scale|range|rate|rating|scored?)\b[ \w:(*]{0,20}?\b(?:\d{1,3}\s?(?:-|–|to|and)\s?|out\sof\s)"
+    r"(?P<top>\d{1,3})\b(?!\.\d)|\bscale\sof\s(?P<of>\d{1,3})\b(?!\s?(?:-|–|to\b|and\b|\.\d))"
+    r"|\b(?P<point>\d{1,3})-point\s+scale"
+    r"|(?P<turned>\b1\s?(?:=|is|being)\s?(?:the\s)?(?:best|highest|excellent)\b|\blower\sis\sbetter)",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[.!?;。])\s+(?=\S)")
 _TAKES_BACK = re.compile(
     r"\b(?:actually|on\s+second\s+thought|wait|correction|scratch\s+that|i\s+meant|make\s+(?:that|it)|"
@@ -56,19 +70,35 @@ def read_lines(text: str, names: Names) -> list[Mention]:
     """
     text = _BELOW.sub(r"\1: \2", text)
     lines = [line for row in _rows(text) for line in _sentences(row)]
-    found, about, other, before = [], names.only, False, ""
+    found: list[Mention] = []
+    about, other, before = names.only, False, ""
     for at, line in enumerate(lines):
         match = _line(tuple(names.spoken)).match(_bare_line(line))
         if match is None:
             about, other = _heading(line, names, about, other)
         elif not _quoted(line, before):
-            last = not any(rest.strip() for rest in lines[at + 1 :][:50])
+            last = not any(rest.strip() for rest in lines[at + 1 : at + 50])
             found += _answer(match, names, about, other=other, last=last)
         before = line if line.strip() else before
     if names.only:
         found += _marked(text, names.only)
         found += [m for m in _aside(text, names.only) if found]
+        if found and _says_other_scale(text, names.only):
+            return [dataclasses.replace(m, value=_off(m.value)) for m in found]
     return found
+
+
+def _says_other_scale(text: str, dimension: Dimension) -> bool:
+    """Whether the reply says which scale it means, and it is not this one, or not this way round."""
+    for match in _OTHER_SCALE.finditer(text):
+        top = match["top"] or match["of"] or match["point"]
+        if top is None or int(top) > dimension.high:
+            return True
+    return False
+
+
+def _off(value: float | Reason) -> float | Reason:
+    return value if isinstance(value, Reason) else Reason.OFF_SCALE
 
 
 def _aside(text: str, dimension: Dimension) -> Iterator[Mention]:
@@ -96,7 +126,9 @@ def bare_answer(text: str, dimension: Dimension) -> list[Mention]:
     named = level_of(first, dimension, ends=r"\b") is not None or value.level is not None
     plainly = re.fullmatch(
         r"(?:\d+(?:\.\d+)?|[a-z]+|\S)(?:\s*(?:/|out of|of)\s*(?:\d+|[a-z]+))?(?:\s*(?:stars?|points?|分))?",
-        " ".join(re.sub(r"[*_`\"'“”‘’\[\](){}<>$]|[.,;!]\Z|(?<=[+-])\s", "", first).split()).lstrip("+-"),
+        " ".join(re.sub(r"[*_`\"'“”‘’\[\](){}<>$]|[.,;!]\Z|(?<=[+-])\s", "", first).split()).lstrip(
+            "+-"
+        ),
         re.IGNORECASE,
     )
     off = value.number in (Reason.SEVERAL_ANSWERS, Reason.OFF_SCALE, Reason.TRUNCATED)
@@ -178,18 +210,24 @@ def _heading(
     line: str, names: Names, about: Dimension | None, other: bool
 ) -> tuple[Dimension | None, bool]:
     """What the lines below are about, and whether that is something that was not asked."""
+    if subject := _SUBJECT.match(_bare_line(line)):
+        dimension = names.dimension(subject[1])
+        return dimension or names.only, dimension is None
     match = _HEADING.match(line[:_LONGEST])
-    if match is None or not (match["marks"] or match["colon"]):
+    if match is None:
         return about, other
-    title = re.sub(r"\A[\s\d.)\-*#]+", "", match["title"])
+    title = _bare_line(match["title"])
     dimension = names.dimension(title)
+    if not (match["marks"] or match["colon"] or dimension or names.is_other(title)):
+        return about, other
     return dimension or names.only, dimension is None and names.is_other(title)
 
 
 def _quoted(line: str, before: str) -> bool:
     opens = before.rstrip("*_` ").lower()
     says = opens.endswith((":", "reads", "says", "saying", "displays", "reading"))
-    return "ignore" in opens and "previous" in opens or says and is_quotation(before)
+    injected = "ignore" in opens and "previous" in opens
+    return injected or (says and is_quotation(before))
 
 
 def _sentences(line: str) -> list[str]:

@@ -15,14 +15,16 @@ FOREIGN_FIELDS = (  # plain in their own language; a word like the French `note`
 LABEL_FIELDS = ("label", "level", "grade", "category", "verdict", "word", "class", "level_name")
 RATIONALE_FIELDS = ("rationale", "reason", "reasoning", "explanation", "justification")
 _BEFORE, _AFTER = r"^(?:(?:final|overall|my|the|total)_)+", r"_(?:score|rating|level|grade)$"
-_OTHER_QUESTIONS = frozenset(
-    """prompt_following prompt_adherence prompt_alignment text_alignment alignment text_video_alignment
+_QUESTIONS = """
+    prompt_following prompt_adherence prompt_alignment text_alignment alignment text_video_alignment
     instruction_following video_quality visual_quality motion_quality motion sharpness clarity
     aesthetics aesthetic_quality temporal_consistency temporal_quality static_quality consistency
     dynamics dynamic_degree realism naturalness lighting light colour color composition subjects
-    attributes action setting manner style background camera""".split()
+    attributes action setting manner style background camera"""
+_OTHER_QUESTIONS = frozenset(_QUESTIONS.split())
+_PART = re.compile(
+    r"(?:frame|second|shot|scene|clip|video|image|picture)s?_?(?:no_?)?[\dab]\d{0,3}$"
 )
-_PART = re.compile(r"(?:frame|second|shot|scene|clip|video|image|picture)s?_?(?:no_?)?[\dab]\d{0,3}$")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

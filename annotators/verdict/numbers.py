@@ -5,6 +5,7 @@ What stands behind a number decides whether it is a score: ``4 because ...`` is 
 """
 
 import dataclasses
+import functools
 import re
 import unicodedata
 
@@ -20,7 +21,9 @@ _WORDS = {
 _LONGEST = 300  # characters of a value that are looked at; bounds every pattern below
 _OPEN = r"[\s*_`\"'“”‘’«\[({$\\]*"
 _CLOSE = r"[\s*_`\"'“”‘’»\])}$\\]*"
-_NUMBER = rf"(?:[-+]?\s?\d{{1,3}}(?:,\d{{3}})+(?!\d)|[-+]?\s?\d+(?:\.\d+)?|(?:{'|'.join(_WORDS)})\b)"
+_NUMBER = (
+    rf"(?:[-+]?\s?\d{{1,3}}(?:,\d{{3}})+(?!\d)|[-+]?\s?\d+(?:\.\d+)?|(?:{'|'.join(_WORDS)})\b)"
+)
 _VALUE = re.compile(
     rf"(?P<dress>{_OPEN})(?P<pair>(?:between|from|either)\s+)?(?:an?\s+)?(?P<number>{_NUMBER})(?P<rest>.*)\Z",
     re.IGNORECASE | re.DOTALL,
@@ -49,7 +52,7 @@ _DOUBT = re.compile(  # ... (or 3), ... maybe 5, ... no, 2 and: 4 (motion), 2 (l
 )
 _AGAIN = re.compile(rf"[(\[]\s*(?P<number>{_NUMBER})\s*[)\]]", re.IGNORECASE)  # four (4)
 _ECHO = re.compile(  # the instruction said back: <1-5>, an integer from 1 to 5, 1|2|3|4|5
-    rf"[\s*_`\"'“”<\[({{]*(?:an?\s+\w+\s+(?:number\s+)?(?:from|between)\s+)?"
+    r"[\s*_`\"'“”<\[({]*(?:an?\s+\w+\s+(?:number\s+)?(?:from|between)\s+)?"
     r"(?P<numbers>\d+(?:\s*(?:-|–|to|and|,\s*or|or|,|\||/)\s*\d+)+)[\s*_`\"'”>\])}]*(?:[.,;]|\Z)",
     re.IGNORECASE,
 )
@@ -101,16 +104,30 @@ def read_value(text: str, dimension: Dimension, *, last: bool = False) -> Value:
     return Value(number=number, level=said[0] if said else level)
 
 
-def level_of(text: str, dimension: Dimension, *, ends: str = r"(?=[\s.!\"'*]*\Z)") -> tuple[int, int] | None:
+def level_of(
+    text: str, dimension: Dimension, *, ends: str = r"(?=[\s.!\"'*]*\Z)"
+) -> tuple[int, int] | None:
     """The level whose own label a text starts with, and where the label ends; None where no label
     of the scale, or one that several levels share, stands there."""
-    labels = [point.label.lower() for point in dimension.scale]
-    for point in sorted(dimension.scale, key=lambda point: -len(point.label)):
-        spoken = r"\s+".join(map(re.escape, point.label.split()))
-        match = re.match(rf"[\s*_`\"'“(\[]*{spoken}\b{ends}", text[:_LONGEST], re.IGNORECASE)
-        if match and labels.count(point.label.lower()) == 1:
-            return point.score, match.end()
+    for score, pattern in _labels(tuple((p.score, p.label) for p in dimension.scale), ends):
+        if match := pattern.match(text[:_LONGEST]):
+            return score, match.end()
     return None
+
+
+@functools.lru_cache(maxsize=256)
+def _labels(points: tuple[tuple[int, str], ...], ends: str) -> list[tuple[int, re.Pattern[str]]]:
+    """A pattern for each label that only one level has, the longest first."""
+    lowered = [label.lower() for _, label in points]
+    own = [(score, label) for score, label in points if lowered.count(label.lower()) == 1]
+    return [
+        (score, re.compile(rf"[\s*_`\"'“(\[]*{_spoken(label)}\b{ends}", re.IGNORECASE))
+        for score, label in sorted(own, key=lambda point: -len(point[1]))
+    ]
+
+
+def _spoken(label: str) -> str:
+    return r"\s+".join(map(re.escape, label.split()))
 
 
 def _judge(match: re.Match[str], dimension: Dimension, *, last: bool) -> float | Reason:

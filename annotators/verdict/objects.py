@@ -16,17 +16,21 @@ _COMMENTS = re.compile(
 )
 _TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z][\w-]{0,40})\s?>")
 # An answer may be wrapped in these; in anything else (`example`, `frame_3`) it is about that.
-WRAPPERS = frozenset(
-    """verdict answer result results response output outputs evaluation evaluations assessment review
+_NEUTRAL = """
+    verdict answer result results response output outputs evaluation evaluations assessment review
     judgement judgment final final_answer final_verdict data json reply score scores rating ratings
-    video clip root properties dimensions""".split()
-)
+    video clip root properties dimensions"""
+WRAPPERS = frozenset(_NEUTRAL.split())
 # What a clip shows is material, and what an example shows is no answer either.
 _QUOTES = re.compile(
     r"\b(?:says?|said|saying|reads?|reading|caption(?:ed|s)?|subtitles?|sign|overlay|overlaid|watermark|"
     r"on-screen|banner|written|displays?|displayed|contains?\s+the\s+text|example|e\.g\.|for\s+instance|"
-    r"such\s+as|sample)\b[^.!?{}\n]{0,60}\n?\s*[\"'“`>]*\s*\Z",
+    r"such\s+as|sample)\b[^.!?{}\n]{0,60}\n?\s*[\"'“`>]*\s*\Z"
+    r"|\b(?:not|never|(?:would|could|might)\s+(?:be|have\s+been)|can['’]?t\s+give)\s*:?\s*\Z",
     re.IGNORECASE,
+)
+_HYPOTHETICAL = re.compile(
+    r"[ \t*`]{0,4}(?:if|unless|would|could|might|is\s+what)\b", re.IGNORECASE
 )
 
 
@@ -65,7 +69,8 @@ def take_json(text: str, *, strict: bool) -> Taken:
             rest.append(text[at:end] if strict or end == start + 1 else _fields(text[at:end]))
         else:
             rest.append(text[at:start] + "\n")
-            if not is_quotation(text[max(0, start - 160) : start]):
+            quoted = is_quotation(text[max(0, start - 160) : start])
+            if not quoted and not _HYPOTHETICAL.match(text, end):
                 objects.append(value)
         at = end
     return Taken(objects=tuple(objects), rest="".join(rest) + text[at:], cut=cut)

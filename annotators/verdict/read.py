@@ -105,7 +105,9 @@ def _settle(
 ) -> Judgement | Unusable:
     numbers = {m.value for m in found if isinstance(m.value, float)}
     levels = {m.level for m in found if m.level is not None}
-    values = numbers | {m.value for m in found if isinstance(m.value, Reason) and _counts(m, numbers)}
+    values = numbers | {
+        m.value for m in found if isinstance(m.value, Reason) and _counts(m, numbers)
+    }
     if not values:
         return _nothing(dimension, text, any_found=any_found)
     if len(values) > 1:

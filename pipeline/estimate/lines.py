@@ -7,13 +7,14 @@ the sum is what the run may spend, not a sample's mean.
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from annotators.base import AnnotatorSpec, Question
 from annotators.chat.cost import worst_case
 from annotators.chat.request import request_of
 from annotators.chat.spec import ChatSpec, OpenAISpec
-from annotators.journal import Journal, Request
+from annotators.journal import Journal
+from annotators.ledger import Amount
 from annotators.models import request_tokens
 from pipeline.estimate.assumptions import LATENCY_S, OUTPUT_TOKENS, REPLY_BYTES
 from pipeline.estimate.clips import Clips
@@ -32,9 +33,8 @@ def line_of(
     for frames, taken in clips.frame_sets():
         for rubric in rubrics:
             question = Question(frames=frames, rubric=rubric, draw=0)
-            request = request_of(spec, question)
             paid = 0 if journal is None or not taken else _paid(spec, question, journal)
-            sums.add(question, request, spec.draws - paid)
+            sums.add(question, spec.draws - paid)
     return sums.line(n_questions), sums.n_bytes
 
 
@@ -61,19 +61,33 @@ class _Sums:
     def __init__(self, spec: ChatSpec) -> None:
         self._spec = spec
         self._requests = self._text = self._images = self._output = self._likely = 0
+        self._costs: dict[Hashable, tuple[Amount, int]] = {}
         self._image_tokens: dict[tuple[int, int, int], int] = {}
         self.n_bytes = 0
 
-    def add(self, question: Question, request: Request, times: int) -> None:
-        worst = worst_case(self._spec, question, request)
+    def add(self, question: Question, times: int) -> None:
+        worst, n_bytes = self._cost_of(question)
         images = self._images_of(question.frames)
         self._requests += times
         self._images += times * images
         self._text += times * (worst.input_tokens - images)
         self._output += times * worst.output_tokens
         self._likely += times * likely_output(self._spec, len(question.rubric.dimensions))
-        words = len(request.system) + len(request.user) + len(json.dumps(request.reply_schema))
-        self.n_bytes += times * (words + REPLY_BYTES)
+        self.n_bytes += times * n_bytes
+
+    def _cost_of(self, question: Question) -> tuple[Amount, int]:
+        """At most, and bytes in the journal. Clips of one prompt often differ in nothing that counts:
+        times as long when written have as many digits, so as many tokens."""
+        frames, rubric = question.frames, question.rubric
+        times = tuple(None if t is None else len(f"{t:.2f}") for t in frames.times_s)
+        size = frames.frame_width_px, frames.frame_height_px
+        same = rubric.name, frames.prompt, times, size
+        if same not in self._costs:
+            request = request_of(self._spec, question)
+            words = len(request.system) + len(request.user) + len(json.dumps(request.reply_schema))
+            worst = worst_case(self._spec, question, request)
+            self._costs[same] = worst, words + REPLY_BYTES
+        return self._costs[same]
 
     def _images_of(self, frames: FrameSet) -> int:
         """Tokens of one request's frames; clips of one size have the same."""

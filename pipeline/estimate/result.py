@@ -138,7 +138,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         *(f"{n:,}" for n in (line.output_at_most, line.output_likely)),
         _usd(line.usd_at_most),
         _usd(line.usd_likely),
-        f"{_duration(line.seconds)}{f' ({line.limit})' if line.limit else ''}",
+        _duration(line.seconds) + (f" ({line.limit})" if line.limit else ""),
     )
 
 

@@ -13,7 +13,6 @@ from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import Container, check_file, sniff
 from schemas import Reason
 
-
 HIDDEN = 8  # frames of a header that an edit list may hide; more are hidden in hardly any file
 
 

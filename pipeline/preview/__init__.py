@@ -1,5 +1,5 @@
 """Look before paying: a few questions of a run, asked and shown in full."""
 
-from pipeline.preview.preview import Ask, preview
+from pipeline.preview.command import Ask, preview
 
 __all__ = ["Ask", "preview"]

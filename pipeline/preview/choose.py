@@ -14,21 +14,24 @@ def choose(clips: Sequence[Clip], rubrics: Sequence[Rubric], n: int) -> list[tup
     Every rubric is in it, so that there are at least as many pairs as rubrics. A clip comes a second
     time only after every other one has come. The choice depends on ids alone.
     """
-    order, n_rubrics = _spread(clips), len(rubrics)
-    if not order:
-        return []
+    n_rubrics = len(rubrics)
+    n = min(max(n, n_rubrics), len(clips) * n_rubrics)
+    order = _spread(clips, n)
     # k -> (k mod clips, k mod rubrics) meets a pair again after lcm steps: one further from there on
     turn = math.lcm(len(order), n_rubrics)
-    n = min(max(n, n_rubrics), len(order) * n_rubrics)
     return [(order[k % len(order)], rubrics[(k + k // turn) % n_rubrics]) for k in range(n)]
 
 
-def _spread(clips: Sequence[Clip]) -> list[Clip]:
-    """By hash of the id, one of every generator before the second of any."""
-    ranked = sorted(clips, key=lambda c: (hash_fraction("preview", c.video_id), c.video_id))
-    seen: Counter[str] = Counter()
-    rounds = []
-    for clip in ranked:
-        rounds.append(seen[clip.generator])
-        seen[clip.generator] += 1
-    return [ranked[i] for i in sorted(range(len(ranked)), key=lambda i: (rounds[i], i))]
+def _spread(clips: Sequence[Clip], n: int) -> list[Clip]:
+    """At most ``n`` clips: always one of a generator, then of a prompt, that has come least often."""
+    left = sorted(clips, key=lambda c: (hash_fraction("preview", c.video_id), c.video_id))
+    generators: Counter[str] = Counter()
+    prompts: Counter[str] = Counter()
+    found = []
+    for _ in range(min(n, len(clips))):
+        clip = min(left, key=lambda c: (generators[c.generator], prompts[c.prompt_id]))
+        left.remove(clip)
+        generators[clip.generator] += 1
+        prompts[clip.prompt_id] += 1
+        found.append(clip)
+    return found

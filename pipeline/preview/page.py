@@ -30,7 +30,7 @@ def write_page(shown: Preview, folder: Path) -> Path:
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_source),
-        autoescape=True,  # prompts, replies and messages are other people's text
+        autoescape=False,  # prompts, replies and messages are other people's text
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -41,12 +41,14 @@ def _template() -> jinja2.Template:
         number=words.number,
         plural=words.plural,
         seconds=words.seconds,
+        size=words.size,
         times=words.times,
         usd=words.usd,
         jpeg=lambda data: "data:image/jpeg;base64," + base64.b64encode(data).decode(),
     )
     report = importlib.resources.files("pipeline.report").joinpath("assets", "style.css")
     own = importlib.resources.files("pipeline.preview").joinpath("preview.css")
+    environment.globals["scale"] = words.scale
     environment.globals["style"] = report.read_text("utf-8") + own.read_text("utf-8")
     return environment.get_template(TEMPLATE)
 

@@ -8,10 +8,11 @@ from rich.text import Text
 
 from pipeline.preview.cost import Measured
 from pipeline.preview.view import Exchange, Item, Mark, Preview, Shown
-from pipeline.preview.words import count, fold, number, plain, plural, seconds, times, usd
+from pipeline.preview.words import count, fold, number, plain, plural, scale, seconds, times, usd
 
 LABEL = 10  # columns
 LINES = 6  # of a long text
+SHORT = {"input tokens": "tokens in", "output tokens": "tokens out"}
 
 
 def print_preview(shown: Preview, page: Path, console: Console | None = None) -> None:
@@ -28,7 +29,8 @@ def print_preview(shown: Preview, page: Path, console: Console | None = None) ->
     for measured in shown.measured:
         _print_cost(out, measured, shown.sent)
     out.print(Text("the whole run, estimated:"))
-    out.print(Text(plain(shown.estimate)), soft_wrap=True)
+    for line in plain(shown.estimate).split("\n"):
+        out.print(Text(line), soft_wrap="  " in line)  # the rows of a table are not folded
     out.print()
     if shown.stopped:
         out.print(Text(plain(f"stopped: {shown.stopped}. The same command goes on.")))
@@ -87,7 +89,8 @@ def _add_answer(lines: _Lines, answer: Shown) -> None:
         lines.add("sent with", ", ".join([*given, exchange.reply_format]))
     for mark in answer.marks:
         text = _verdict(mark)
-        lines.add("verdict", f"{mark.dimension}: {text}", style="red" if mark.reason else "green")
+        style = "" if mark.harmless else "red" if mark.reason else "green"
+        lines.add("verdict", f"{mark.dimension}: {text}", style=style)
         if mark.said:
             lines.add("", mark.said)
     if exchange is not None:
@@ -96,13 +99,9 @@ def _add_answer(lines: _Lines, answer: Shown) -> None:
 
 def _verdict(mark: Mark) -> str:
     if mark.score is None:
-        return f"failed, {mark.reason}"
-    scale = f" of {number(mark.low)} to {number(mark.high)}" if _bounded(mark) else ""
-    return number(mark.score) + scale
-
-
-def _bounded(mark: Mark) -> bool:
-    return mark.low is not None and mark.high is not None
+        return f"{'none' if mark.harmless else 'failed'}, {mark.reason}"
+    bounds = scale(mark.low, mark.high)
+    return number(mark.score) + (f" ({bounds})" if bounds else "")
 
 
 def _add_exchange(lines: _Lines, exchange: Exchange) -> None:
@@ -113,9 +112,9 @@ def _add_exchange(lines: _Lines, exchange: Exchange) -> None:
                 "", "asked again: an earlier reply was cut, or set aside; all are in the cost"
             )
     for name, estimated, counted, ratio in exchange.numbers:
-        lines.add(
-            name.split()[0], f"{name}: {counted} (at most {estimated} estimated) {ratio}".strip()
-        )
+        before = f"{estimated} estimated"
+        told = before if exchange.reply is None else f"{counted} counted, {before} {ratio}".strip()
+        lines.add(SHORT.get(name, name), told)
     lines.add("journal", exchange.key)
 
 

@@ -10,7 +10,7 @@ from annotators.chat.wire import read_frames
 from pipeline.preview.ask import Answer, Chat
 from pipeline.preview.cost import Measured
 from pipeline.preview.words import NONE, count, times, usd
-from schemas import Annotation, Clip, Failure, FrameSet, Rubric, Settings
+from schemas import HARMLESS, Annotation, Clip, Failure, FrameSet, Rubric, Settings
 from schemas.store import Store
 
 Row = tuple[str, ...]
@@ -35,17 +35,19 @@ class Mark:
     high: float | None = None
     said: str = ""  # the rationale, or the failure's message
     reason: str = ""  # of a failure
+    harmless: bool = False  # a failure that is none: the annotator had nothing to say here
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request to a chat judge and its reply."""
 
-    model: str
+    model: str  # asked for
+    answered_by: str  # the snapshot, as the server says; empty: it does not
     settings: list[Row]  # name, as requested, as sent
     reply_format: str
     schema: str
-    numbers: list[Row]  # name, estimated at most, as counted by the server
+    numbers: list[Row]  # name, estimated (output: the cap), counted by the server, ratio
     key: str  # of the reply in the journal
     reply: str | None  # its text, None where there is none
     body: str  # the whole response, as it lies in the journal
@@ -144,7 +146,11 @@ def _scored(row: Annotation) -> Mark:
 
 def _failed(row: Failure, by_key: dict[str, str]) -> Mark:
     return Mark(
-        dimension=by_key.get(row.key, row.key), score=None, said=row.message, reason=row.reason
+        dimension=by_key.get(row.key, row.key),
+        score=None,
+        said=row.message,
+        reason=row.reason,
+        harmless=row.reason in HARMLESS,
     )
 
 
@@ -153,7 +159,8 @@ def _exchange(answer: Answer, chat: Chat) -> Exchange:
     sent = Settings(**chat.entry.request["settings"]) if chat.entry else request.settings
     reply = completion.text or completion.refusal if completion else None
     return Exchange(
-        model=(completion and completion.model) or request.model,
+        model=request.model,
+        answered_by=(completion and completion.model) or "",
         settings=_settings(requested(chat.spec), sent),
         reply_format=request.reply_format,
         schema=json.dumps(request.reply_schema, indent=2),
@@ -184,6 +191,6 @@ def _numbers(answer: Answer, chat: Chat) -> list[Row]:
     cost = usd(answer.outcomes[0].cost_usd) if answer.outcomes else NONE
     return [
         ("input tokens", count(worst.input_tokens), count(used_in), times(ratio)),
-        ("output tokens", count(worst.output_tokens), count(used_out), ""),
-        ("cost", usd(worst.usd), cost, ""),
+        ("output tokens", f"{count(worst.output_tokens)} at most", count(used_out), ""),
+        ("cost", usd(worst.usd) + (" at most" if worst.usd is not None else ""), cost, ""),
     ]

@@ -55,6 +55,11 @@ def number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
+def scale(low: float | None, high: float | None) -> str:
+    """``scale 1 to 5``; empty where there are no bounds."""
+    return "" if low is None or high is None else f"scale {number(low)} to {number(high)}"
+
+
 def seconds(value: float | None) -> str:
     """A time in a clip."""
     return "time unknown" if value is None else f"{value:.2f} s"
@@ -63,6 +68,11 @@ def seconds(value: float | None) -> str:
 def times(ratio: float | None) -> str:
     """A ratio, such as ``x 0.93``."""
     return NONE if ratio is None else f"× {ratio:.2f}"
+
+
+def size(n_bytes: int) -> str:
+    """Bytes of a picture."""
+    return f"{n_bytes / 1000:.1f} kB"
 
 
 def plural(n: int, word: str) -> str:

@@ -10,6 +10,7 @@ and reads nothing, so whoever asks through that package is held against
     limit = min(requests in flight / latency, what `bare` reaches on the same cores).
 
 calls/s         of the steady state, as the server saw it: without the first and last round in flight
+whole run       calls/s from the first request to the last reply, slow starts included
 CPU ms/call     the client alone, user and system (getrusage), with the processes that it starts
 peak MiB        resident memory of the largest process of the client
 kB/call         size of a request: a contestant that cannot send all frames shows here
@@ -49,18 +50,19 @@ def settings() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", default=",".join(CONTESTANTS), help="contestants, separated by commas")
     add("--latencies", default="0.2,1,3", help="seconds until a reply")
-    add("--draws", default="1,5", help="how often each clip is asked about")
+    add("--draws", help="how often each clip is asked about (1,5; with --quick 1)")
     add("--in-flight", type=int, default=256, help="requests at once")
-    add("--rounds", type=int, default=6, help="calls = rounds x requests at once")
-    add("--repeats", type=int, default=3, help="of bare and ours, in turns")
+    add("--rounds", type=int, help="calls = rounds x requests at once (6; with --quick 4)")
+    add("--repeats", type=int, help="of bare and ours, in turns (3; with --quick 1)")
     add("--peer-repeats", type=int, default=1, help="of everybody else")
-    add("--quick", action="store_true", help="4 rounds, one repeat, one draw")
+    add("--quick", action="store_true", help="other defaults: fewer rounds, repeats and draws")
     add("--peers", type=Path, default=CACHE / "peers", help="folder of the peers' environments")
     add("--frames", type=Path, default=CACHE / "frames", help="folder of the clips (400 MB)")
     add("--json", type=Path, help="write all numbers to this file, too")
     given = parser.parse_args()
-    if given.quick:
-        given.rounds, given.repeats, given.draws = 4, 1, "1"
+    given.rounds = given.rounds or (4 if given.quick else 6)
+    given.repeats = given.repeats or (1 if given.quick else 3)
+    given.draws = given.draws or ("1" if given.quick else "1,5")
     if given.rounds < 3:
         parser.error("--rounds: the first and the last are left out, so three is the least")
     for name in given.only.split(","):

@@ -9,8 +9,8 @@ from rich import box
 from rich.table import Table
 
 COLUMNS = (
-    "contestant", "n", "calls/s", "of limit", "CPU ms/call", "of bare's", "peak MiB", "in flight",
-    "kB/call",
+    "contestant", "n", "calls/s", "of limit", "whole run", "CPU ms/call", "of bare's", "peak MiB",
+    "in flight", "kB/call",
 )  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def table(case: Case) -> Table:
             str(row["n"]),
             f"{row['calls_per_s']:.1f}",
             f"{row['calls_per_s_over_limit']:.2f}",
+            f"{row['whole_run_calls_per_s']:.1f}",
             f"{row['cpu_ms_per_call']:.2f}",
             f"{row['cpu_over_bare']:.2f}",
             f"{row['peak_mib']:.0f}",

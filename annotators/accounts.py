@@ -1,0 +1,151 @@
+"""The rows of the ledger: one for each account and process that spends, counted in whole numbers."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from annotators.money import Amount, Spent
+from annotators.shared import SharedRows
+
+ROWS = 1024  # accounts x processes that work at the same time; rows of dead processes are reused
+NAME_BYTES = 200
+# Money is counted in whole picodollars: sums of integers leave no dust, whatever their order. A
+# token costs ten thousand of them or more, and 64 bits hold nine million dollars
+UNIT = 10**12
+
+_USED = ("requests", "input", "output", "usd", "unpriced")
+_LOST = ("lost_requests", "lost_usd")
+_RESERVED = tuple(f"reserved_{name}" for name in _USED)
+SEEN = ("replies", "estimated", "real")
+ROW = np.dtype(
+    [("account", f"S{NAME_BYTES}"), ("pid", "i8")]
+    + [(name, "i8") for name in (*_USED, *_LOST, *_RESERVED, *SEEN)]
+)
+
+
+class MemoryRows:
+    """The rows of a ledger without a file."""
+
+    def __init__(self) -> None:
+        self._lock, self._rows = threading.Lock(), np.zeros(ROWS, ROW)
+
+    @contextmanager
+    def locked(self) -> Iterator[np.ndarray]:
+        """As :meth:`SharedRows.locked`, among the threads of this process."""
+        with self._lock:
+            yield self._rows
+
+
+def open_rows(path: Path | None) -> SharedRows | MemoryRows:
+    """The rows in a file, which is made where there is none; without a path, in memory."""
+    return MemoryRows() if path is None else SharedRows(path, ROW, ROWS)
+
+
+def encoded(account: str) -> bytes:
+    """The name as a row holds it. Raises ValueError where it does not fit."""
+    name = account.encode()
+    if not 0 < len(name) <= NAME_BYTES:
+        raise ValueError(f"annotator {account[:40]!r}: names have 1 to {NAME_BYTES} bytes")
+    return name
+
+
+def units(usd: float | None) -> int:
+    """Whole picodollars, 0 for an unknown sum."""
+    return round((usd or 0.0) * UNIT)
+
+
+def used_rows(rows: np.ndarray) -> int:
+    """Rows are handed out in order and never given back."""
+    return int(np.count_nonzero(rows["account"]))
+
+
+def claim(rows: np.ndarray, name: bytes) -> int:
+    """The row of this account and process: its own, else one of a dead process, else a new one."""
+    bury(rows)
+    n = used_rows(rows)
+    mine = np.flatnonzero((rows["account"] == name) & np.isin(rows["pid"], (0, os.getpid())))
+    index = int(mine[np.argmax(rows["pid"][mine])]) if len(mine) else n
+    if index == len(rows):
+        raise RuntimeError(
+            f"more than {ROWS} accounts and processes at the same time; use fewer workers"
+        )
+    rows[index]["account"], rows[index]["pid"] = name, os.getpid()
+    return index
+
+
+def bury(rows: np.ndarray) -> bool:
+    """Count what dead processes had reserved as lost; whether there was anything."""
+    found = False
+    for row in rows[: used_rows(rows)]:
+        if row["pid"] and not _alive(int(row["pid"])):
+            found = lose(row) or found
+            row["pid"] = 0
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
+
+
+def lose(row: np.void) -> bool:
+    """Everything reserved becomes spent, and lost; whether there was anything."""
+    requests = int(row["reserved_requests"])
+    row["lost_requests"] += requests
+    row["lost_usd"] += row["reserved_usd"]
+    for name in _USED:
+        row[name] += row[f"reserved_{name}"]
+        row[f"reserved_{name}"] = 0
+    return requests > 0
+
+
+def add(row: np.void, prefix: str, amount: Amount, sign: int) -> None:
+    """Add an amount to what is spent (prefix "") or ``reserved_``; sign -1 takes it away."""
+    for name, value in zip(_USED, _values(amount), strict=True):
+        # below zero only where the row was counted as lost while its process lived on after all:
+        # then it is settled a second time, and the ledger holds too much rather than too little
+        row[prefix + name] = max(int(row[prefix + name]) + sign * value, 0)
+
+
+def take_back(rows: np.ndarray, account: bytes, amount: Amount) -> None:
+    """What counts as lost is not lost after all; nothing happens where less than that is lost."""
+    own = np.flatnonzero(rows["account"] == account)
+    if int(rows["lost_requests"][own].sum()) < amount.requests:
+        return
+    values = (*_values(amount), amount.requests, units(amount.usd))
+    owed = dict(zip((*_USED, *_LOST), values, strict=True))
+    for index in own:  # in which of the rows is all one: only their sum is ever looked at
+        for name in owed:
+            taken = min(int(rows[index][name]), owed[name])
+            rows[index][name] -= taken
+            owed[name] -= taken
+
+
+def _values(amount: Amount) -> tuple[int, ...]:
+    unpriced = amount.requests if amount.usd is None else 0
+    tokens = amount.input_tokens, amount.output_tokens
+    return amount.requests, *tokens, units(amount.usd), unpriced
+
+
+def spent_of(row: np.void) -> Spent:
+    """The row in the units of the world."""
+    return Spent(
+        requests=int(row["requests"]),
+        input_tokens=int(row["input"]),
+        output_tokens=int(row["output"]),
+        usd=int(row["usd"]) / UNIT,
+        unpriced=int(row["unpriced"]),
+        lost_requests=int(row["lost_requests"]),
+        lost_usd=int(row["lost_usd"]) / UNIT,
+        reserved_requests=int(row["reserved_requests"]),
+        reserved_usd=int(row["reserved_usd"]) / UNIT,
+    )
