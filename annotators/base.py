@@ -7,6 +7,7 @@ works, in a Beam worker's ``setup()`` or anywhere else: nothing here knows Beam.
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -104,6 +105,10 @@ class AnnotatorSpec(Options):
     def expand(self) -> "list[Self]":
         """One spec per annotator_id; most specs stand for one annotator only."""
         return [self]
+
+    def session(self, resources: Resources) -> AbstractContextManager[None]:
+        """What is held where the command runs while any worker may be open; most hold nothing."""
+        return nullcontext()
 
     def prepare(
         self,

@@ -40,7 +40,6 @@ from annotators.shared import SharedRows
 __all__ = ["RESERVED", "WAIT", "Amount", "Budget", "Ledger", "OverBudget", "Spent", "Verdict"]
 
 SYNC_S = 5.0
-_add, _encoded, _lose, _units = add, encoded, lose, units  # names that a caller still imports
 
 
 class Ledger:

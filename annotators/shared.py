@@ -10,7 +10,7 @@ import mmap
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,10 @@ class SharedRows:
                 yield self._rows
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):  # opening it failed, or the interpreter ends
+            os.close(self._file)  # the mapping holds a descriptor of its own
 
     def __reduce__(self) -> tuple[object, ...]:
         return SharedRows, (self.path, self._dtype, self._n_rows)

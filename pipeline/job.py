@@ -1,5 +1,6 @@
 """The three pipelines of a run on one folder, wave by wave. Resumable throughout."""
 
+import contextlib
 import functools
 import shutil
 import time
@@ -126,7 +127,16 @@ class Job(Run):
                 for a in self.plan.annotators
             }
         )
-        self._prepare(made)
+        with contextlib.ExitStack() as sessions:
+            for annotator in self.plan.annotators:
+                sessions.enter_context(annotator.session(self._recipe.resources))
+            self._prepare(made)
+            self._annotate_waves(made)
+        # the rows themselves: a second run may get answers that the first did not
+        files = self.wave_files("annotate", "annotations")
+        return fingerprint(made, [sha256_hex(file.read_bytes()) for file in files])
+
+    def _annotate_waves(self, made: str) -> None:
         for number, clips in enumerate(self.waves):
             ids = [clip.video_id for clip in clips]
             frames = parts(self.folder("collect", number) / "frames")
@@ -144,9 +154,6 @@ class Job(Run):
                 len(seen) * len(self.plan.dimensions) * sum(a.draws for a in self.plan.annotators)
             )
             self._wave("annotate", number, made, build, books, owed, self._compact)
-        # the rows themselves: a second run may get answers that the first did not
-        files = self.wave_files("annotate", "annotations")
-        return fingerprint(made, [sha256_hex(file.read_bytes()) for file in files])
 
     def _prepare(self, made: str) -> None:
         """What annotators do once for the waves that are not whole, such as sending a batch."""

@@ -34,6 +34,10 @@ FREE_FIELDS = (
     "capabilities",
     "poll_s",
     "enqueued_tokens",
+    "shard_requests",
+    "shard_bytes",
+    "rounds",
+    "transfers",
 )  # of annotators
 
 

@@ -123,7 +123,7 @@ def _prepare(folder: Path, base_url: str, name: str, at: int | None) -> None:
 def _load(base_url: str) -> None:
     """Everything that is imported late, once and not in every child."""
     client = service.Service(
-        Endpoint(base_url=base_url), "none", timeout_s=1, max_attempts=1
+        Endpoint(base_url=base_url), "none", Path("none"), timeout_s=1, max_attempts=1
     )._client
     assert client.files
     assert client.batches

@@ -3,8 +3,8 @@
 Verdicts are those of ``judge_server``. Everything that real batches do to a client is scripted:
 
     calls    (name of the call, how many of it came before) -> a fault: "server_error", "rate_limit",
-             "unauthorized", "insufficient_quota", "not_found", "reset" (nothing was done), "late_reset" (it was
-             done, and the reply is lost), "short" (a download that breaks off)
+             "unauthorized", "insufficient_quota", "not_found", "reset" (nothing was done),
+             "late_reset" (it was done, and the reply is lost), "short" (the reply breaks off)
     lines    (custom_id, how often it was tried before) -> what becomes of one request: None (answered),
              "refused", "filtered", "busy", "broken", "quota", "expired", "vanished" (no line at all),
              "cut" (at its token cap), "garbage" (a reply that is no completion)

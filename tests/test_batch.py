@@ -259,7 +259,7 @@ def test_a_run_in_which_most_requests_fail_is_stopped(place: Resources) -> None:
     asked = questions_in(place, 30)
     with BatchServer(lines=lambda key, n: "refused") as server:
         spec = spec_for(server.base_url, shard_requests=20, transfers=1)
-        with pytest.raises(RunStopped, match="of 20 requests failed|of 30 requests failed"):
+        with pytest.raises(RunStopped, match=r"of 20 requests failed|of 30 requests failed"):
             prepare(spec, place, asked)
     assert place.ledger.totals()["judge"].reserved_requests == 0
 
@@ -315,7 +315,7 @@ def test_a_service_that_stays_away_stops_the_run(place: Resources) -> None:
     other = dataclasses.replace(place, work=place.work and place.work / "other")
     with (
         BatchServer(calls=lambda name, n: "not_found") as server,
-        pytest.raises(RunStopped, match="upload: rejected: HTTP 404: Not Found .*`kind: openai`"),
+        pytest.raises(RunStopped, match=r"upload: rejected: HTTP 404: Not Found.*`kind: openai`"),
     ):
         prepare(spec_for(server.base_url), other, questions_in(place, 1, "w"))
 

@@ -9,7 +9,9 @@ import yaml
 
 import pipeline.estimate.assumptions as assumed
 from annotators.base import Question
+from annotators.batch.spec import OpenAIBatchSpec
 from annotators.chat.request import request_of
+from annotators.chat.spec import ChatSpec
 from annotators.journal import Journal
 from annotators.ledger import Amount
 from pipeline.config import Config, load_config
@@ -144,8 +146,10 @@ def test_replies_in_the_journal_are_paid(tmp_path: Path) -> None:
     config, plan = _plan(tmp_path, {**GPT_4O, "draws": 2})
     taken = _frames(tmp_path, plan, config.frames)
     journal = Journal(Store(str(tmp_path / "journal")))
+    judge = plan.annotators[0]
+    assert isinstance(judge, ChatSpec)
     requests = [
-        request_of(plan.annotators[0], Question(frames=frames, rubric=plan.rubrics[0], draw=draw))
+        request_of(judge, Question(frames=frames, rubric=plan.rubrics[0], draw=draw))
         for frames in taken.values()
         for draw in range(2)
     ]
@@ -205,7 +209,8 @@ def test_the_limit_that_binds_makes_the_time(
     _clips(tmp_path, 20, 20, 20, 20)
     own = {k: v for k, v in GPT_4O.items() if k != "api_key_env" or "endpoints" not in limits}
     (line,) = estimate(*_plan(tmp_path, {**own, **limits})).lines
-    assert (line.seconds, line.limit) == (pytest.approx(seconds), binds)
+    assert line.seconds == pytest.approx(seconds)
+    assert line.limit == binds
 
 
 def test_tokens_per_minute_count_input_and_whole_outputs(tmp_path: Path) -> None:
@@ -219,8 +224,10 @@ def test_tokens_per_minute_count_input_and_whole_outputs(tmp_path: Path) -> None
 
 def test_a_batch_costs_what_its_price_says_and_has_no_time(tmp_path: Path) -> None:
     _clips(tmp_path, 20)
-    batch = {**GPT_4O, "kind": "openai-batch", "name": "batch"}
-    at_once, later = estimate(*_plan(tmp_path, GPT_4O, batch)).lines
+    config, plan = _plan(tmp_path, GPT_4O)
+    batch = OpenAIBatchSpec.model_validate({**GPT_4O, "kind": "openai-batch", "name": "batch"})
+    both = dataclasses.replace(plan, annotators=(*plan.annotators, batch))
+    at_once, later = estimate(config, both).lines
     assert later.worst == at_once.worst
     assert later.seconds is None
     assert "24 h" in later.limit

@@ -1,9 +1,9 @@
 """2,138 real replies of GPT-4o and Gemini 1.5 Pro on the video arena of GenAI-Bench.
 
-Counted by hand over the same files: GPT-4o names exactly one label in every reply. Gemini does in
-1,065; the others are a provider's notice (618), two readings with a label each and no winner (642;
-the published vote took the first), and a verdict per criterion, some with labels that were not
-offered, before the last one (697, 833; published as the label `[[A=B]]`, which is none of the four).
+Counted with a plain search for `[[...]]` over the same files: GPT-4o names exactly one label in every
+reply, Gemini in 1,065. The other four are a provider's notice (618), two readings with a label each
+and no winner (642; the published vote took the first), and a verdict per criterion, some with labels
+that were not offered, before the last one (697, 833; published as `[[A=B]]`, none of the four).
 """
 
 import collections

@@ -131,11 +131,12 @@ def test_the_whole_run_is_projected_by_what_was_counted(tmp_path, capsys):
 
 def test_unsent_sends_nothing_and_shows_the_requests(tmp_path, capsys):
     with JudgeServer() as server:
-        code, page = look(write_config(tmp_path, server), tmp_path / "out", "--unsent")
+        config = write_config(tmp_path, server)
+        code, page = look(config, tmp_path / "out", "--unsent")
         assert server.bodies == []
         assert code == 0
         assert not (tmp_path / "out" / "journal").exists()
-        _, asked = look(write_config(tmp_path, server), tmp_path / "out")
+        _, asked = look(config, tmp_path / "out")
     assert "Nothing was sent" in page
     assert pictures(page) == pictures(asked)
     for body in server.bodies:  # what is shown beforehand is what is sent afterwards

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from annotators.base import Question
-from annotators.batch.regain import lost_requests, regain
 from annotators.batch.state import Shard, Step
 from annotators.chat.cost import worst_case
 from annotators.chat.purse import DRIFT, DRIFT_FROM
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
-from annotators.ledger import RESERVED, Amount, Ledger
+from annotators.ledger import RESERVED, Amount, Ledger, Spent
 
 
 class Money:
@@ -51,11 +50,16 @@ class Money:
         known. Whether a shard that was about to be booked (one at most) still has to be: if it was
         booked before the kill, fewer requests are lost than those of all shards together.
         """
-        n_lost = lost_requests(self._ledger, self._account)
+        if not shards:
+            return False
+        before = self._ledger.totals().get(self._account, Spent())
+        if before.reserved_requests:  # of an earlier run that was stopped, as nothing works yet
+            self._ledger.begin()
+        n_lost = before.lost_requests + before.reserved_requests
         unbooked = n_lost >= sum(shard.worst.requests for shard in shards)
         for shard in shards:
             if unbooked or shard.step is not Step.SETTLING:
-                regain(self._ledger, self._account, shard.worst)
+                self._ledger.regain(self._account, shard.worst)
         return unbooked
 
     def compare(self, estimates: Sequence[tuple[int, int]]) -> str | None:

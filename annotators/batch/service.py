@@ -153,9 +153,10 @@ class Service:
             )
         if getattr(error, "status_code", None) in (404, 405):
             said += (
-                " (a server without a Batch API is for `kind: openai`; a batch that is gone was "
+                ". A server without a Batch API is for `kind: openai`; batches and files that are "
+                "gone were made with another key, or are too old: delete their folder below "
+                f"{self._state} to give them up"
             )
-            said += "created with another key or at another base_url)"
         return RunStopped(f"{self._url}: {what}: {reason}: {said}")
 
 

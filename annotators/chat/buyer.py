@@ -14,12 +14,13 @@ from annotators.chat.client import Client
 from annotators.chat.completion import read_completion
 from annotators.chat.errors import TryElsewhere, Unanswered
 from annotators.chat.gate import Gate, Probe, not_attempted
+from annotators.chat.lanes import lanes_of
 from annotators.chat.purse import Purse
 from annotators.chat.spec import Endpoint, OpenAISpec, read_key
 from annotators.chat.wire import body_around, image_parts, read_frames
 from annotators.journal import Request
 from annotators.models import unknown
-from annotators.pace import Lane, Lanes, LanesClosed, Limits, Turn
+from annotators.pace import Lanes, LanesClosed, Turn
 from schemas import Reason
 
 CLIPS_ENCODED = 32  # whose frames are kept as base64 for the next rubric and draw
@@ -31,7 +32,7 @@ class Buyer:
     def __init__(self, spec: OpenAISpec, resources: Resources) -> None:
         self.spec, self._frames = spec, resources.frames
         self.clients = [_client(spec, way) for way in spec.ways]
-        self.lanes = Lanes([_lane(spec, way, resources.machines) for way in spec.ways])
+        self.lanes = Lanes(lanes_of(spec, resources.machines))
         self.gate = Gate(spec.max_failure_rate, self.lanes.shut)
         self.purse = Purse(spec, resources.ledger, self.gate)
         # how many images the model takes is checked before: what is left unknown is the same
@@ -156,14 +157,3 @@ def _client(spec: OpenAISpec, way: Endpoint) -> Client:
     key = read_key(spec.annotator_id, way)
     return Client(way, key, connections=spec.concurrency, timeout_s=spec.timeout_s)
 
-
-def _lane(spec: OpenAISpec, way: Endpoint, machines: int) -> Lane:
-    def share(limit: float | None) -> float | None:
-        return None if limit is None else limit / machines
-
-    limits = Limits(
-        concurrency=max(1, spec.concurrency // machines),
-        requests_per_minute=share(way.requests_per_minute),
-        tokens_per_minute=share(way.tokens_per_minute),
-    )
-    return Lane(f"{way.url}\n{way.api_key_env}\n{spec.model}", limits)

@@ -9,6 +9,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -127,6 +128,12 @@ class OpenAISpec(ChatSpec):
 
     kind: Literal["openai"] = "openai"
     concurrency: int = Field(256, ge=1, le=4096)  # requests in flight at most; fewer at first
+
+    def session(self, resources: Resources) -> AbstractContextManager[None]:
+        """Keeps what the lanes have learned from one wave to the next."""
+        from annotators.chat.lanes import held
+
+        return held(self, resources.machines)
 
     def open(self, resources: Resources) -> Annotator:
         """The annotator, with clients and a loop of its own."""

@@ -73,7 +73,7 @@ class Lane:
             lane, rows = _read(file), file["rows"][0]
             _reap(lane, rows, now)
             if not lane.processes:
-                lane, rows[:], file["why"] = state.fresh(now), processes.FREE, b""
+                lane = state.fresh(now)
             self._row, self._owner = processes.claim(rows), os.getpid()
             lane.processes += 1
             state.adopt(lane, self.limits, now)

@@ -63,7 +63,7 @@ def reap(rows: np.ndarray) -> None:
 def ask(rows: np.ndarray, mine: int, now: float, wait_s: float) -> None:
     """Note that this process wants to send, cannot yet, and will ask again in ``wait_s``."""
     row = rows[mine]
-    if row["asks_until"] < now:
+    if row["asks_until"] <= now:
         row["asks_since"] = now
     row["asks_until"] = now + min(wait_s, LONGEST_SLEEP_S) + GRACE_S
 
@@ -75,8 +75,8 @@ def ahead(rows: np.ndarray, mine: int, now: float) -> int:
     Without it, who gives a slot back would always win it, and small requests of one process would
     keep a bucket too low for large ones of another.
     """
-    asking = np.flatnonzero(rows["asks_until"] >= now)
-    since = rows["asks_since"][mine] if rows["asks_until"][mine] >= now else now
+    asking = np.flatnonzero(rows["asks_until"] > now)
+    since = rows["asks_since"][mine] if rows["asks_until"][mine] > now else now
     own = (int(rows["in_flight"][mine]), float(since))
     return sum(
         (int(rows["in_flight"][other]), float(rows["asks_since"][other])) < own

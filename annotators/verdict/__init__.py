@@ -3,7 +3,8 @@
 A number is never guessed. What a careful reader would not swear to is a reason, not a score.
 """
 
-from annotators.verdict.choices import GENAI_BENCH, Choice, Label, NoChoice, read_choice
+from annotators.verdict.choices import Choice, NoChoice, read_choice
+from annotators.verdict.labels import GENAI_BENCH, Label
 from annotators.verdict.read import Judgement, Unusable, Verdict, read_verdict, unusable
 
 __all__ = [

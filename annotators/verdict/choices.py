@@ -9,11 +9,11 @@ said back, and what follows it is the answer.
 
 import bisect
 import dataclasses
-import functools
 import html
 import re
 from collections.abc import Iterator, Sequence
 
+from annotators.verdict.labels import Label, choice_of, labelled, unbracketed
 from annotators.verdict.mentions import RATIONALE_FIELDS, normal
 from annotators.verdict.objects import Pairs, is_quotation, take_json
 from annotators.verdict.plain import plain, without_thoughts
@@ -24,7 +24,6 @@ _FIELDS = ("choice", "verdict", "final_verdict", "final_choice", "answer", "fina
            "winner", "preference", "preferred", "better", "decision", "label")  # fmt: skip
 _ECHO_WITHIN = 800  # characters that hold the whole list of labels, with a sentence about each
 _MANY = 50
-_LOOSE = r"[\s*_`'\"“”‘’]{0,4}"
 _BRACKETS = re.compile(
     r"\[{1,2}([^\[\]\n]{1,80})\]{1,2}(?!\()|\[\[([^\[\]\n]{1,80})$", re.MULTILINE
 )
@@ -40,29 +39,6 @@ _UNMEANT = re.compile(
     r"\]*[\s*_`]{0,4}(?:would|could|might|may|is\s+what|if|unless)\b|\]*[>=?]", re.I
 )
 _CUT = re.compile(r"\[\[?[\s'\"]*(?:[ab][\s'\"]*(?:[<>=][\sab<>=a-z'\"]*)?)?\Z", re.IGNORECASE)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """One of the labels a judge may answer with.
-
-    ``choice``: what it means; ``text``: the label without brackets; ``words``: the sentences that
-    the request itself explains it by. A sentence right beside another label contradicts it.
-    """
-
-    choice: str
-    text: str
-    words: tuple[str, ...] = ()
-
-
-GENAI_BENCH = (
-    Label(choice="a", text="A>B", words=("Model A is better",)),
-    Label(choice="b", text="B>A", words=("Model B is better",)),
-    Label(
-        choice="both_good", text="A=B=Good", words=("Tie, relatively the same acceptable quality",)
-    ),
-    Label(choice="both_bad", text="A=B=Bad", words=("Both are bad",)),
-)  # what the video arena of GenAI-Bench asks for, in double brackets
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,31 +133,31 @@ def _in_text(text: str, labels: tuple[Label, ...]) -> Iterator[_Found]:
             yield from (dataclasses.replace(one, meant=not unmeant) for one in found)
     starts = [start for start, _ in spans]
     bare = [
-        match for match in _unbracketed(labels).finditer(text) if not _inside(match, spans, starts)
+        match for match in unbracketed(labels).finditer(text) if not _inside(match, spans, starts)
     ]
     for match in bare:
         line = text[match.start("label") : match.start("label") + 200].partition("\n")[0]
-        for one in [match["label"], *_labelled(labels).findall(line)]:
+        for one in [match["label"], *labelled(labels).findall(line)]:
             yield _Found(
-                start=match.start("label"), end=match.end("label"), choice=_choice(one, labels)
+                start=match.start("label"), end=match.end("label"), choice=choice_of(one, labels)
             )
     lines = text.strip().split("\n")
     if len(lines) == 1 and not spans and not bare:
-        choice = _choice(lines[0].strip(" .!()[]"), labels)
+        choice = choice_of(lines[0].strip(" .!()[]"), labels)
         if choice:
             yield _Found(start=0, end=len(text), choice=choice)
 
 
 def _in_brackets(match: re.Match[str], labels: tuple[Label, ...]) -> Iterator[_Found]:
     inner, double = match[1] or match[2], match[0].startswith("[[")
-    choice = _choice(inner, labels)
+    choice = choice_of(inner, labels)
     if choice is None and match[1] is None:  # never closed: the label, then whatever follows
-        started = _labelled(labels).match(inner.strip(" *_`'\""))
+        started = labelled(labels).match(inner.strip(" *_`'\""))
         if started is None:
             return
-        choice = _choice(started[0], labels)
+        choice = choice_of(started[0], labels)
     many = (
-        [_choice(one[0], labels) for one in _labelled(labels).finditer(inner)]
+        [choice_of(one[0], labels) for one in labelled(labels).finditer(inner)]
         if choice is None
         else []
     )
@@ -241,9 +217,9 @@ def _in_object(pairs: Pairs, labels: tuple[Label, ...]) -> Iterator[tuple[str | 
         ):
             yield from _in_object(value, labels)
         elif normal(field) in _FIELDS and isinstance(value, str) and value.strip():
-            named = _choice(value.strip(" []."), labels, named=True)
-            many = [] if named else _labelled(labels).findall(value[:200])
-            yield from ((_choice(one, labels), said) for one in many if len(many) > 1)
+            named = choice_of(value.strip(" []."), labels, named=True)
+            many = [] if named else labelled(labels).findall(value[:200])
+            yield from ((choice_of(one, labels), said) for one in many if len(many) > 1)
             if len(many) < 2:
                 yield named, said
         elif normal(field) in RATIONALE_FIELDS and isinstance(value, str):
@@ -251,43 +227,6 @@ def _in_object(pairs: Pairs, labels: tuple[Label, ...]) -> Iterator[tuple[str | 
                 one.choice for m in _BRACKETS.finditer(value) for one in _in_brackets(m, labels)
             ]
             yield from ((choice, said) for choice in spoken)
-
-
-def _choice(text: str, labels: tuple[Label, ...], *, named: bool = False) -> str | None:
-    """The choice that a text is, and nothing else; ``named``: it may also be the choice's name."""
-    key = _key(text)
-    for label in labels:
-        spoken = {_key(label.text), *map(_key, label.words)} | (
-            {_key(label.choice)} if named else set()
-        )
-        if key in spoken:
-            return label.choice
-    return None
-
-
-def _key(text: str) -> str:
-    return re.sub(r"={2,}", "=", re.sub(r"[\s*_`'\"“”‘’,]+", "", text[:200].lower()))
-
-
-@functools.cache
-def _labelled(labels: tuple[Label, ...]) -> re.Pattern[str]:
-    one = [
-        _LOOSE.join(re.escape(sign) for sign in label.text if not sign.isspace())
-        for label in sorted(labels, key=lambda label: -len(label.text))
-    ]
-    return re.compile(rf"(?<![\w<>=])(?:{'|'.join(one)})(?![\w<>=]|{_LOOSE}[<>=])", re.IGNORECASE)
-
-
-@functools.cache
-def _unbracketed(labels: tuple[Label, ...]) -> re.Pattern[str]:
-    words = "|".join(re.escape(words) for label in labels for words in label.words) or r"(?!)"
-    return re.compile(
-        r"(?:^[ \t>#*_\-]{0,12}|[.!:*]\s{1,2})(?:(?:therefore|so|thus),?\s)?(?:(?:my|the|final)\s){0,2}"
-        r"(?:verdict|choice|answer|decision|winner|vote)(?:\sis)?[\s*_]{0,6}[:=]?[\s*_`'\"“(]{1,6}"
-        rf"(?P<label>{_labelled(labels).pattern}|(?:{words})(?=[\s*_]{{0,4}}(?:[.!\n]|\Z))){_LOOSE}"
-        r"(?=[)\s]{0,3}(?:[.,;:!(—–/\n-]|\Z|(?:because|since|as|or)\b))",
-        re.IGNORECASE | re.MULTILINE,
-    )
 
 
 def _inside(match: re.Match[str], spans: list[tuple[int, int]], starts: list[int]) -> bool:

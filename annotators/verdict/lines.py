@@ -5,6 +5,7 @@ import functools
 import re
 from collections.abc import Iterator
 
+from annotators.verdict.doubts import says_other_scale
 from annotators.verdict.mentions import (
     FOREIGN_FIELDS,
     LABEL_FIELDS,
@@ -19,6 +20,7 @@ from annotators.verdict.mentions import (
 )
 from annotators.verdict.numbers import Value, is_form, level_of, read_value
 from annotators.verdict.objects import is_quotation
+from annotators.verdict.tables import rows
 from schemas import Dimension, Reason
 
 _LONGEST = 400  # characters of a line that are looked at
@@ -30,22 +32,7 @@ _SUBJECT = re.compile(
     r"(?:dimension|aspect|criterion|metric|category)[\s*_`]{0,4}:[\s*_`\"']{0,6}([\w /-]{1,60})",
     re.IGNORECASE,
 )
-_OTHER_SCALE = re.compile(
-    r"\b(?:scale|range|rate|rating|scored?)\b[ \w:(*]{0,20}?\b(?:\d{1,3}\s?(?:-|–|to|and)\s?|out\sof\s)"
-    r"(?P<top>\d{1,3})\b(?!\.\d)|\bscale\sof\s(?P<of>\d{1,3})\b(?!\s?(?:-|–|to\b|and\b|\.\d))"
-    r"|\b(?P<point>\d{1,3})-point\s+scale"
-    r"|(?P<turned>\b1\s?(?:=|is|being)\s?(?:the\s)?(?:best|highest|excellent)\b|\blower\sis\sbetter)",
-    re.IGNORECASE,
-)
 _SENTENCE = re.compile(r"(?<=[.!?;。])\s+(?=\S)")
-_TAKES_BACK = re.compile(
-    r"\b(?:actually|on\s+second\s+thought|wait|correction|scratch\s+that|i\s+meant|make\s+(?:that|it)|"
-    r"let\s+me\s+re(?:vise|consider)|upon\s+re(?:flection|consideration))\b"
-    r"[^.!?\n]{0,60}?(?<![\w.])\d+(?:/\d+)?(?![\w%])\s*(?:[.!*\"')\]]|\Z)"
-    r"|(?:^|[.!?]\s)\s?or\s(?:maybe\s|perhaps\s)?\d+\b"
-    r"|\b\d\s(?:is|would\sbe|could\sbe)\s(?:also|equally|just\sas)\s\w+",
-    re.IGNORECASE,
-)
 _SCALE = (
     r"(?:\s*[(\[](?:on\s+a\s+)?(?:scale\s+(?:of\s+)?|from\s+|out\s+of\s+|/)?"
     r"(?:\d{1,4}\s*(?:-|–|to|/)\s*)?(?P<top>\d{1,4})[)\]]|\s+out\s+of\s+(?P<of>\d{1,4}))?"
@@ -60,7 +47,6 @@ _ASIDE = re.compile(
     re.IGNORECASE,
 )
 _BOXED = re.compile(r"\\boxed\{\s*([^{}\n]{1,40})\}|\[\[([^\[\]\n]{1,20})\]\](?!\()")
-_RULE = re.compile(r"[\s|:\-–]+\Z")
 
 
 def read_lines(text: str, names: Names) -> list[Mention]:
@@ -69,7 +55,7 @@ def read_lines(text: str, names: Names) -> list[Mention]:
     A word for a score answers the dimension whose heading stands above, else the only dimension.
     """
     text = _BELOW.sub(r"\1: \2", text)
-    lines = [line for row in _rows(text) for line in _sentences(row)]
+    lines = [line for row in rows(text) for line in _sentences(row)]
     found: list[Mention] = []
     about, other, before = names.only, False, ""
     for at, line in enumerate(lines):
@@ -83,18 +69,9 @@ def read_lines(text: str, names: Names) -> list[Mention]:
     if names.only:
         found += _marked(text, names.only)
         found += [m for m in _aside(text, names.only) if found]
-        if found and _says_other_scale(text, names.only):
+        if found and says_other_scale(text, names.only):
             return [dataclasses.replace(m, value=_off(m.value)) for m in found]
     return found
-
-
-def _says_other_scale(text: str, dimension: Dimension) -> bool:
-    """Whether the reply says which scale it means, and it is not this one, or not this way round."""
-    for match in _OTHER_SCALE.finditer(text):
-        top = match["top"] or match["of"] or match["point"]
-        if top is None or int(top) > dimension.high:
-            return True
-    return False
 
 
 def _off(value: float | Reason) -> float | Reason:
@@ -107,11 +84,6 @@ def _aside(text: str, dimension: Dimension) -> Iterator[Mention]:
         value = read_value(match[1], dimension)
         if isinstance(value.number, float):
             yield mention(dimension.name, value)
-
-
-def takes_back(text: str) -> bool:
-    """Whether a sentence offers another number for the one before: ``Actually, I meant 3.``"""
-    return _TAKES_BACK.search(text) is not None
 
 
 def bare_answer(text: str, dimension: Dimension) -> list[Mention]:
@@ -239,25 +211,3 @@ def _sentences(line: str) -> list[str]:
             parts.append(head)
             at = found.end()
     return [*parts, line[at:]]
-
-
-def _rows(text: str) -> Iterator[str]:
-    """The lines of a text; rows of a Markdown table become lines ``name: value``."""
-    header: list[str] = []
-    for line in text.split("\n"):
-        cells = [cell.strip(" *_`") for cell in line.strip().strip("|").split("|")]
-        if not line.lstrip().startswith("|") or len(cells) < 2 or len(line) > 4000:
-            header = []
-            yield line
-        elif not _RULE.match(line):
-            scores = [i for i, title in enumerate(header) if bare(title) in SCORE_FIELDS]
-            if not header:
-                header = cells
-                if not re.search(r"\d", line):
-                    continue
-            column = scores[0] if scores and scores[0] < len(cells) else None
-            name = header[column] if column == 0 and header is not cells else cells[0]
-            numbers = [cell for cell in cells[1:] if cell[:1].isdigit()]
-            value = cells[column] if column else " or ".join(numbers[:3]) or cells[1]
-            value = cells[0] if column == 0 and header is not cells else value
-            yield f"{name}: {value}"

@@ -9,8 +9,9 @@ merely occurs in the text is never taken for a score.
 
 import dataclasses
 
+from annotators.verdict.doubts import takes_back
 from annotators.verdict.fields import in_object
-from annotators.verdict.lines import bare_answer, rationale_in, read_lines, takes_back
+from annotators.verdict.lines import bare_answer, rationale_in, read_lines
 from annotators.verdict.mentions import Mention, Names
 from annotators.verdict.objects import take_json, take_xml, whole_json
 from annotators.verdict.plain import plain, without_thoughts
@@ -109,7 +110,7 @@ def _settle(
         m.value for m in found if isinstance(m.value, Reason) and _counts(m, numbers)
     }
     if not values:
-        return _nothing(dimension, text, any_found=any_found)
+        return _nothing(dimension, text, any_found=any_found and not found)
     if len(values) > 1:
         said = ", ".join(sorted(_show(value) for value in values))
         return _refused(dimension, Reason.SEVERAL_ANSWERS, f"the reply gives several: {said}")

@@ -6,13 +6,16 @@ from schemas import Reason
 
 # Closed lists of plain phrases: only a reply without an answer is held against them.
 _DECLINES = re.compile(
-    r"\b(?:i|we)(?:\s+am|\s+are|['’]m)?\s+(?:cannot|can['’]?t|can\s+not|won['’]?t|will\s+not|unable\s+to|"
+    r"\b(?:(?:i|we)(?:\s+am|\s+are|['’]m)?\s+(?:cannot|can['’]?t|can\s+not|won['’]?t|will\s+not|unable\s+to|"
     r"not\s+able\s+to|must\s+decline|(?:have\s+to\s+)?decline|do\s+not\s+feel\s+comfortable)"
-    r"|\bi['’]?\s?a?m\s+(?:very\s+)?sorry|\bas\s+an\s+ai\b|\bsorry,\s+(?:but\s+)?i\b|\bunable\s+to\s+(?:assist|comply|help)"
-    r"|\bno\s+puedo\b|\blo\s+siento\b|\bje\s+ne\s+peux\s+pas\b|\bdésolée?\b|\bich\s+kann\b[^.\n]{0,60}\bnicht\b"
-    r"|\btut\s+mir\s+leid\b|\bnão\s+posso\b|\bdesculpe\b|\bnon\s+posso\b|\bmi\s+dispiace\b|\bik\s+kan\b[^.\n]{0,60}\b(?:niet|geen)\b"
-    r"|не\s+могу|извините|抱歉|无法|無法|不能|申し訳|できません|죄송|수\s*없습니다|لا\s+أستطيع|عذر|माफ़\s+कीजिए|नहीं\s+कर\s+सकता",
+    r"|i['’]?\s?a?m\s+(?:very\s+)?sorry|as\s+an\s+ai\b|sorry,\s+(?:but\s+)?i\b|unable\s+to\s+(?:assist|comply|help)"
+    r"|no\s+puedo\b|lo\s+siento\b|je\s+ne\s+peux\s+pas\b|désolée?\b|ich\s+kann\b[^.\n]{0,60}\bnicht\b"
+    r"|tut\s+mir\s+leid\b|n[ãa]o\s+posso\b|desculpe\b|non\s+posso\b|mi\s+dispiace\b"
+    r"|ik\s+kan\b[^.\n]{0,60}\b(?:niet|geen)\b|не\s+могу|извините)",
     re.IGNORECASE,
+)
+_DECLINES_ELSEWHERE = re.compile(  # scripts without capitals
+    r"抱歉|无法|無法|不能|申し訳|できません|죄송|수\s*없습니다|لا\s+أستطيع|عذر|माफ़\s+कीजिए|नहीं\s+कर\s+सकता"
 )
 _FILTERED = re.compile(
     r"\bblock_?reason\b|\bcontent[_ -]?filter(?:ed|ing)?\b|\bcontent\s+management\s+policy\b|"
@@ -46,7 +49,7 @@ def why_silent(text: str) -> tuple[Reason, str]:
     """The reason and a message for a reply in which no answer was found."""
     if _FILTERED.search(text[:_LONGEST]):
         return Reason.CONTENT_FILTER, f"the provider's filter spoke instead: {short(text)}"
-    if _DECLINES.search(text[:_LONGEST]):
+    if _DECLINES.search(text[:_LONGEST]) or _DECLINES_ELSEWHERE.search(text[:_LONGEST]):
         return Reason.REFUSAL, f"the judge declined: {short(text)}"
     return Reason.NO_ANSWER, f"no answer in the reply: {short(text)}"
 

@@ -143,14 +143,17 @@ def count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
-def _cost(spend: Mapping[str, Any]) -> str:
+def _cost(of_run: Mapping[str, Any]) -> str:
+    spend = of_run.get("all_runs") or of_run  # a run that was resumed bought only the rest
     usd = spend.get("usd")
     money = "an unknown amount (a price is not known)" if usd is None else f"{usd:.4f} USD"
     requests, sent, received = (
         count(spend.get(name)) for name in ("requests", "input_tokens", "output_tokens")
     )
+    lost = spend.get("lost_requests") or 0
+    unsure = f" {count(lost)} of them have an unknown fate and count as billed." if lost else ""
     return (
-        f"This run spent {money} on {requests} requests: {sent} input, {received} output tokens. "
+        f"Spent: {money} on {requests} requests: {sent} input, {received} output tokens.{unsure} "
         "What each reply cost when it was bought stands in its row (`cost_usd`)."
     )
 

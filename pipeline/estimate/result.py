@@ -80,7 +80,7 @@ class Estimate:
                 *self.heading,
                 "",
                 *_aligned([HEAD, *rows]),
-                "",
+                "* rests on what is assumed below" if any(line.asks for line in self.lines) else "",
                 f"disk, assumed: {_size(disk.total)} (clips {_size(disk.clips)}, frames "
                 f"{_size(disk.frames)}, journal {_size(disk.journal)}, tables {_size(disk.tables)})",
                 *(f"assumed: {figure}" for figure in self.assumed),
@@ -100,7 +100,7 @@ HEAD = (
     "USD at most",
     "USD likely*",
     "time*",
-)  # * rests on a figure that is assumed
+)
 
 
 def _all(lines: Sequence[Line]) -> Line:

@@ -19,6 +19,7 @@ from pipeline.plan import Plan
 
 
 def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
+    """How much there is, and from where its sizes are known."""
     n_frames = sum(len(frames.indices) for frames, _ in clips.frame_sets())
     measured = len(clips.coming) - clips.n_generated
     return (
@@ -31,6 +32,7 @@ def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
 
 
 def assumed(plan: Plan, clips: Clips) -> Iterator[str]:
+    """Every figure that was neither measured nor given."""
     asking = [spec for spec in plan.annotators if isinstance(spec, ChatSpec)]
     if clips.n_generated:
         yield (
@@ -69,6 +71,7 @@ def unpriced(plan: Plan) -> Iterator[str]:
 
 
 def unreadable(clips: Clips) -> Iterator[str]:
+    """How many clips the estimate leaves out."""
     if clips.unreadable:
         yield (
             f"{len(clips.unreadable):,} clips cannot be read and are left out; the first: "

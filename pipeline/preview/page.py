@@ -30,7 +30,7 @@ def write_page(shown: Preview, folder: Path) -> Path:
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_source),
-        autoescape=False,  # prompts, replies and messages are other people's text
+        autoescape=True,  # prompts, replies and messages are other people's text
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,7 +1,7 @@
 """How fast the judge asks, beside a bare client and beside other projects, in one run on one machine.
 
     .venv/bin/python scripts/bench/judging.py --quick --only bare,ours    # one minute
-    .venv/bin/python scripts/bench/judging.py --json out/judging.json     # everything
+    .venv/bin/python scripts/bench/judging.py --json out/judging.json     # all, 15 minutes
 
 Every contestant asks the same loopback server about the same clips, eight JPEG frames of about 30 kB a
 request, in a process of its own. `bare` is an asyncio loop over the openai package that keeps nothing

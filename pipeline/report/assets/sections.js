@@ -32,14 +32,17 @@ vp.sections.overview = (box, { run, audit, index }) => {
     vp.el("h1", { id: "title" }, runName(m), " ", m.state ? vp.badge(m.state, m.state === "complete" ? "good" : "bad") : null),
     vp.simulatedBanner(run),
     vp.el("ul", { class: "tiles" }, funnel.map(([name, words]) => tile(vp.count(tables[name]), words)),
-      tile(spendWords(m), "spent", (m.spend || {}).requests ? vp.plural(m.spend.requests, "request") : null)),
+      tile(spendWords(m), "spent", allRuns(m).requests ? vp.plural(allRuns(m).requests, "request") : null)),
     vp.el("dl", { class: "facts" }, facts.map(([name, value]) =>
       vp.el("div", null, vp.el("dt", null, name), vp.el("dd", null, value)))),
     audit && audit.headlines.length ? vp.el("div", { class: "headlines" },
       audit.headlines.map((text) => vp.el("p", null, text))) : null]);
 };
 
-const spendWords = (m) => (m.spend ? vp.usd(m.spend.usd) : "–");
+// what every run on the folder spent: one that was resumed bought only the rest
+const allRuns = (m) => (m.spend || {}).all_runs || m.spend || {};
+
+const spendWords = (m) => (m.spend ? vp.usd(allRuns(m).usd) : "–");
 
 vp.sections.scores = (box, { run }) => {
   vp.add(box, [vp.heading("scores", "Scores")]);
@@ -132,7 +135,7 @@ const spend = (m) => {
   const s = m.spend || {};
   const entries = Object.entries(s.by_annotator || {}).map(([name, value]) =>
     ({ name, ...(value !== null && typeof value === "object" ? value : { usd: value }) }));
-  const all = { name: "all", usd: s.usd, requests: s.requests, input_tokens: s.input_tokens, output_tokens: s.output_tokens };
+  const total = (name, t) => ({ name, usd: t.usd, requests: t.requests, input_tokens: t.input_tokens, output_tokens: t.output_tokens });
   if (!m.spend) return null;
   return vp.table("What this run spent (replies that were already paid for cost nothing again)", [
     { name: "Annotator", head: true, get: (r) => r.name },
@@ -140,7 +143,7 @@ const spend = (m) => {
     { name: "requests", number: true, get: (r) => vp.count(r.requests) },
     { name: "input tokens", number: true, get: (r) => vp.count(r.input_tokens) },
     { name: "output tokens", number: true, get: (r) => vp.count(r.output_tokens) },
-  ], [...entries, all]);
+  ], [...entries, total("all", s), ...(s.all_runs ? [total("all runs on this folder", s.all_runs)] : [])]);
 };
 
 vp.sections.run = (box, { run }) => {
