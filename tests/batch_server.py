@@ -3,7 +3,7 @@
 Verdicts are those of ``judge_server``. Everything that real batches do to a client is scripted:
 
     calls    (name of the call, how many of it came before) -> a fault: "server_error", "rate_limit",
-             "unauthorized", "insufficient_quota", "not_found", "reset" (nothing was done),
+             "unauthorized", "insufficient_quota", "not_found", "not_yet", "reset" (not done),
              "late_reset" (it was done, and the reply is lost), "short" (the reply breaks off)
     lines    (custom_id, how often it was tried before) -> what becomes of one request: None (answered),
              "refused", "filtered", "busy", "broken", "quota", "expired", "vanished" (no line at all),
@@ -39,6 +39,11 @@ _ERRORS = {
     "unauthorized": (401, "invalid_api_key", "Incorrect API key provided: {key}"),
     "insufficient_quota": (429, "insufficient_quota", "You exceeded your current quota"),
     "not_found": (404, "not_found", "Not Found"),
+    "not_yet": (
+        400,
+        "invalid_request_error",
+        "Cannot find file file-1, or it has no access to it.",
+    ),
 }
 _LINES = {
     "refused": (400, "invalid_image", "An image could not be read"),

@@ -19,7 +19,7 @@ from annotators.batch.state import folder_of
 from annotators.chat import errors
 from annotators.chat.request import LONGER, request_of
 from annotators.journal import Journal
-from annotators.ledger import Budget
+from annotators.ledger import Amount, Budget, Ledger, OverBudget
 from annotators.models import ModelFacts, ModelTable, Price
 from schemas import Annotation, Failure, Reason
 from schemas.options import SetupError
@@ -193,11 +193,21 @@ def test_a_batch_for_which_there_is_no_room_is_created_again(place: Resources) -
         assert reasons(run(spec_for(server.base_url), place, asked)) == [None] * 2
         assert server.calls["upload"] == 1  # the file is there already
         assert Counter(server.bills.values()) == {1: 2}
+    again = questions_in(place, 2, "a")
+    with BatchServer(
+        batches=lambda n: "no_room" if n == 0 else None,
+        calls=lambda name, n: "server_error" if (name, n) == ("create", 1) else None,
+    ) as server:
+        said = prepare(
+            spec_for(server.base_url), place, again
+        )  # what was turned away is not adopted
+        assert len([line for line in said if "must wait for room" in line]) == 1
+        assert Counter(server.bills.values()) == {1: 2}
     with (
         BatchServer(batches=lambda n: "no_room") as server,
         pytest.raises(RunStopped, match="set enqueued_tokens to the limit of the account"),
     ):
-        prepare(spec_for(server.base_url), place, questions_in(place, 1, "w"))
+        prepare(spec_for(server.base_url, shard_requests=1), place, questions_in(place, 3, "w"))
 
 
 @pytest.mark.parametrize("what", ["expired", "busy", "broken"])
@@ -305,6 +315,13 @@ def test_errors_of_the_service_that_may_pass(place: Resources, call: str, fault:
         assert len(server.batches) == 3 + 2  # none twice
         if call != "delete":
             assert len([f for f in server.files.values() if f.purpose == "batch"]) == 3
+
+
+def test_a_file_that_the_service_does_not_find_at_once(place: Resources) -> None:
+    script = {("create", 0): "not_yet", ("create", 1): "not_yet"}
+    with BatchServer(calls=lambda name, n: script.get((name, n))) as server:
+        assert reasons(run(spec_for(server.base_url), place, questions_in(place, 1))) == [None]
+        assert server.calls["upload"] == 1
 
 
 def test_a_service_that_stays_away_stops_the_run(place: Resources) -> None:
@@ -449,6 +466,29 @@ def test_under_a_cap_shards_wait_for_what_others_cost(tmp_path: Path) -> None:
         rows = run(spec_for(server.base_url), richer, asked)
         assert server.bills.total() == 3
     assert reasons(rows) == [None] * 9
+
+
+def test_money_that_is_gone_when_a_shard_is_written_costs_only_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_in(tmp_path, Budget(usd=1.0))
+    original, refused = Ledger.reserve, []
+
+    def reserve(ledger: Ledger, account: str, worst: Amount) -> object:
+        # two questions: each is tried on top of those before it, then both are reserved
+        if len(refused) < 3:
+            refused.append(worst.requests)
+            if len(refused) == 3:
+                raise OverBudget("a batch cost more than its worst case")
+        return original(ledger, account, worst)
+
+    monkeypatch.setattr(Ledger, "reserve", reserve)
+    with BatchServer() as server:
+        rows = run(spec_for(server.base_url), place, questions_in(place, 2))
+        assert Counter(server.bills.values()) == {1: 2}
+    assert refused == [1, 2, 2]
+    assert reasons(rows) == [None, None]
+    assert place.ledger.totals()["judge"].reserved_requests == 0
 
 
 def test_a_cap_that_rests_on_wrong_estimates_stops_the_run(tmp_path: Path) -> None:

@@ -283,6 +283,8 @@ def test_room_is_for_so_many_tokens() -> None:
         await third
         await room.enter(shard_of(), anyway=True)  # of an earlier process: it is there already
         assert room.n == 3
+        small = Room(5)
+        await small.enter(shard_of())  # written when there was more room: it goes alone
         return order
 
     assert asyncio.run(scenario()) == ["a", "b", "c"]

@@ -5,6 +5,7 @@ import html
 import html.parser
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pipeline.state import locked
 from prompts import load_rubric
 from schemas import Clip
 from schemas.layout import Layout
+from schemas.options import SetupError
 
 KEY = "sk-test-5f0c2d9b8a7e6143"
 PROMPT = HOSTILE + " \x1b[2J\x1b]0;owned\x07"
@@ -109,7 +111,7 @@ def test_a_second_look_and_one_with_more_items_bill_only_what_is_new(tmp_path, c
         before = (out / "preview" / "index.html").read_text()
         assert look(config, out, "--items", "2")[0] == 0
         assert server.n_bills == 2
-        assert "0 requests, $0.00" in capsys.readouterr().out
+        assert "paid now   0 requests, $0.00" in capsys.readouterr().out
         assert look(config, out)[0] == 0
         assert server.n_bills == 4
     assert pictures(before) == pictures((out / "preview" / "index.html").read_text())[:16]
@@ -127,6 +129,20 @@ def test_the_whole_run_is_projected_by_what_was_counted(tmp_path, capsys):
     assert "80 out" in said
     assert "the whole run, estimated: 1 prompts, 2 clips" in said
     assert "1 prompts, 2 clips" in page
+
+
+@pytest.mark.slow  # a run of Beam
+def test_a_run_on_the_folder_buys_only_what_was_not_looked_at(tmp_path):
+    with JudgeServer() as server:
+        config, out = write_config(tmp_path, server), tmp_path / "out"
+        assert look(config, out, "--items", "3")[0] == 0
+        assert server.n_bills == 3
+        assert cli.main(["run", "--config", config, "--output", str(out)]) == 0
+        assert server.n_bills == 4
+        assert set(server.bills.values()) == {1}
+        assert look(config, out)[0] == 0  # a look at a finished run changes nothing of it
+        assert server.n_bills == 4
+    assert (out / "run.json").exists()
 
 
 def test_unsent_sends_nothing_and_shows_the_requests(tmp_path, capsys):
@@ -306,6 +322,17 @@ def test_a_batch_judge_is_asked_at_once_at_the_price_of_that():
     assert at_once(spec, models) is spec
 
 
+def test_a_cap_in_dollars_needs_the_price_of_asking_at_once():
+    """The block of a batch judge gives the price of batches; the table does not know the model."""
+    models = load_models()
+    batch = OpenAIBatchSpec(model="my-own", price=PRICE, base_url="http://localhost:1/v1")
+    with pytest.raises(SetupError, match="asked at once"):
+        at_once(batch, models, capped=True)
+    spec = at_once(batch, models)
+    assert isinstance(spec, OpenAISpec)
+    assert spec.price is None
+
+
 def clips_of(generators: list[int]) -> list[Clip]:
     return [
         Clip(video_id=f"v{n}", prompt_id=f"p{n % 3}", prompt="x", generator=f"g{g}", source="s",
@@ -347,3 +374,55 @@ def test_a_folded_text_says_what_is_left_out():
     text = "aaa bbb ccc\n\ndddddddddd"
     assert fold(text, 8, 5) == "aaa bbb\nccc\n\ndddddddd\ndd"
     assert fold(text, 8, 3) == "aaa bbb\nccc\n[... 3 more lines on the page]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, as for the report; skips where it is not installed."""
+    from test_report_browser import FLAGS, programs
+
+    chromium, driver_path = programs()
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = chromium
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(driver_path))
+    yield driver
+    driver.quit()
+
+
+def test_the_page_works_alone_from_disk(tmp_path, browser):
+    from test_report_browser import requested
+
+    with JudgeServer(faults=["refusal"]) as server:
+        look(write_config(tmp_path, server), tmp_path / "out")
+    moved = tmp_path / "elsewhere #1 é.html"
+    (tmp_path / "out" / "preview" / "index.html").rename(moved)
+    grounds = {}
+    for theme in ("light", "dark"):
+        for width in (400, 900, 1280):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            wanted = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
+            browser.get(moved.as_uri())
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        grounds[theme] = browser.execute_script(
+            "return getComputedStyle(document.body).backgroundColor"
+        )
+    assert grounds["light"] != grounds["dark"]
+    shown = "return [...document.images].map(i => i.complete ? i.naturalWidth : 0)"
+    assert browser.execute_script(shown) == [96] * 32  # four items of eight frames
+    assert "owned" not in browser.title
+    big = "const i = document.images[3]; i.focus(); return i.getBoundingClientRect().width"
+    assert browser.execute_script(big) >= 512
+    assert browser.get_log("browser") == []
+    urls = requested(browser)
+    assert urls
+    assert [url for url in urls if not url.startswith(("file://", "data:"))] == []
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

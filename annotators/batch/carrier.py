@@ -15,7 +15,7 @@ ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 SLOWEST = 6  # times poll_s: the longest wait between two looks
 GROWTH = 1.2
 MOST_MISSED_LOOKS = 30  # in a row; each was tried several times
-MOST_TURNED_AWAY = 10  # in a row, with no other batch of ours in the way
+MOST_TURNED_AWAY = 10  # in a row, while no other batch of ours moves
 
 
 class Room:
@@ -26,11 +26,19 @@ class Room:
         self._changed = asyncio.Condition()
 
     async def enter(self, shard: Shard, *, anyway: bool = False) -> None:
-        """Wait until there is room for a shard, unless it is there already."""
+        """Wait until there is room for a shard; one that is too large for it goes alone.
+
+        ``anyway``: it is there already.
+        """
         tokens = shard.worst.input_tokens
         async with self._changed:
             await self._changed.wait_for(
-                lambda: anyway or self._tokens is None or self._taken + tokens <= self._tokens
+                lambda: (
+                    anyway
+                    or self._tokens is None
+                    or self.n == 0
+                    or self._taken + tokens <= self._tokens
+                )
             )
             self._taken += tokens
             self.n += 1
@@ -60,6 +68,7 @@ class Carrier:
         self._spec, self._shelf, self._service = spec, shelf, service
         self._progress = progress
         self._room = Room(spec.enqueued_tokens)
+        self._moves = 0  # looks at which a batch was seen that the server had let in
 
     async def send(self, shard: Shard, *, resumed: bool) -> Shard:
         """Prepared or uploaded -> created."""
@@ -77,13 +86,14 @@ class Carrier:
 
     async def wait(self, shard: Shard) -> Shard:
         """Created -> finished; a batch for which the account had no room is created anew."""
-        turned_away = 0
+        turned_away, moves = 0, self._moves
         while True:
             batch = await self._ended(shard)
             await self._room.leave(shard)
             if not _no_room(batch):
                 return self._shelf.save(_finished(shard, batch))
-            turned_away = 0 if self._room.n else turned_away + 1
+            turned_away = turned_away + 1 if moves == self._moves else 1
+            moves = self._moves
             if turned_away > MOST_TURNED_AWAY:
                 raise RunStopped(f"{_said(batch)}; set enqueued_tokens to the limit of the account")
             self._progress.note(f"a batch must wait for room: {_said(batch)}")
@@ -117,6 +127,7 @@ class Carrier:
                     raise
             else:
                 self._progress.waiting(shard, *_counts(batch))
+                self._moves += batch.status != "validating" and not _no_room(batch)
                 if batch.status in ENDED:
                     return batch
             await asyncio.sleep(pause)

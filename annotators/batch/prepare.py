@@ -5,14 +5,15 @@ process, the next one takes up every shard where it was.
 """
 
 import asyncio
+import contextlib
 import itertools
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from annotators.base import Question, Resources, RunStopped
 from annotators.batch.carrier import Carrier
 from annotators.batch.chain import chain_of
+from annotators.batch.closing import Closing
 from annotators.batch.fill import Filler, Full, Item, Line
 from annotators.batch.ingest import Ingestion, Short, Tally
 from annotators.batch.money import Money
@@ -22,7 +23,6 @@ from annotators.batch.service import Service
 from annotators.batch.shards import Draft, Feed, Limits, Tickets
 from annotators.batch.spec import OpenAIBatchSpec
 from annotators.batch.state import Shard, Shelf, Step, folder_of
-from annotators.chat.gate import AT_LEAST
 from annotators.chat.spec import read_key
 from annotators.journal import Journal, JournalError, Request
 from annotators.ledger import OverBudget
@@ -83,6 +83,7 @@ class Preparation:
         self._service = Service(
             way, key, shelf.root, timeout_s=spec.timeout_s, max_attempts=spec.max_attempts
         )
+        self._closing = Closing(spec, shelf, self._money, self._notes, self._progress)
         self._carrier = Carrier(spec, shelf, self._service, self._progress)
         self._ingestion = Ingestion(self._journal, spec.price, key)
         self._limits = Limits(
@@ -90,10 +91,8 @@ class Preparation:
             n_bytes=spec.shard_bytes,
             input_tokens=spec.enqueued_tokens,
         )
-        self._tries: Counter[str] = Counter()  # of requests that came back without a reply
         self._taken: set[str] = set()  # keys that are or were in flight since the pass began
         self.over: str | None = None  # why nothing more is sent, though what is in flight is read
-        self._seen = self._failed = 0  # requests that came to an end
         self._flying: set[asyncio.Task[None]] = set()
         self._transfers = asyncio.Semaphore(spec.transfers)
         self._reading = asyncio.Semaphore(spec.transfers)
@@ -124,7 +123,7 @@ class Preparation:
             self._taken.update(tickets.keys)
             tickets.close()
             if shard.step is Step.SETTLING:
-                self._book(shard, unbooked=unbooked)
+                self._closing.book(shard, unbooked=unbooked)
             else:
                 self._start(tasks, self._resume(shard))
         if shards:
@@ -178,8 +177,12 @@ class Preparation:
             return Full.NO_MORE
 
     async def _commit(self, draft: Draft) -> Shard | None:
-        """The shard on disk and its money reserved; None where there is nothing to send."""
-        if not draft.keys:
+        """The shard on disk and its money reserved; None where there is nothing to send.
+
+        Money that was there while it was written may be gone, where a batch cost more than its worst
+        case: then the shard is dropped, and the next pass finds its questions again.
+        """
+        if not draft.keys or self.over is not None:
             draft.drop()
             return None
         await asyncio.to_thread(draft.close)
@@ -187,8 +190,11 @@ class Preparation:
         name = self._shelf.name(number, list(draft.keys))
         shard = Shard(number=number, name=name, worst=draft.worst)
         self._shelf.save(shard)
-        self._money.reserve(draft.worst)
-        return shard
+        with contextlib.suppress(OverBudget):
+            if self._money.reserve(draft.worst):
+                return shard
+        self._shelf.drop(shard)
+        return None
 
     def _start(self, tasks: asyncio.TaskGroup, work: Coroutine[None, None, None]) -> None:
         task = tasks.create_task(work)
@@ -222,7 +228,7 @@ class Preparation:
             shard = await self._carrier.wait(shard)
         async with self._reading:
             tally = await self._read(shard)
-        self._settle(shard, tally)
+        self.over = self._closing.close(shard, tally) or self.over
         await self._carrier.forget(shard)
 
     async def _read(self, shard: Shard) -> Tally:
@@ -239,48 +245,6 @@ class Preparation:
             "for them again, so run again later, when the file is whole, or delete "
             f"{self._shelf.folder(shard)} to give them up"
         )
-
-    def _settle(self, shard: Shard, tally: Tally) -> None:
-        """Everything of a shard is in the journal: note what is not, and book it."""
-        notes = list(tally.notes.values())
-        if tally.stop is None:
-            self._tries.update(tally.missed.keys())
-            given_up = (key for key in tally.missed if self._tries[key] >= self._spec.rounds)
-            notes += [self._given_up(key, tally) for key in given_up]
-        self._notes.add(notes)
-        shard = self._shelf.save(shard.to(Step.SETTLING, used=tally.used))
-        self._book(shard, unbooked=True)
-        self.over = self.over or self._money.compare(tally.estimates) or self._failing(notes, shard)
-        if tally.oddities:
-            self._progress.note(f"batch {shard.batch_id}: ignored {tally.oddities}")
-        self._progress.read(shard, len(tally.answered), len(tally.notes) + len(tally.missed))
-        if tally.stop is not None:
-            raise RunStopped(tally.stop)
-
-    def _given_up(self, key: str, tally: Tally) -> Note:
-        return Note(
-            key=key,
-            reason=Reason.UNAVAILABLE,
-            message=f"gave up after {self._spec.rounds} batches: {tally.missed[key]}",
-            cost_usd=None if key in tally.lost else 0.0,
-        )
-
-    def _failing(self, notes: Sequence[Note], shard: Shard) -> str | None:
-        """Why it makes no sense to go on, if so many requests fail."""
-        self._seen += shard.worst.requests
-        self._failed += len(notes)
-        if self._seen < AT_LEAST or self._failed <= self._spec.max_failure_rate * self._seen:
-            return None
-        return (
-            f"{self._failed} of {self._seen} requests failed, the last one so: {notes[-1].message}"
-            if notes
-            else None
-        )
-
-    def _book(self, shard: Shard, *, unbooked: bool) -> None:
-        if unbooked and shard.used is not None:
-            self._money.settle(shard.worst, shard.used)
-        self._shelf.save(shard.to(Step.INGESTED))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -62,12 +62,17 @@ class Service:
         async def attempt(again: bool) -> Batch:
             if (maybe_done or again) and (found := await self._find_batch(shard)):
                 return found
-            batch = await self._client.batches.create(
-                completion_window="24h",
-                endpoint="/v1/chat/completions",  # as a line of the file says, too
-                input_file_id=shard.file_id or "",
-                metadata={"videoprefer": shard.name},
-            )
+            try:
+                batch = await self._client.batches.create(
+                    completion_window="24h",
+                    endpoint="/v1/chat/completions",  # as a line of the file says, too
+                    input_file_id=shard.file_id or "",
+                    metadata={"videoprefer": shard.name},
+                )
+            except openai.BadRequestError as error:
+                if "find file" in error.message:  # one that was uploaded a moment ago
+                    raise Torn(errors.said(error)) from error
+                raise
             _id(batch)
             return batch
 

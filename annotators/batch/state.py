@@ -120,6 +120,10 @@ class Shelf:
             (folder / INPUT).unlink(missing_ok=True)  # the server has it, and it is large
         return shard
 
+    def drop(self, shard: Shard) -> None:
+        """Forget a shard that was not sent."""
+        shutil.rmtree(self.folder(shard))
+
     def _folders(self) -> list[Path]:
         return sorted(path for path in self.root.iterdir() if path.name.isdigit())
 

@@ -26,7 +26,8 @@ class ChatAnnotator:
 
     def __init__(self, spec: OpenAISpec, resources: Resources) -> None:
         self.annotator_id = spec.annotator_id
-        self.in_flight = 2 * spec.concurrency  # the next ones wait while the first are on the wire
+        # as many again wait while the first are on the wire
+        self.in_flight = 2 * spec.concurrency * len(spec.ways)
         self.spec, self.journal = spec, Journal(resources.journal)
         self.price = spec.price.model_dump(exclude_none=True) if spec.price else None
         self._background = Background(f"annotator-{spec.annotator_id}")

@@ -127,7 +127,7 @@ class OpenAISpec(ChatSpec):
     """A judge behind an OpenAI-compatible server, asked and answered at once."""
 
     kind: Literal["openai"] = "openai"
-    concurrency: int = Field(256, ge=1, le=4096)  # requests in flight at most; fewer at first
+    concurrency: int = Field(256, ge=1, le=4096)  # in flight at each endpoint, at most
 
     def session(self, resources: Resources) -> AbstractContextManager[None]:
         """Keeps what the lanes have learned from one wave to the next."""

@@ -2,7 +2,8 @@
 
 OUTPUT_TOKENS = 120  # per dimension: a score and at most 60 words of rationale, as JSON
 LATENCY_S = 5.0  # of one reply
-# Mean over 150 clips of six generators, quality 85; between them it is 0.09 to 0.45
+# Mean over about 50 clips of four text-to-video models and some camera footage, quality 85; single
+# clips have 0.09 to 0.45
 JPEG_BYTES_PER_PIXEL = 0.22
 CLIP_BYTES = 20_000  # of a simulated generator: mean of 80 clips
 REPLY_BYTES = 2_000  # a journal entry without the words of its request

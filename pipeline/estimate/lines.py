@@ -139,6 +139,8 @@ def duration_s(spec: ChatSpec, requests: int, tokens: int) -> tuple[float | None
     """
     if not isinstance(spec, OpenAISpec):
         return None, "batches: each within the provider's window, mostly 24 h"
+    if not requests:
+        return 0.0, "nothing to ask for"
     ways = spec.ways
     per_minute = math.fsum(way.requests_per_minute or math.inf for way in ways)
     tokens_per_minute = math.fsum(way.tokens_per_minute or math.inf for way in ways)

@@ -13,6 +13,7 @@ from annotators.chat.spec import ChatSpec, OpenAISpec
 from annotators.journal import Entry, Journal, Request
 from annotators.ledger import Amount
 from annotators.models import ModelTable
+from schemas.options import SetupError
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +46,24 @@ class Answer:
     chat: Chat | None = None  # of chat judges only
 
 
-def at_once(spec: AnnotatorSpec, models: ModelTable) -> AnnotatorSpec:
+def at_once(spec: AnnotatorSpec, models: ModelTable, *, capped: bool = False) -> AnnotatorSpec:
     """The same judge answering now, where a run would wait a day for a batch.
 
     Both ways share the journal, so the run finds the replies. Its price is the table's: what the
-    block says is the price of the batch.
+    block says is the price of the batch. Raises :class:`SetupError` where there is a cap in US
+    dollars and the table knows no price.
     """
     if not isinstance(spec, ChatSpec) or not spec.batch:
         return spec
     facts = models.facts(spec.model)
+    price = facts.price if facts else None
+    if capped and price is None:
+        raise SetupError(
+            f"budget.usd: annotator {spec.annotator_id} is asked at once here, and the price of that "
+            f"is not known for {spec.model}; give it in a file for models:, or look with --unsent"
+        )
     shared = {name: getattr(spec, name) for name in ChatSpec.model_fields if name != "kind"}
-    return OpenAISpec.model_construct(**{**shared, "price": facts.price if facts else None})
+    return OpenAISpec.model_construct(**{**shared, "price": price})
 
 
 def unsent(annotators: Sequence[AnnotatorSpec], questions: Sequence[Question]) -> list[Answer]:

@@ -81,7 +81,9 @@ def _look(
     else:
         say(f"preview: {plural(len(questions), 'question')} to {_names(plan)}")
         resources.ledger.begin()
-        answers = ask([at_once(a, plan.models) for a in plan.annotators], questions, resources)
+        capped = config.budget.usd is not None
+        annotators = [at_once(spec, plan.models, capped=capped) for spec in plan.annotators]
+        answers = ask(annotators, questions, resources)
     after = resources.ledger.totals()
     taken = {key: found for key, found in frames.items() if isinstance(found, FrameSet)}
     expected = estimate(config, plan, frames=taken, journal=Journal(resources.journal))

@@ -22,6 +22,7 @@ class Measured:
     cost_usd: float | None  # of all that was paid for these questions, whenever it was
     bought: Spent  # now
     to_come: int  # requests that the whole run has still to pay for
+    usd_at_most: float | None = None  # of those, estimated with whole outputs
     input_to_come: int | None = None  # estimated tokens of those, times the ratio
     output_to_come: int | None = None
     usd_to_come: float | None = None
@@ -47,7 +48,12 @@ def measure(
         own = _sums([answer for answer in answers if answer.spec.annotator_id == name], name)
         line = lines[name]
         sent = line.text_tokens + line.image_tokens
-        own = dataclasses.replace(own, bought=bought.get(name, Spent()), to_come=line.requests)
+        own = dataclasses.replace(
+            own,
+            bought=bought.get(name, Spent()),
+            to_come=line.requests,
+            usd_at_most=line.usd_at_most,
+        )
         measured.append(_projected(own, spec, sent))
     return measured
 

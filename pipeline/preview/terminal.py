@@ -8,7 +8,18 @@ from rich.text import Text
 
 from pipeline.preview.cost import Measured
 from pipeline.preview.view import Exchange, Item, Mark, Preview, Shown
-from pipeline.preview.words import count, fold, number, plain, plural, scale, seconds, times, usd
+from pipeline.preview.words import (
+    NOT_SENT,
+    count,
+    fold,
+    number,
+    plain,
+    plural,
+    scale,
+    seconds,
+    times,
+    usd,
+)
 
 LABEL = 10  # columns
 LINES = 6  # of a long text
@@ -26,8 +37,8 @@ def print_preview(shown: Preview, page: Path, console: Console | None = None) ->
         seen.add(item.system)
     out.print()
     out.rule("cost", align="left")
-    for measured in shown.measured:
-        _print_cost(out, measured, shown.sent)
+    for measured in shown.measured if shown.sent else ():
+        _print_cost(out, measured)
     out.print(Text("the whole run, estimated:"))
     for line in plain(shown.estimate).split("\n"):
         out.print(Text(line), soft_wrap="  " in line)  # the rows of a table are not folded
@@ -85,7 +96,7 @@ def _add_answer(lines: _Lines, answer: Shown) -> None:
     exchange = answer.exchange
     lines.add("annotator", answer.annotator_id, style="bold")
     if exchange is not None:
-        given = [f"{name} {sent}" for name, _, sent in exchange.settings if sent != "not sent"]
+        given = [f"{name} {sent}" for name, _, sent in exchange.settings if sent != NOT_SENT]
         lines.add("sent with", ", ".join([*given, exchange.reply_format]))
     for mark in answer.marks:
         text = _verdict(mark)
@@ -112,34 +123,34 @@ def _add_exchange(lines: _Lines, exchange: Exchange) -> None:
                 "", "asked again: an earlier reply was cut, or set aside; all are in the cost"
             )
     for name, estimated, counted, ratio in exchange.numbers:
-        before = f"{estimated} estimated"
-        told = before if exchange.reply is None else f"{counted} counted, {before} {ratio}".strip()
-        lines.add(SHORT.get(name, name), told)
+        told = "" if exchange.reply is None else f"{counted} counted; "
+        lines.add(SHORT.get(name, name), f"{told}estimated {estimated} {ratio}".rstrip())
     lines.add("journal", exchange.key)
 
 
-def _print_cost(out: Console, measured: Measured, sent: bool) -> None:
-    lines = _Lines(out)
+def _print_cost(out: Console, measured: Measured) -> None:
+    lines, spent = _Lines(out), measured.bought
     lines.add("annotator", measured.annotator_id, style="bold")
-    if sent:
-        spent = measured.bought
-        unknown = f" and {plural(spent.unpriced, 'request')} unpriced" if spent.unpriced else ""
-        lines.add("now", f"{plural(spent.requests, 'request')}, {usd(spent.usd)}{unknown}")
-        lines.add(
-            "shown",
-            f"{plural(measured.asked, 'question')}, {usd(measured.cost_usd)}, paid now or before",
-        )
+    unknown = f" and {plural(spent.unpriced, 'request')} of unknown cost" if spent.unpriced else ""
+    lines.add("paid now", f"{plural(spent.requests, 'request')}, {usd(spent.usd)}{unknown}")
+    shown = f"{plural(measured.asked, 'question')}, {usd(measured.cost_usd)}"
+    lines.add("paid ever", f"{shown} for what is shown here")
     if measured.ratio is not None:
         lines.add(
             "ratio",
             f"{count(measured.counted)} input tokens counted, {count(measured.estimated)} estimated: "
             f"{times(measured.ratio)}",
         )
-        lines.add(
-            "whole run",
-            f"at this ratio and {count(measured.output / measured.replies)} output tokens a reply, "
-            f"{plural(measured.to_come, 'more request')}: {count(measured.input_to_come)} tokens in, "
-            f"{count(measured.output_to_come)} out, {usd(measured.usd_to_come)}",
-        )
+        lines.add("whole run", _projection(measured))
     out.print(lines.grid)
     out.print()
+
+
+def _projection(measured: Measured) -> str:
+    if not measured.to_come:
+        return "every question is paid for"
+    return (
+        f"at this ratio and {count(measured.output / measured.replies)} output tokens a reply, "
+        f"{plural(measured.to_come, 'more request')}: {count(measured.input_to_come)} tokens in, "
+        f"{count(measured.output_to_come)} out, {usd(measured.usd_to_come)}"
+    )

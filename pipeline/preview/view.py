@@ -9,7 +9,7 @@ from annotators.chat.request import requested
 from annotators.chat.wire import read_frames
 from pipeline.preview.ask import Answer, Chat
 from pipeline.preview.cost import Measured
-from pipeline.preview.words import NONE, count, times, usd
+from pipeline.preview.words import NONE, NOT_SENT, count, times, usd
 from schemas import HARMLESS, Annotation, Clip, Failure, FrameSet, Rubric, Settings
 from schemas.store import Store
 
@@ -48,11 +48,16 @@ class Exchange:
     reply_format: str
     schema: str
     numbers: list[Row]  # name, estimated (output: the cap), counted by the server, ratio
-    key: str  # of the reply in the journal
+    key: str  # in the journal: of the reply, or of the one to come
     reply: str | None  # its text, None where there is none
     body: str  # the whole response, as it lies in the journal
     finish: str
     again: bool  # earlier replies were cut or set aside
+
+    @property
+    def estimated(self) -> list[Row]:
+        """What was known before sending."""
+        return [row[:2] for row in self.numbers]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +180,7 @@ def _exchange(answer: Answer, chat: Chat) -> Exchange:
 
 def _settings(asked: Settings, sent: Settings) -> list[Row]:
     def shown(value: object) -> str:
-        return "not sent" if value is None else str(value)
+        return NOT_SENT if value is None else str(value)
 
     return [
         (name.replace("_", " "), shown(getattr(asked, name)), shown(getattr(sent, name)))
@@ -187,10 +192,10 @@ def _numbers(answer: Answer, chat: Chat) -> list[Row]:
     worst, completion = chat.worst, chat.completion
     used_in = completion.input_tokens if completion else None
     used_out = completion.output_tokens if completion else None
-    ratio = None if used_in is None else used_in / worst.input_tokens
+    ratio = "" if used_in is None else times(used_in / worst.input_tokens)
     cost = usd(answer.outcomes[0].cost_usd) if answer.outcomes else NONE
     return [
-        ("input tokens", count(worst.input_tokens), count(used_in), times(ratio)),
+        ("input tokens", count(worst.input_tokens), count(used_in), ratio),
         ("output tokens", f"{count(worst.output_tokens)} at most", count(used_out), ""),
         ("cost", usd(worst.usd) + (" at most" if worst.usd is not None else ""), cost, ""),
     ]

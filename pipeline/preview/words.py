@@ -3,7 +3,8 @@
 import textwrap
 import unicodedata
 
-NONE = "–"
+NONE, HARD_BLANK = "–", "\u00a0"
+NOT_SENT = f"not{HARD_BLANK}sent"
 # turn the direction of what follows, outside their own text too
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -66,8 +67,8 @@ def seconds(value: float | None) -> str:
 
 
 def times(ratio: float | None) -> str:
-    """A ratio, such as ``x 0.93``."""
-    return NONE if ratio is None else f"× {ratio:.2f}"
+    """A ratio, such as × 0.93."""
+    return NONE if ratio is None else f"×{HARD_BLANK}{ratio:.2f}"
 
 
 def size(n_bytes: int) -> str:

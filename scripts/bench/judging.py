@@ -13,7 +13,8 @@ calls/s         of the steady state, as the server saw it: without the first and
 whole run       calls/s from the first request to the last reply, slow starts included
 CPU ms/call     the client alone, user and system (getrusage), with the processes that it starts
 peak MiB        resident memory of the largest process of the client
-kB/call         size of a request: a contestant that cannot send all frames shows here
+kB/call         size of a request: `distilabel-1` is distilabel's own task, one frame a request; under
+                `distilabel` a task of ours in its pipeline sends all eight
 n               runs; the median is given
 
 Peers are installed into environments of their own when first wanted (1.5 GB, wheels only).
@@ -121,7 +122,7 @@ def machine() -> dict[str, Any]:
 
 def main() -> None:
     """Measure everything and print it."""
-    given, console = settings(), Console(width=110)
+    given, console = settings(), Console(width=120)
     found = [one for name, one in CONTESTANTS.items() if name in ["bare", *given.only.split(",")]]
     CACHE.mkdir(exist_ok=True)
     (CACHE / ".gitignore").write_text("*\n")

@@ -39,7 +39,7 @@ CONTESTANTS = {
             name="distilabel", script="judging_distilabel.py", peer="distilabel", draws=False
         ),
         Contestant(
-            name="distilabel-1-image",
+            name="distilabel-1",
             script="judging_distilabel.py",
             peer="distilabel",
             images=1,

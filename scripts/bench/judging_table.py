@@ -64,6 +64,7 @@ def table(case: Case) -> Table:
     calls = case.runs[0].calls if case.runs else 0
     found = Table(
         box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         title=f"Reply after {case.latency_s:g} s, {case.draws} draw(s) of each clip, {calls} calls. "
         f"Limit {case.limit:.1f} calls/s = min({case.concurrency} / {case.latency_s:g} s, bare)",
         title_justify="left",
