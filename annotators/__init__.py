@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from annotators.base import AnnotatorSpec
+from annotators.batch import OpenAIBatchSpec
 from annotators.chat import OpenAISpec
 from annotators.recorded import RecordedSpec
 from annotators.signal import SignalSpec
@@ -14,9 +15,19 @@ from schemas.base import check_names
 from schemas.options import SetupError
 
 # One block of `annotators:` in a configuration, told apart by its `kind`.
-Spec = Annotated[OpenAISpec | RecordedSpec | SignalSpec, Field(discriminator="kind")]
+Spec = Annotated[
+    OpenAISpec | OpenAIBatchSpec | RecordedSpec | SignalSpec, Field(discriminator="kind")
+]
 
-__all__ = ["AnnotatorSpec", "OpenAISpec", "RecordedSpec", "SignalSpec", "Spec", "expand_all"]
+__all__ = [
+    "AnnotatorSpec",
+    "OpenAIBatchSpec",
+    "OpenAISpec",
+    "RecordedSpec",
+    "SignalSpec",
+    "Spec",
+    "expand_all",
+]
 
 
 def expand_all(specs: Sequence[AnnotatorSpec]) -> list[AnnotatorSpec]:

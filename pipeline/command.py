@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import logging
-import shutil
 import signal
 import time
 import traceback
@@ -18,7 +17,7 @@ from pipeline.dataset.parquet import read_rows
 from pipeline.display import Display
 from pipeline.final import RequirementError, finish, summary
 from pipeline.plan import Plan, make_plan
-from pipeline.state import claim, claimed, locked
+from pipeline.state import claim, claimed, layout_of, locked
 from schemas import FrameSet, Reason
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -94,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
     def work(interrupts: _Interrupts) -> int:
         config = load_config(arguments.config, arguments.set)
         plan = make_plan(config)
-        layout = _layout(arguments.output)
+        layout = layout_of(arguments.output)
         if arguments.estimate:
             display.say(_estimate(config, plan, layout))
             return COMPLETE
@@ -139,7 +138,7 @@ def retry(argv: Sequence[str]) -> int:
     display = Display()
 
     def work(interrupts: _Interrupts) -> int:
-        layout = _layout(arguments.run)
+        layout = layout_of(arguments.run)
         name, config = claimed(layout)
         reasons = [Reason(reason) for reason in arguments.reason]
         ask = _Ask(config, make_plan(config), layout, name, flags, again=reasons)
@@ -234,18 +233,6 @@ def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
         traceback.print_exc()
         return FAILED, f"{type(error).__name__}: {error}"
     return COMPLETE, ""
-
-
-def _layout(output: Path) -> Layout:
-    if "://" in str(output) or ":/" in str(output):
-        raise SetupError(f"--output {output}: this version writes to local folders only")
-    root = output.expanduser().resolve()
-    existing = next(p for p in (root, *root.parents) if p.exists())
-    if not existing.is_dir():
-        raise SetupError(f"--output {output}: {existing} is a file")
-    if shutil.disk_usage(existing).free < 100 << 20:
-        raise SetupError(f"--output {output}: less than 100 MiB are free on that disk")
-    return Layout(root)
 
 
 def _quiet_beam() -> None:

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from annotators.base import AnnotatorSpec, Question, Resources, RunStopped
+from annotators.base import AnnotatorSpec, Question, RunStopped
 from annotators.journal import Journal
 from pipeline import check, graph
 from pipeline.books import Book, require
-from pipeline.config import Config, journal_of, processes_of
+from pipeline.config import Config
 from pipeline.dataset.parquet import parts, publish, read_columns, read_rows, write_rows
 from pipeline.display import Display
 from pipeline.plan import Plan
 from pipeline.preference.prompts import Rules
 from pipeline.progress import Counts, Watch
-from pipeline.running import Run
+from pipeline.running import Run, resources_of
+from pipeline.side_by_side import side_by_side
 from pipeline.state import FREE_FIELDS, fingerprint, fresh
 from pipeline.transforms.engine import Engine
 from schemas import (
@@ -170,13 +171,21 @@ class Job(Run):
                         for draw in range(annotator.draws):
                             yield Question(frames=frames, rubric=rubric, draw=draw)
 
-        for annotator in self.plan.annotators if open_waves else ():
-            try:
-                annotator.prepare(
-                    functools.partial(questions, annotator), self._recipe.resources, self.say
+        errors = side_by_side(
+            [
+                functools.partial(
+                    annotator.prepare,
+                    functools.partial(questions, annotator),
+                    self._recipe.resources,
+                    self.say,
                 )
-            except RunStopped as stop:
-                raise check.Stopped(str(stop)) from stop
+                for annotator in (self.plan.annotators if open_waves else ())
+            ]
+        )
+        for error in errors:
+            if not isinstance(error, RunStopped):
+                raise error
+            self.say(str(error))  # the first wave that lacks an answer ends the run, with its rows
 
     def _compact(self, folder: Path) -> None:
         """The wave's replies become a few big files: a night leaves no hundred thousand small ones."""
@@ -313,7 +322,7 @@ class Job(Run):
 
 def _recipe(run: Run, workers: int) -> graph.Recipe:
     config, plan, layout = run.config, run.plan, run.layout
-    processes = processes_of(config, workers)
+    resources = resources_of(config, plan, layout, run.ledger, workers)
     pool = config.generators.pool if config.generators else []
     return graph.Recipe(
         layout=layout,
@@ -321,14 +330,7 @@ def _recipe(run: Run, workers: int) -> graph.Recipe:
         frames=config.frames,
         annotators=plan.annotators,
         rubrics=plan.rubrics,
-        resources=Resources(
-            frames=layout.frames,
-            journal=journal_of(config, layout),
-            processes=processes,
-            ledger=run.ledger,
-            work=layout.work / "annotators",
-            machines=config.concurrency.machines,
-        ),
+        resources=resources,
         rules=Rules(
             dimensions=plan.dimensions,
             consensus=config.consensus,
@@ -336,7 +338,7 @@ def _recipe(run: Run, workers: int) -> graph.Recipe:
             splits=config.splits,
         ),
         progress=str(run.progress),
-        processes=processes,
+        processes=resources.processes,
     )
 
 

@@ -6,15 +6,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from annotators.base import Resources
 from annotators.ledger import Ledger, Spent
-
 from pipeline.books import Book, merge
-from pipeline.config import Config
+from pipeline.config import Config, journal_of, processes_of
 from pipeline.dataset.parquet import parts, read_columns
 from pipeline.display import Display
 from pipeline.plan import Plan
 from pipeline.state import Marks, fresh, write_json
 from schemas.layout import Layout
+
+
+def ledger_of(config: Config, plan: Plan, layout: Layout) -> Ledger:
+    """What all runs on a folder spend, under its caps."""
+    accounts = [a.annotator_id for a in plan.annotators]
+    return Ledger(layout.work / "ledger", accounts, config.budget, config.concurrency.machines)
+
+
+def resources_of(
+    config: Config, plan: Plan, layout: Layout, ledger: Ledger, workers: int
+) -> Resources:
+    """What the annotators of a run work with, in each of ``workers`` processes."""
+    return Resources(
+        frames=layout.frames,
+        journal=journal_of(config, layout),
+        processes=processes_of(config, workers),
+        ledger=ledger,
+        work=layout.work / "annotators",
+        machines=config.concurrency.machines,
+    )
 
 
 class Run:
@@ -27,12 +47,7 @@ class Run:
         self.display = display
         self.books: dict[str, Book] = {}
         self.progress = fresh(layout.work / "progress")
-        self.ledger = Ledger(
-            layout.work / "ledger",
-            [a.annotator_id for a in plan.annotators],
-            config.budget,
-            config.concurrency.machines,
-        )
+        self.ledger = ledger_of(config, plan, layout)
         self.ledger.begin()
         self._spent_before = self.ledger.totals()
         size = config.wave_size

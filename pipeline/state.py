@@ -16,6 +16,7 @@ from schemas.ids import canonical_json, sha256_hex
 from schemas.layout import Layout
 from schemas.options import SetupError
 
+ENOUGH_BYTES = 100 << 20  # free on the disk, to begin at all
 CLAIM = "config.json"  # in the work folder
 # What may change between two runs on one folder without a flag: it touches no row that is there.
 FREE_BLOCKS = ("budget", "concurrency", "models", "videorm", "audit", "report")
@@ -39,6 +40,19 @@ FREE_FIELDS = (
     "rounds",
     "transfers",
 )  # of annotators
+
+
+def layout_of(output: Path) -> Layout:
+    """The folder of a run. Raises :class:`SetupError` where it cannot be one."""
+    if "://" in str(output) or ":/" in str(output):
+        raise SetupError(f"--output {output}: this version writes to local folders only")
+    root = output.expanduser().resolve()
+    existing = next(p for p in (root, *root.parents) if p.exists())
+    if not existing.is_dir():
+        raise SetupError(f"--output {output}: {existing} is a file")
+    if shutil.disk_usage(existing).free < ENOUGH_BYTES:
+        raise SetupError(f"--output {output}: less than 100 MiB are free on that disk")
+    return Layout(root)
 
 
 def write_json(path: Path, value: Any) -> None:

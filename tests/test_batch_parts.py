@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotators.batch.carrier import Room
-from annotators.batch.chain import chain_of
 from annotators.batch.ingest import Ingestion, Short
 from annotators.batch.money import Money
 from annotators.batch.notes import EVERY_OTHER, Note, Notes
 from annotators.batch.results import member, read_lines
 from annotators.batch.shards import Draft, Feed, Limits, Ticket, Tickets, line_of
 from annotators.batch.state import INPUT, OUTPUT, Fault, Shard, Shelf, Step
+from annotators.chat.chain import chain_of
 from annotators.chat.request import request_of
 from annotators.journal import Journal, Request
 from annotators.ledger import Amount, Ledger

@@ -185,9 +185,7 @@ def test_one_bad_item_is_not_taken_for_a_bad_setting(tmp_path: Path) -> None:
         ({"capabilities": {"efforts": ["low", "high"]}, "effort": "medium"}, "effort"),
     ],
 )
-def test_what_is_declared_unsupported_is_refused(
-    changes: dict[str, object], message: str
-) -> None:
+def test_what_is_declared_unsupported_is_refused(changes: dict[str, object], message: str) -> None:
     spec = OpenAISpec.model_validate(
         {"model": "mine", "base_url": "http://localhost:1/v1", **changes}
     )
@@ -200,5 +198,6 @@ def test_effort_is_sent_and_is_in_the_row(tmp_path: Path) -> None:
         (row,) = ask(spec_for(server, effort="low", temperature=None), resources(tmp_path), 1)
     assert server.bodies[0]["reasoning_effort"] == "low"
     assert isinstance(row, Annotation)
-    assert row.effective and row.effective.effort == "low"
+    assert row.effective is not None
+    assert row.effective.effort == "low"
     assert row.system_fingerprint == "fp_loopback"

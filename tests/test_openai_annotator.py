@@ -22,7 +22,7 @@ from annotators.base import Outcome, Question, Resources
 from annotators.chat import errors
 from annotators.chat.gate import AT_LEAST, Gate
 from annotators.journal import Journal, entry_name
-from annotators.ledger import Budget, Ledger, Spent
+from annotators.ledger import Spent
 from annotators.models import Capabilities, Price, load_models
 from prompts import load_rubric, render, reply_schema
 from schemas import Annotation, Failure, Reason, Rubric, Settings
@@ -105,7 +105,8 @@ def test_a_verdict_with_everything_that_it_rests_on(place: Resources) -> None:
     assert row == Annotation(
         video_id="v0", dimension="video_quality", annotator_id="judge", draw=0, prompt_id="p0",
         generator="g0", score=expected_score(urls, words.system), scale_low=1, scale_high=5,
-        n_frames=2, model=SNAPSHOT, system_fingerprint="fp_loopback", rationale="A loopback judge looked at 2 frames.",
+        n_frames=2, model=SNAPSHOT, system_fingerprint="fp_loopback",
+        rationale="A loopback judge looked at 2 frames.",
         rubric="videoprefer/video_quality", rubric_version=1, rubric_sha256=QUALITY.sha256,
         requested=settings, effective=settings, reply_key=row.reply_key, input_tokens=770,
         output_tokens=40, cost_usd=COST)  # fmt: skip
@@ -161,9 +162,7 @@ def test_a_known_reply_is_free_and_gives_the_same_rows(place: Resources) -> None
         spec = spec_for(server)
         asked = list(many(place, 6))
         first = ask(spec, place, *asked)
-    bought = Spent(
-        requests=6, input_tokens=6 * 770, output_tokens=240, usd=pytest.approx(6 * COST)
-    )
+    bought = Spent(requests=6, input_tokens=6 * 770, output_tokens=240, usd=pytest.approx(6 * COST))
     assert spent(place) == bought
     for name in list(place.frames.names()):
         Path(place.frames.path(name)).unlink()
@@ -250,8 +249,10 @@ def test_a_cut_reply_is_bought_once_more_with_a_larger_cap(place: Resources) -> 
     assert isinstance(row, Annotation)
     assert (row.cost_usd, row.input_tokens, row.output_tokens) == (
         pytest.approx(2 * COST), 1540, 80)  # fmt: skip
-    assert row.requested and row.requested.max_output_tokens == 512
-    assert row.effective and row.effective.max_output_tokens == 2048
+    assert row.requested is not None
+    assert row.requested.max_output_tokens == 512
+    assert row.effective is not None
+    assert row.effective.max_output_tokens == 2048
 
 
 def test_a_reply_that_is_cut_twice_is_a_failure(place: Resources) -> None:
@@ -265,7 +266,8 @@ def test_a_reply_that_is_cut_twice_is_a_failure(place: Resources) -> None:
 def test_a_reply_set_aside_is_asked_for_again_and_stays_on_record(place: Resources) -> None:
     with JudgeServer(faults=["refusal"]) as server:
         refused = ask_one(spec_for(server), place)
-        assert isinstance(refused, Failure) and refused.reply_key
+        assert isinstance(refused, Failure)
+        assert refused.reply_key is not None
         Journal(place.journal).set_aside([refused.reply_key])
         row = ask_one(spec_for(server), place)
         assert ask_one(spec_for(server), place) == row
@@ -504,8 +506,8 @@ def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated() -> None:
     ],
 )
 def test_settings_that_cannot_work_are_refused(changes: dict[str, object], message: str) -> None:
+    spec = OpenAISpec.model_validate({"model": "m"} | changes)
     with pytest.raises(SetupError, match=message):
-        spec = OpenAISpec.model_validate({"model": "m"} | changes)
         spec.resolved(load_models()).check([QUALITY], 8)
 
 

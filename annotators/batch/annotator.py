@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from annotators.base import Outcome, Question, Resources, failures
-from annotators.batch.chain import chain_of
 from annotators.batch.notes import Note, Notes
 from annotators.batch.spec import OpenAIBatchSpec
 from annotators.batch.state import folder_of
+from annotators.chat.chain import chain_of
 from annotators.chat.outcomes import outcomes_of, paid
 from annotators.journal import Journal
 from schemas import Reason

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from annotators.base import Question, Resources, RunStopped
 from annotators.batch.carrier import Carrier
-from annotators.batch.chain import chain_of
 from annotators.batch.closing import Closing
 from annotators.batch.fill import Filler, Full, Item, Line
 from annotators.batch.ingest import Ingestion, Short, Tally
@@ -23,6 +22,7 @@ from annotators.batch.service import Service
 from annotators.batch.shards import Draft, Feed, Limits, Tickets
 from annotators.batch.spec import OpenAIBatchSpec
 from annotators.batch.state import Shard, Shelf, Step, folder_of
+from annotators.chat.chain import chain_of
 from annotators.chat.spec import read_key
 from annotators.journal import Journal, JournalError, Request
 from annotators.ledger import OverBudget

@@ -156,4 +156,3 @@ class _Purchase:
 def _client(spec: OpenAISpec, way: Endpoint) -> Client:
     key = read_key(spec.annotator_id, way)
     return Client(way, key, connections=spec.concurrency, timeout_s=spec.timeout_s)
-

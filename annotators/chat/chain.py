@@ -5,7 +5,21 @@ from annotators.chat.completion import read_completion
 from annotators.chat.outcomes import Chain
 from annotators.chat.request import request_of
 from annotators.chat.spec import ChatSpec
-from annotators.journal import Journal, Request
+from annotators.journal import Entry, Journal, Request
+
+
+def chain_of(spec: ChatSpec, journal: Journal, question: Question) -> tuple[Chain, Request | None]:
+    """The replies that the journal holds, and the request that it lacks; None: the last one stands.
+
+    Raises ``JournalError`` for a damaged entry.
+    """
+    chain: list[tuple[Request, Entry]] = []
+    while request := next_request(spec, journal, question, chain):
+        entry = journal.get(request.key)
+        if entry is None:
+            return chain, request
+        chain.append((request, entry))
+    return chain, None
 
 
 def next_request(

@@ -50,7 +50,8 @@ def read_completion(body: str) -> Completion:
         system_fingerprint=_string(data.get("system_fingerprint")),
         input_tokens=_count(usage.get("prompt_tokens")),
         output_tokens=_count(usage.get("completion_tokens")),
-        cached_tokens=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")) or 0,
+        cached_tokens=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
+        or 0,
     )
 
 

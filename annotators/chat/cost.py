@@ -8,9 +8,7 @@ from annotators.ledger import Amount
 from annotators.models import Price, request_tokens
 
 
-def worst_case(
-    spec: ChatSpec, question: Question, request: Request, ratio: float = 1.0
-) -> Amount:
+def worst_case(spec: ChatSpec, question: Question, request: Request, ratio: float = 1.0) -> Amount:
     """The estimated input, times ``ratio`` (what estimates were off by so far), and a whole output."""
     frames, settings = question.frames, request.settings
     size = (frames.frame_width_px, frames.frame_height_px)

@@ -8,7 +8,9 @@ from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
 from annotators.ledger import RESERVED, Amount, Ledger, OverBudget
 
-DRIFT = 0.25  # of estimated input tokens: beyond it an estimate, and a cap that rests on it, is wrong
+DRIFT = (
+    0.25  # of estimated input tokens: beyond it an estimate, and a cap that rests on it, is wrong
+)
 DRIFT_FROM = 10  # replies, below which a ratio says little
 WAIT_S = 0.05  # until what is in flight may have settled
 

@@ -15,7 +15,15 @@ from typing import ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from annotators.base import Annotator, AnnotatorSpec, Resources
-from annotators.models import Asked, Capabilities, ImageRule, ModelTable, Price, retired, unsupported
+from annotators.models import (
+    Asked,
+    Capabilities,
+    ImageRule,
+    ModelTable,
+    Price,
+    retired,
+    unsupported,
+)
 from schemas import Rubric
 from schemas.options import Options, SetupError
 
@@ -45,7 +53,7 @@ class ChatSpec(Endpoint, AnnotatorSpec):
 
     model: str = Field(min_length=1)
     draws: int = Field(1, ge=1)  # replies per clip and rubric
-    endpoints: list[Endpoint] = []  # several servers or keys for one judge
+    endpoints: tuple[Endpoint, ...] = ()  # several servers or keys for one judge
     temperature: float | None = Field(0.3, ge=0, le=2)  # None: not sent, the provider's default
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int | None = None  # draw k is sent seed + k: equal seeds would be one draw bought twice
@@ -70,10 +78,10 @@ class ChatSpec(Endpoint, AnnotatorSpec):
         return self
 
     @property
-    def ways(self) -> list[Endpoint]:
+    def ways(self) -> tuple[Endpoint, ...]:
         """Every endpoint; at least one."""
         own = {name: getattr(self, name) for name in Endpoint.model_fields}
-        return self.endpoints or [Endpoint(**own)]
+        return self.endpoints or (Endpoint(**own),)
 
     def resolved(self, models: ModelTable) -> Self:
         """With the facts of the table for whatever the block does not say itself."""

@@ -70,37 +70,20 @@ class Estimate:
         return sum((line.worst for line in self.lines), Amount(requests=0))
 
     def text(self) -> str:
-        """A table for the terminal: a row per annotator, all of them, and what rests on what."""
-        rows = [_cells(line) for line in self.lines]
-        if len(self.lines) > 1:
-            rows.append(_cells(_all(self.lines)))
+        """For the terminal, 80 columns: a block per annotator, one for all, what rests on what."""
+        lines = [*self.lines, _all(self.lines)] if len(self.lines) > 1 else self.lines
         disk = self.disk
         return "\n".join(
             [
                 *self.heading,
+                *(text for line in lines for text in _block(line)),
                 "",
-                *_aligned([HEAD, *rows]),
-                "* rests on what is assumed below" if any(line.asks for line in self.lines) else "",
-                f"disk, assumed: {_size(disk.total)} (clips {_size(disk.clips)}, frames "
+                f"disk*: {_size(disk.total)} (clips {_size(disk.clips)}, frames "
                 f"{_size(disk.frames)}, journal {_size(disk.journal)}, tables {_size(disk.tables)})",
-                *(f"assumed: {figure}" for figure in self.assumed),
+                *(f"* assumed: {figure}" for figure in self.assumed),
                 *(f"note: {note}" for note in self.notes),
             ]
         )
-
-
-HEAD = (
-    "annotator",
-    "requests",
-    "already paid",
-    "text tokens",
-    "image tokens",
-    "output at most",
-    "output likely*",
-    "USD at most",
-    "USD likely*",
-    "time*",
-)
 
 
 def _all(lines: Sequence[Line]) -> Line:
@@ -129,33 +112,30 @@ def _all(lines: Sequence[Line]) -> Line:
     )
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _block(line: Line) -> list[str]:
     if not line.asks:
-        return (line.annotator_id, "0", "0", *["-"] * 4, "free", "free", "-")
-    return (
-        line.annotator_id,
-        *(f"{n:,}" for n in (line.requests, line.paid, line.text_tokens, line.image_tokens)),
-        *(f"{n:,}" for n in (line.output_at_most, line.output_likely)),
-        _usd(line.usd_at_most),
-        _usd(line.usd_likely),
-        _duration(line.seconds) + (f" ({line.limit})" if line.limit else ""),
+        return ["", f"{line.annotator_id}: free"]
+    usd = f"{_usd(line.usd_at_most)} at most, {_usd(line.usd_likely)} likely*"
+    rows = (
+        ("requests", f"{line.requests:,}", f"{line.paid:,} more are paid already"),
+        (
+            "input tokens",
+            f"{line.text_tokens + line.image_tokens:,}",
+            f"{line.text_tokens:,} of text*, {line.image_tokens:,} of images",
+        ),
+        ("output tokens", f"{line.output_at_most:,}", f"at most; {line.output_likely:,} likely*"),
+        ("cost", "unknown" if line.usd_at_most is None else usd, ""),
+        ("time", _duration(line.seconds) + "*", line.limit),
     )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Names to the left, and the last column; numbers to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
-        "  ".join(
-            cell.ljust(width) if i in (0, len(row) - 1) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
+        "",
+        line.annotator_id,
+        *(f"  {name:<14}{value}  {more and f'({more})'}".rstrip() for name, value, more in rows),
     ]
 
 
 def _usd(usd: float | None) -> str:
-    return "unknown" if usd is None else f"{usd:,.2f}" if usd >= 1 or not usd else f"{usd:.4f}"
+    return "unknown" if usd is None else f"${usd:,.2f}" if usd >= 1 or not usd else f"${usd:.4f}"
 
 
 def _duration(seconds: float | None) -> str:

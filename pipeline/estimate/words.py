@@ -24,10 +24,10 @@ def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
     measured = len(clips.coming) - clips.n_generated
     return (
         f"{len(plan.prompts):,} prompts, {len(plan.clips):,} clips, {len(plan.dimensions)} "
-        f"dimensions in {len(plan.rubrics)} rubrics; {n_frames:,} frames, at most "
-        f"{config.frames.count} per clip",
-        f"frames known from this folder: {len(clips.known):,} clips; from the clips' headers: "
-        f"{measured:,}; assumed, not generated yet: {clips.n_generated:,}",
+        f"dimensions in {len(plan.rubrics)} rubrics",
+        f"{n_frames:,} frames, at most {config.frames.count} per clip",
+        f"sizes of clips: {len(clips.known):,} known from this folder, {measured:,} from their "
+        f"headers, {clips.n_generated:,} assumed (not generated yet)",
     )
 
 

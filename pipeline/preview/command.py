@@ -5,12 +5,11 @@ import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from annotators.base import Question, Resources
+from annotators.base import Question
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Journal
-from annotators.ledger import Ledger
 from pipeline.check import Stopped, require_health
-from pipeline.config import Config, load_config, processes_of
+from pipeline.config import Config, load_config
 from pipeline.estimate import estimate
 from pipeline.plan import Plan, make_plan
 from pipeline.preview.ask import Answer, ask, at_once, unsent
@@ -21,7 +20,8 @@ from pipeline.preview.page import write_page
 from pipeline.preview.terminal import print_preview
 from pipeline.preview.view import Item, Preview, item_of
 from pipeline.preview.words import plural
-from pipeline.state import locked
+from pipeline.running import ledger_of, resources_of
+from pipeline.state import layout_of, locked
 from schemas import Clip, Failure, FrameSet, Rubric
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -54,7 +54,7 @@ def preview(asked: Ask, say: Callable[[str], None]) -> int:
     chosen = choose(plan.clips, plan.rubrics, asked.items)
     if not chosen:
         raise SetupError(f"--config {asked.config}: it has no clips to look at")
-    layout = _layout(asked.output)
+    layout = layout_of(asked.output)
     with locked(layout):
         shown = _look(asked, config, plan, chosen, layout, say)
         page = write_page(shown, layout.root / "preview")
@@ -70,7 +70,7 @@ def _look(
     layout: Layout,
     say: Callable[[str], None],
 ) -> Preview:
-    resources = _resources(config, plan, layout)
+    resources = resources_of(config, plan, layout, ledger_of(config, plan, layout), workers=1)
     n_clips = len({clip.video_id for clip, _ in chosen})
     say(f"preview: taking the frames of {plural(n_clips, 'clip')}")
     frames = collect((clip for clip, _ in chosen), config, layout, resources.processes)
@@ -105,20 +105,6 @@ def _names(plan: Plan) -> str:
     return ", ".join(a.annotator_id for a in plan.annotators)
 
 
-def _resources(config: Config, plan: Plan, layout: Layout) -> Resources:
-    """As a run's: what is paid for here is paid for there, under the same caps."""
-    machines = config.concurrency.machines
-    accounts = [a.annotator_id for a in plan.annotators]
-    return Resources(
-        frames=layout.frames,
-        journal=Store(config.journal or str(layout.root / "journal")),
-        processes=processes_of(config, 1),
-        ledger=Ledger(layout.work / "ledger", accounts, config.budget, machines),
-        work=layout.work / "annotators",
-        machines=machines,
-    )
-
-
 def _questions(chosen: Chosen, frames: Frames) -> list[Question]:
     return [
         Question(frames=found, rubric=rubric, draw=0)
@@ -151,13 +137,3 @@ def _stopped(answers: Sequence[Answer]) -> str:
     except Stopped as stop:
         return str(stop)
     return ""
-
-
-def _layout(output: Path) -> Layout:
-    if "://" in str(output) or ":/" in str(output):
-        raise SetupError(f"--output {output}: this version writes to local folders only")
-    root = output.expanduser().resolve()
-    existing = next(p for p in (root, *root.parents) if p.exists())
-    if not existing.is_dir():
-        raise SetupError(f"--output {output}: {existing} is a file")
-    return Layout(root)
