@@ -22,7 +22,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-Faults = Iterable[str | None] | Callable[[int, str], str | None]
+# by name, or a function that answers by itself: it gets the handler and the request's body
+Fault = str | Callable[["_Handler", dict[str, Any]], None] | None
+Faults = Iterable[Fault] | Callable[[int, str], Fault]
 
 INPUT_TOKENS_PER_FRAME, INPUT_TOKENS_TEXT, OUTPUT_TOKENS = 85, 600, 40
 SNAPSHOT = "judge-2026-01-01"
@@ -108,7 +110,7 @@ class JudgeServer:
         """Serve until interrupted."""
         self._server.serve_forever()
 
-    def arrive(self, body: dict[str, Any]) -> tuple[str, str | None]:
+    def arrive(self, body: dict[str, Any]) -> tuple[str, Fault]:
         """Note a request. Returns its key and its fault."""
         key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         with self._lock:
@@ -128,7 +130,7 @@ class JudgeServer:
             self.bills[key] += 1
 
 
-def _in_order(faults: Iterable[str | None]) -> Callable[[int, str], str | None]:
+def _in_order(faults: Iterable[Fault]) -> Callable[[int, str], Fault]:
     script = list(faults)
     return lambda n, key: script[n] if n < len(script) else None
 
@@ -157,10 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             judge.leave()
 
-    def _answer(
-        self, judge: JudgeServer, body: dict[str, Any], key: str, fault: str | None
-    ) -> None:
-        if fault == "reset":
+    def _answer(self, judge: JudgeServer, body: dict[str, Any], key: str, fault: Fault) -> None:
+        if callable(fault):
+            fault(self, body)
+        elif fault == "reset":
             # zero linger: closing sends RST instead of FIN
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
@@ -169,21 +171,24 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(1.0)
             self.close_connection = True
         elif fault == "garbage":
-            self._send(200, "<html>The proxy says hello.</html>")
+            self.send(200, "<html>The proxy says hello.</html>")
         elif fault in _ERRORS:
             self._error(judge, *_ERRORS[fault])
         else:
             judge.bill(key)
-            self._send(200, json.dumps(_completion(body, fault)))
+            self.send(200, json.dumps(completion(body, fault)))
 
     def _error(self, judge: JudgeServer, status: int, code: str, message: str) -> None:
         sent_key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         error = {"message": message.format(key=sent_key), "type": code, "code": code, "param": None}
         waits = {"Retry-After": str(judge.retry_after_s)} if status == 429 else {}
-        self._send(status, json.dumps({"error": error}), waits)
+        self.send(status, json.dumps({"error": error}), waits)
 
-    def _send(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
-        data = text.encode()
+    def send(
+        self, status: int, content: str | bytes, headers: dict[str, str] | None = None
+    ) -> None:
+        """A response; the headers given replace the usual ones."""
+        data = content if isinstance(content, bytes) else content.encode()
         self.send_response(status)
         for name, value in (
             {"Content-Type": "application/json", "Content-Length": str(len(data))} | (headers or {})
@@ -196,7 +201,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet: tests read the counters."""
 
 
-def _completion(body: dict[str, Any], fault: str | None) -> dict[str, Any]:
+def completion(body: dict[str, Any], fault: str | None = None) -> dict[str, Any]:
+    """What a sound server answers to a body."""
     images = _images(body)
     finish, message = _REPLIES.get(fault or "", ("stop", None))
     if message is None:

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.store import Store
 
-KINDS = ["disk", "memory", "s3"]
+KINDS = ["disk", "memory", pytest.param("s3", marks=pytest.mark.slow)]
 _S3 = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1"}
 
 
