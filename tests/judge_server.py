@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(judge, *_ERRORS[fault])
         else:
             judge.bill(key)
-            self.send(200, json.dumps(completion(body, fault)))
+            self.send(200, json.dumps(_completion(body, fault)))
 
     def _error(self, judge: JudgeServer, status: int, code: str, message: str) -> None:
         sent_key = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -201,8 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet: tests read the counters."""
 
 
-def completion(body: dict[str, Any], fault: str | None = None) -> dict[str, Any]:
-    """What a sound server answers to a body."""
+def _completion(body: dict[str, Any], fault: str | None) -> dict[str, Any]:
     images = _images(body)
     finish, message = _REPLIES.get(fault or "", ("stop", None))
     if message is None:
