@@ -141,3 +141,17 @@ def test_refusals_are_taken_up_again(tmp_path, capsys) -> None:
 def test_retry_needs_a_run(tmp_path, capsys) -> None:
     assert main(["retry", str(tmp_path), "--reason", "refusal"]) == 2
     assert "holds no run to go on with" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_workers_share_budget_and_requests_in_flight(tmp_path) -> None:
+    workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    with JudgeServer(latency_s=0.1) as server:
+        tree = config(server, budget={"requests": 17}, wave_size=12)
+        assert run(tmp_path, tree, *workers) == 3
+        assert server.n_bills == 17
+        assert server.most_at_once <= 4  # of both together: it is the account's limit
+        assert status(tmp_path)["spend"]["requests"] == 17
+        assert run(tmp_path, config(server, wave_size=12), *workers) == 0
+        assert server.n_bills == QUESTIONS
+        assert server.most_at_once <= 4

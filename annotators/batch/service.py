@@ -71,7 +71,7 @@ class Service:
                 )
             except openai.BadRequestError as error:
                 if "find file" in error.message:  # one that was uploaded a moment ago
-                    raise Torn(errors.said(error)) from error
+                    raise Torn(errors.said(error, self.key)) from error
                 raise
             _id(batch)
             return batch
@@ -150,7 +150,7 @@ class Service:
 
     def _stopped(self, what: str, error: Exception) -> RunStopped:
         reason = errors.reason_of(error)
-        said = errors.redact(errors.said(error), self.key)
+        said = errors.said(error, self.key)
         if _may_pass(error):
             return Unreachable(
                 f"{self._url}: {what} failed {self._max_attempts} times: {said}; batches that were "

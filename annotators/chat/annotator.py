@@ -58,8 +58,6 @@ class ChatAnnotator:
         except Exception as error:  # nothing a single item does may reach an engine
             cost = None if replies.asked else 0.0
             outcomes = replies.failed(Unanswered(Reason.INTERNAL, self._internal(error), cost))
-            if replies.asked and isinstance(error, JournalError):
-                self.buyer.gate.shut(f"a paid reply could not be kept: {error}")
         if replies.asked:
             self._count(outcomes)
         return outcomes

@@ -51,7 +51,11 @@ class Buyer:
         async with self._probe.turn():
             body, held = await _Purchase(self, request, question).reply()
             async with held:
-                yield body
+                try:
+                    yield body
+                except Exception as error:  # a full disk must not throw away what is bought next
+                    self.gate.shut(self.redact(f"a paid reply could not be kept: {error}"))
+                    raise
 
     def _encode(self, frames: tuple[str, ...]) -> bytes:
         return image_parts(read_frames(self._frames, frames), self.spec.image_detail)
@@ -64,9 +68,11 @@ class Buyer:
 
     def redact(self, text: str) -> str:
         """The text without any of the keys."""
-        for client in self.clients:
-            text = errors.redact(text, client.key)
-        return text
+        return errors.redact(text, *(client.key for client in self.clients))
+
+    def said(self, error: BaseException) -> str:
+        """The error in one line, without any of the keys."""
+        return errors.said(error, *(client.key for client in self.clients))
 
 
 class _Purchase:
@@ -96,7 +102,7 @@ class _Purchase:
         except Unanswered as error:  # a frame is gone, or nothing may be sent any more
             raise self._unanswered(error) from error
         except Exception as error:
-            reason, message = errors.reason_of(error), self._buyer.redact(errors.said(error))
+            reason, message = errors.reason_of(error), self._buyer.said(error)
             if reason is None:
                 message = f"gave up after {spec.max_attempts} attempts: {message}"
             raise self._unanswered(Unanswered(reason or Reason.UNAVAILABLE, message)) from error
@@ -115,28 +121,36 @@ class _Purchase:
 
     async def _send(self, turn: Turn) -> str:
         buyer = self._buyer
+        sent = False
         try:
             if self._body is None:
                 self._body = await asyncio.to_thread(self._build)
+            sent = True
             text, headers = await buyer.clients[turn.lane].post(self._body)
         except BaseException as error:
-            self._book_failure(turn, error)
+            self._book_failure(turn, error, sent)
             if errors.closes_endpoint(error) and buyer.lanes.open:
                 raise TryElsewhere from error
             raise
-        completion = read_completion(text)
-        buyer.purse.settle(self._worst, completion)
-        buyer.purse.compare(self._estimate, completion)
         turn.clean(headers)
+        try:
+            self._book_reply(text)
+        except Exception as error:  # the reply is paid: it is kept, whatever becomes of the books
+            buyer.gate.shut(f"a reply could not be booked: {buyer.said(error)}")
         return text
+
+    def _book_reply(self, text: str) -> None:
+        completion = read_completion(text)
+        self._buyer.purse.settle(self._worst, completion)
+        self._buyer.purse.compare(self._estimate, completion)
 
     def _build(self) -> bytes:
         images = self._buyer.images(self._request.frames)
         return body_around(self._buyer.spec, self._request, images)
 
-    def _book_failure(self, turn: Turn, error: BaseException) -> None:
+    def _book_failure(self, turn: Turn, error: BaseException, sent: bool) -> None:
         buyer = self._buyer
-        if errors.maybe_billed(error):
+        if sent and errors.maybe_billed(error):
             self._lost = True
             buyer.purse.settle(self._worst, None)
         else:
@@ -145,9 +159,9 @@ class _Purchase:
         if errors.is_rate_limit(error):
             turn.rate_limited(headers, errors.hinted_wait_s(headers))
         elif errors.is_overload(error):
-            turn.overloaded()
+            turn.overloaded(headers, errors.hinted_wait_s(headers))
         if errors.closes_endpoint(error):
-            why = f"{errors.reason_of(error)}: {buyer.redact(errors.said(error))}"
+            why = f"{errors.reason_of(error)}: {buyer.said(error)}"
             buyer.lanes.close(turn.lane, why)
             if not buyer.lanes.open:
                 buyer.gate.shut(why)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import httpx2  # what the openai package speaks through
 import openai
@@ -16,6 +17,7 @@ _RAW = {"X-Stainless-Raw-Response": "true", "Content-Type": "application/json"}
 # A pool looks at each of its idle connections for every request; with all 256 in one pool that was
 # 45 % of the CPU of a call (scripts/bench/judging.py), so each keeps this many.
 PER_POOL = 16
+LONGEST_CONNECT_S = 20.0
 
 
 class Client:
@@ -26,15 +28,18 @@ class Client:
         # the caller bounds what is in flight; a pool that did, too, would wait while others idle
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=2 * PER_POOL)
         tls = httpx2.create_ssl_context()  # takes 15 ms: one for all pools
+        # shorter than an attempt, so that one that never reached the server is known not to be billed
+        timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s / 2, LONGEST_CONNECT_S))
         self._clients = [
             openai.AsyncOpenAI(
                 api_key=key or "none",
                 base_url=way.url,
+                # no redirects: frames would go where nobody sent them, or nothing at all
                 http_client=openai.DefaultAsyncHttpxClient(
-                    limits=limits, timeout=timeout_s, verify=tls
+                    limits=limits, timeout=timeout, verify=tls, follow_redirects=False
                 ),
                 max_retries=0,
-                timeout=timeout_s,
+                timeout=timeout,
             )
             for _ in range(-(-connections // PER_POOL))
         ]
@@ -50,12 +55,20 @@ class Client:
             response = await next(self._in_turn).post(
                 "/chat/completions", cast_to=object, content=body, options={"headers": _RAW}
             )
-        text: str = response.text  # type: ignore[attr-defined]
+        text = _text(response)
         if not is_completion(text):
-            raise errors.NoCompletion(text)
+            raise errors.NoCompletion(text, response)
         return text, response.headers  # type: ignore[attr-defined]
 
     async def close(self) -> None:
         """Close the connections."""
         for client in self._clients:
             await client.close()
+
+
+def _text(response: Any) -> str:
+    """JSON is UTF-8 whatever the header says (RFC 8259, section 8.1); else what the header says."""
+    try:
+        return response.content.decode()
+    except UnicodeDecodeError:
+        return response.text

@@ -4,8 +4,11 @@ import dataclasses
 import json
 from typing import Any
 
+from annotators.chat.errors import printable
 from annotators.verdict import Verdict, read_verdict, unusable
 from schemas import Reason, Rubric
+
+MOST_TOKENS = 10**9  # a count beyond it is no count
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +81,12 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _string(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return printable(value) if isinstance(value, str) and value else None
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= MOST_TOKENS else None
 
 
 def _text(content: Any) -> str | None:

@@ -26,7 +26,11 @@ _OUT_OF_MONEY = re.compile(
 )
 _FILTERED = re.compile(r"content_filter|content_policy|responsibleai", re.IGNORECASE)
 _SECRET = re.compile(r"sk-[\w*.\-]+|(?i:bearer)\s+[^\s\"',]+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+# Answers of what stands before the model, which may be at work, and paid, all the same
+_GATEWAY = frozenset({502, 504, 520, 524})
+_LONGEST = 500  # characters of a message
 
 
 class Unanswered(Exception):
@@ -45,18 +49,24 @@ class NoCompletion(Exception):
     """The server said 200 and sent something that is no completion: an error in disguise, or the
     page of a proxy. There is no answer in it that could be kept."""
 
-    def __init__(self, body: str) -> None:
-        super().__init__(f"the server's reply is no chat completion: {body[:200]!r}")
+    def __init__(self, body: str, response: object = None) -> None:
+        # far more than a message holds: a key in it is struck out before it is cut
+        super().__init__(f"the server's reply is no chat completion: {body[: 4 * _LONGEST]!r}")
         self.status, self.words = _disguised(body)
+        self.response = response
 
 
 def _disguised(body: str) -> tuple[int | None, str]:
     """Some gateways put status and error into the body of a 200."""
     try:
         error = json.loads(body)["error"]
-        return int(error["code"]), json.dumps(error)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None, ""
+    words = json.dumps(error)
+    try:
+        return int(error["code"]), words
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return (402 if _OUT_OF_MONEY.search(words) else None), words
 
 
 def reason_of(error: BaseException) -> Reason | None:
@@ -72,7 +82,7 @@ def reason_of(error: BaseException) -> Reason | None:
     if isinstance(error, TimeoutError | openai.APIConnectionError):  # the second: timeouts too
         return None
     if isinstance(error, openai.APIStatusError):
-        return reason_of_status(error.status_code, f"{error.code} {error.type} {error.message}")
+        return reason_of_status(error.status_code, f"{error.code} {error.type} {_words(error)}")
     return Reason.INTERNAL
 
 
@@ -124,8 +134,10 @@ def maybe_billed(error: BaseException) -> bool:
 
     if isinstance(error, openai.APIConnectionError):
         return type(error.__cause__).__name__ not in _NEVER_SENT
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in _GATEWAY
     # a timeout, a body that is no completion, the end of the process, a fault of our own
-    return not isinstance(error, openai.APIStatusError | Unanswered)
+    return not isinstance(error, Unanswered)
 
 
 def wait_for(request_key: str) -> "tenacity.wait.wait_base":
@@ -168,21 +180,41 @@ def hinted_wait_s(headers: Mapping[str, str]) -> float | None:
             email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
             - time.time(),
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
-def said(error: BaseException) -> str:
-    """The error in one line for a person, without anything that looks like a key."""
-    status = getattr(error, "status_code", None)
+def said(error: BaseException, *secrets: str) -> str:
+    """The error in one line for a person, without the keys or anything that looks like one."""
+    import openai
+
+    status, cause = getattr(error, "status_code", None), error.__cause__
+    text = f"{'' if status is None else f'HTTP {status}: '}{_words(error)}"
+    if isinstance(error, openai.APIConnectionError) and cause is not None:
+        text = f"{text} ({type(cause).__name__}: {cause})"  # no such host, a certificate, ...
+    return redact(" ".join(text.split()), *secrets)
+
+
+def _words(error: BaseException) -> str:
+    """What the server says, or the error. Servers differ in how they say it."""
     body = getattr(error, "body", None)
-    words = body.get("message") if isinstance(body, dict) else None
-    text = str(words or getattr(error, "message", None) or error) or type(error).__name__
-    return redact(" ".join(f"{'' if status is None else f'HTTP {status}: '}{text}".split()), "")
+    found = body.get("message") or body if isinstance(body, dict) else body
+    if found:
+        return found if isinstance(found, str) else json.dumps(found)
+    status = getattr(error, "status_code", None)
+    location = headers_of(error).get("location", "")
+    if status is not None and 300 <= status < 400 and location:
+        return f"the server sends on to {location}; make that the base_url, if it is the right one"
+    return str(getattr(error, "message", None) or error) or type(error).__name__
 
 
-def redact(text: str, secret: str) -> str:
-    """The text, at most 500 characters, without the key or anything that looks like one."""
-    if secret:
+def redact(text: str, *secrets: str) -> str:
+    """The text, at most 500 characters, without the keys or anything that looks like one."""
+    for secret in filter(None, secrets):
         text = text.replace(secret, "[key]")
-    return _SECRET.sub("[key]", text)[:500]
+    return printable(_SECRET.sub("[key]", text)[:_LONGEST])
+
+
+def printable(text: str) -> str:
+    """The text as a file can hold it: JSON may name halves of letters, which UTF-8 cannot write."""
+    return _SURROGATE.sub("\ufffd", text)

@@ -6,6 +6,7 @@ from typing import Any
 
 from annotators.base import Outcome, Question, owed_key
 from annotators.chat.completion import Completion, read_completion, verdict_of
+from annotators.chat.errors import printable
 from annotators.chat.request import requested
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Entry, Request
@@ -75,7 +76,7 @@ def _failure(
         stage="annotate",
         key=owed_key(question, spec.annotator_id, said.dimension),
         reason=said.reason,
-        message=said.message,
+        message=printable(said.message),
         reply_key=entry.key,
         **dataclasses.asdict(cost),
     )
@@ -105,7 +106,7 @@ def _annotation(
         n_frames=len(frames.jpeg_sha256),
         model=completion.model or spec.model,
         system_fingerprint=completion.system_fingerprint,
-        rationale=said.rationale,
+        rationale=None if said.rationale is None else printable(said.rationale),
         rubric=rubric.name,
         rubric_version=rubric.version,
         rubric_sha256=rubric.sha256,
