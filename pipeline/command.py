@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotators.journal import Journal, JournalError
 from pipeline.books import BooksError
 from pipeline.check import Stopped
 from pipeline.config import Config, journal_of, load_config, recipe_names
@@ -25,6 +26,7 @@ from schemas.options import SetupError
 if TYPE_CHECKING:
     from pipeline.job import Job
 
+MANY_CLIPS = 5_000  # whose headers take long enough to say so
 COMPLETE, FAILED, REFUSED, STOPPED, UNMET = 0, 1, 2, 3, 4
 STATES = {COMPLETE: "complete", FAILED: "failed", STOPPED: "stopped", UNMET: "unmet"}
 
@@ -95,6 +97,8 @@ def main(argv: Sequence[str]) -> int:
         plan = make_plan(config)
         layout = layout_of(arguments.output)
         if arguments.estimate:
+            if len(plan.clips) > MANY_CLIPS:
+                display.say(f"reading the headers of {len(plan.clips):,} clips: a minute or two")
             display.say(_estimate(config, plan, layout))
             return COMPLETE
         ask = _Ask(config, plan, layout, Path(arguments.config).stem, flags, arguments.rebuild)
@@ -106,7 +110,6 @@ def main(argv: Sequence[str]) -> int:
 def _estimate(config: Config, plan: Plan, layout: Layout) -> str:
     """The estimate as text: exact for the frames that a run on this folder took already, and
     without what its journal holds."""
-    from annotators.journal import Journal
     from pipeline.estimate import estimate
 
     taken = sorted((layout.work / "collect").glob("wave-*/frames/*.parquet"))
@@ -225,7 +228,7 @@ def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
         return STOPPED, f"{str(error) or 'interrupted'}. {RESUME}"
     except RequirementError as error:
         return UNMET, str(error)
-    except (BooksError, SetupError) as error:  # a SetupError here was found too late to refuse
+    except (BooksError, JournalError, SetupError) as error:  # a SetupError here was found too late to refuse
         return FAILED, str(error)
     except Exception as error:
         if interrupts.seen:

@@ -6,7 +6,8 @@ from schemas import Dimension, Rubric
 
 
 def reply_schema(rubric: Rubric) -> dict[str, Any]:
-    """JSON schema of a reply: ``score`` before ``rationale``, so that a cut reply lost the words.
+    """JSON schema of a reply: ``score`` before ``rationale``, so that the score is the judge's first
+    word and its probabilities are not those of an argument already made (arXiv 2503.03064).
 
     A rubric of one dimension is answered by these two fields, one of several by an object of that
     shape per dimension. The score is an enumeration: bounds on numbers are not portable across

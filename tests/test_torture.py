@@ -204,6 +204,8 @@ def test_without_a_number_there_is_no_score(text: str):
         "score:4. ", "video_", "- ", "[[A>B", "[[A>B]]", "A=", "A>B ", "verdict: ", "~~", "\\boxed{", "`",
         "```", "(", "says ", "I cannot view ", "1-", "1,", "$", "<b>", "ich kann ", "#", "{'a':", "[{", "4/",
         "\u200b", "Model A is better: ", "scale ", "scale of ", "not ", "if ", "aspect: ", ", score: 4",
+        "I rate the video 4. ", "I rate the video 4 ", ", so ", "Overall, ", "based on ", "the video ",
+        "Motion: ", "deserves a score of 2 ", "1. Motion: x. Score: 2\n",
     ],
 )  # fmt: skip
 def test_long_replies_are_read_in_time_that_grows_with_their_length(part: str):

@@ -162,6 +162,27 @@ def test_what_strict_mode_sends_comes_back(score: int, rationale: str) -> None:
     )
 
 
+WORDS = st.sampled_from(
+    ["the", "score", "is", "rate", "this", "video", "a", "2", "4", ", ", ". ", "Poor.", "scale", "of", "1",
+     "to", "10", "I", "cannot", "see", "frames", "deserves", "level", "warrants", "Overall"]
+)  # fmt: skip
+
+
+@given(st.integers(0, 6), st.lists(WORDS, max_size=12).map(" ".join) | st.text(max_size=60))
+def test_strict_json_is_read_as_the_same_fields_in_any_other_shape(
+    score: int, rationale: str
+) -> None:
+    """The short way for strict JSON skips no doubt: a wrapper leads the long way round."""
+    fields = {"score": score, "rationale": rationale}
+    long_way = read_verdict(json.dumps({"verdict": fields}), QUALITY)[0]
+    short_way = read_verdict(json.dumps(fields), QUALITY)[0]
+    assert type(short_way) is type(long_way)
+    if isinstance(short_way, Unusable):
+        assert short_way.reason == long_way.reason  # type: ignore[union-attr]
+    else:
+        assert short_way == long_way
+
+
 @given(st.text(alphabet=st.sampled_from(list('{}[]":,/ \n*-.0123456789scoreating')), max_size=80))
 def test_any_text_ends_as_a_score_of_the_scale_or_a_reason(text: str) -> None:
     (said,) = read_verdict(text, QUALITY)

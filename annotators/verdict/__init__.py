@@ -1,6 +1,14 @@
 """What a judge's reply says: a score per dimension or a choice, else the reason why there is none.
 
-A number is never guessed. What a careful reader would not swear to is a reason, not a score.
+A number is never guessed. What a careful reader would not swear to is a reason, not a score. That
+includes the scale's own words without a number, drawings of stars, and an object that is cut off
+behind its score.
+
+``read`` leads through the room: strict JSON first; else ``plain`` takes off the dress, ``objects``
+takes out JSON and XML, ``fields`` reads these; what is left goes to ``alone`` (the reply is a
+number), ``lines`` (``Score: 4``, with ``tables``) and ``sentences`` (``I rate the video 4``). All of
+them speak in ``mentions`` and read a number by ``numbers``; where none is found ``silence`` says
+why. ``choices`` and ``labels`` do the same for a choice.
 """
 
 from annotators.verdict.choices import Choice, NoChoice, read_choice

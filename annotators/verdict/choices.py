@@ -7,37 +7,29 @@ either. One exception, because it is certain: the complete list of labels in a r
 said back, and what follows it is the answer.
 """
 
-import bisect
 import dataclasses
 import html
 import re
 from collections.abc import Iterator, Sequence
 
-from annotators.verdict.labels import Label, choice_of, labelled, unbracketed
+from annotators.verdict.labels import (
+    BRACKETS,
+    MANY,
+    Found,
+    Label,
+    choice_of,
+    in_brackets,
+    labelled,
+    mentioned,
+)
 from annotators.verdict.mentions import RATIONALE_FIELDS, normal
-from annotators.verdict.objects import Pairs, is_quotation, take_json
+from annotators.verdict.objects import Pairs, take_json
 from annotators.verdict.plain import plain, without_thoughts
 from annotators.verdict.silence import saw_nothing, short, why_silent
 from schemas import Reason
 
 _FIELDS = ("choice", "verdict", "final_verdict", "final_choice", "answer", "final_answer", "vote",
            "winner", "preference", "preferred", "better", "decision", "label")  # fmt: skip
-_ECHO_WITHIN = 800  # characters that hold the whole list of labels, with a sentence about each
-_MANY = 50
-_BRACKETS = re.compile(
-    r"\[{1,2}([^\[\]\n]{1,80})\]{1,2}(?!\()|\[\[([^\[\]\n]{1,80})$", re.MULTILINE
-)
-_PLACEHOLDER = re.compile(
-    r"\W*(?:your\b.*|(?:final\s+)?(?:label|verdict|choice|answer)|\.{2,}|…|x|_+)\W*\Z", re.I
-)
-_UNSAID = re.compile(  # right before a label: it is not chosen, or only if
-    r"\b(?:not|never|n?either)\s+(?:(?:choose|pick|say|give|be|select|vote\s+for)\s+)?[\s*_`'\"“]*\Z"
-    r"|(?:^|[.!?]\s)\W{0,3}(?:if|unless|had)\s[^.!?\n]{0,100}\Z",
-    re.IGNORECASE,
-)
-_UNMEANT = re.compile(
-    r"\]*[\s*_`]{0,4}(?:would|could|might|may|is\s+what|if|unless)\b|\]*[>=?]", re.I
-)
 _CUT = re.compile(r"\[\[?[\s'\"]*(?:[ab][\s'\"]*(?:[<>=][\sab<>=a-z'\"]*)?)?\Z", re.IGNORECASE)
 
 
@@ -56,14 +48,6 @@ class NoChoice:
     message: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    start: int
-    end: int
-    choice: str | None  # None: an answer, but none of those offered
-    meant: bool = True  # False: `not [[A>B]]`, `[[A>B]]?`: no answer, but it spoils another one
-
-
 def read_choice(text: str, labels: Sequence[Label]) -> Choice | NoChoice:
     """The choice in the text of a reply.
 
@@ -75,7 +59,7 @@ def read_choice(text: str, labels: Sequence[Label]) -> Choice | NoChoice:
     seen = plain(outside).replace("\\[", "[").replace("\\]", "]")
     taken = take_json(seen, strict=False)
     fields = [one for pairs in taken.objects for one in _in_object(pairs, labels)]
-    written = list(_without_echo(sorted(_in_text(taken.rest, labels), key=_start), labels))
+    written = mentioned(taken.rest, labels)
     choices = {one.choice for one in written} | {choice for choice, _ in fields}
     if taken.cut or (unfinished and not choices) or _ends_in_label(taken.rest, written):
         return NoChoice(
@@ -88,11 +72,11 @@ def read_choice(text: str, labels: Sequence[Label]) -> Choice | NoChoice:
         return NoChoice(
             reason=Reason.REFUSAL, message=f"the judge says it saw nothing: {short(text)}"
         )
-    beside = {said for one in written[:_MANY] for said in _beside(taken.rest, one, labels)}
+    beside = {said for one in written[:MANY] for said in _beside(taken.rest, one, labels)}
     return _settle(choices, beside | {said for _, words in fields for said in words})
 
 
-def _ends_in_label(text: str, found: list[_Found]) -> bool:
+def _ends_in_label(text: str, found: list[Found]) -> bool:
     text = text.rstrip()
     match = _CUT.search(text, max(0, len(text) - 80))
     return match is not None and not any(one.end > match.start() for one in found)
@@ -113,73 +97,7 @@ def _settle(choices: set[str | None], words: set[str]) -> Choice | NoChoice:
     return Choice(choice=choice)
 
 
-def _start(found: _Found) -> int:
-    return found.start
-
-
-def _in_text(text: str, labels: tuple[Label, ...]) -> Iterator[_Found]:
-    """Labels in brackets anywhere; without brackets only alone on the last line, or after a word
-    for a verdict."""
-    spans = []
-    for match in _BRACKETS.finditer(text):
-        spans.append((match.start(), match.end()))
-        found = list(_in_brackets(match, labels))
-        if len(spans) > _MANY:  # nobody means one of so many by what stands around it
-            yield from found
-            continue
-        before = text[max(0, match.start() - 160) : match.start()] if found else ""
-        unmeant = _UNSAID.search(before) or _UNMEANT.match(text, match.end())
-        if not is_quotation(before):
-            yield from (dataclasses.replace(one, meant=not unmeant) for one in found)
-    starts = [start for start, _ in spans]
-    bare = [
-        match for match in unbracketed(labels).finditer(text) if not _inside(match, spans, starts)
-    ]
-    for match in bare:
-        line = text[match.start("label") : match.start("label") + 200].partition("\n")[0]
-        for one in [match["label"], *labelled(labels).findall(line)]:
-            yield _Found(
-                start=match.start("label"), end=match.end("label"), choice=choice_of(one, labels)
-            )
-    lines = text.strip().split("\n")
-    if len(lines) == 1 and not spans and not bare:
-        choice = choice_of(lines[0].strip(" .!()[]"), labels)
-        if choice:
-            yield _Found(start=0, end=len(text), choice=choice)
-
-
-def _in_brackets(match: re.Match[str], labels: tuple[Label, ...]) -> Iterator[_Found]:
-    inner, double = match[1] or match[2], match[0].startswith("[[")
-    choice = choice_of(inner, labels)
-    if choice is None and match[1] is None:  # never closed: the label, then whatever follows
-        started = labelled(labels).match(inner.strip(" *_`'\""))
-        if started is None:
-            return
-        choice = choice_of(started[0], labels)
-    many = (
-        [choice_of(one[0], labels) for one in labelled(labels).finditer(inner)]
-        if choice is None
-        else []
-    )
-    if choice is not None or len(many) > 1:
-        for one in many if len(many) > 1 else [choice]:
-            yield _Found(start=match.start(), end=match.end(), choice=one)
-    elif double and not _PLACEHOLDER.match(inner):
-        yield _Found(start=match.start(), end=match.end(), choice=None)
-
-
-def _without_echo(found: list[_Found], labels: tuple[Label, ...]) -> Iterator[_Found]:
-    """The mentions without the first complete list of all labels, if it stands close together."""
-    everything = {label.choice for label in labels}
-    size = len(everything)
-    for at in range(len(found) - size + 1):
-        run = found[at : at + size]
-        if {one.choice for one in run} == everything and run[-1].end - run[0].start <= _ECHO_WITHIN:
-            return iter(found[:at] + found[at + size :])
-    return iter(found)
-
-
-def _beside(text: str, found: _Found, labels: tuple[Label, ...]) -> Iterator[str]:
+def _beside(text: str, found: Found, labels: tuple[Label, ...]) -> Iterator[str]:
     """Choices that a sentence of the request right before or right behind a label names."""
     before = (
         text[max(0, found.start - 120) : found.start].rstrip(" *_`:-–—(>#.\n").rpartition("\n")[2]
@@ -224,11 +142,6 @@ def _in_object(pairs: Pairs, labels: tuple[Label, ...]) -> Iterator[tuple[str | 
                 yield named, said
         elif normal(field) in RATIONALE_FIELDS and isinstance(value, str):
             spoken = [
-                one.choice for m in _BRACKETS.finditer(value) for one in _in_brackets(m, labels)
+                one.choice for m in BRACKETS.finditer(value) for one in in_brackets(m, labels)
             ]
             yield from ((choice, said) for choice in spoken)
-
-
-def _inside(match: re.Match[str], spans: list[tuple[int, int]], starts: list[int]) -> bool:
-    at = bisect.bisect_right(starts, match.start("label")) - 1
-    return at >= 0 and match.start("label") < spans[at][1]

@@ -18,6 +18,8 @@ from annotators.verdict.mentions import (
 )
 from annotators.verdict.numbers import Value, level_of, read_value
 from annotators.verdict.objects import WRAPPERS, Pairs
+from annotators.verdict.sentences import says_other_scale, scores_in_passing
+from annotators.verdict.silence import saw_nothing
 from schemas import Dimension, Reason
 
 _SUBJECT_FIELDS = ("dimension", "aspect", "criterion", "criteria", "metric", "question")
@@ -58,12 +60,23 @@ def _in_field(
         wordy = isinstance(value, str) and not _is_score(name) and not re.search(r"\d", value)
         yield _one(named, value, pairs, loose=wordy or _is_loose(name))
     elif isinstance(value, Pairs | list):
-        for inner in value if isinstance(value, list) and not isinstance(value, Pairs) else [value]:
-            if isinstance(inner, Pairs):
-                wrapped = name in WRAPPERS
-                yield from in_object(inner, names) if wrapped else _about_other(inner)
+        inside = [value] if isinstance(value, Pairs) else [v for v in value if isinstance(v, Pairs)]
+        for inner in inside:
+            whole = name in WRAPPERS and not (len(inside) > 1 and _is_part(inner, names))
+            yield from in_object(inner, names) if whole else _about_other(inner)
     elif names.is_other(field) and isinstance(_value(value, None).number, float):
         yield Mention(dimension=None, value=Reason.NO_ANSWER)
+
+
+def _is_part(pairs: Pairs, names: Names) -> bool:
+    """Whether one object of a list is headed by anything but a dimension: ``{"item": 1, ...}``."""
+    fields = {normal(field): str(value) for field, value in pairs}
+    if any(names.dimension(fields.get(field, "")) for field in _SUBJECT_FIELDS):
+        return False
+    return any(
+        not (_is_score(name) or name in RATIONALE_FIELDS or names.dimension(name))
+        for name in fields
+    )
 
 
 def _about_other(pairs: Pairs) -> Iterator[Mention]:
@@ -94,12 +107,31 @@ def _on_scale(number: float | Reason, beside: Pairs, dimension: Dimension) -> fl
     """The number, unless the object itself says that its scale ends elsewhere."""
     if isinstance(number, Reason):
         return number
+    if says_other_scale(_words(beside) or "", dimension):
+        return Reason.OFF_SCALE
     for field, value in beside:
         if _TOP_FIELD.match(normal(field)):
             tops = [value] if isinstance(value, float) else re.findall(r"\d{1,6}", str(value)[:60])
             if tops and float(tops[-1]) != dimension.high:
                 return Reason.OFF_SCALE
     return number
+
+
+def doubtful(rationale: str, dimension: Dimension) -> bool:
+    """Whether a rationale may disown, or say another one than, the number it stands beside."""
+    return (
+        saw_nothing(rationale)
+        or any(True for _ in _levels_in(rationale, dimension))
+        or says_other_scale(rationale, dimension)
+    )
+
+
+def _levels_in(rationale: str, dimension: Dimension) -> Iterator[int]:
+    """The levels that a rationale names as its verdict."""
+    if found := level_of(rationale, dimension, ends=r"(?=\s*(?:[.!]|\Z))"):
+        yield found[0]
+    said = set(scores_in_passing(rationale, dimension))
+    yield from (point.score for point in dimension.scale if point.score in said)
 
 
 def _levels_beside(dimension: Dimension, beside: Pairs) -> Iterator[int]:
@@ -109,7 +141,7 @@ def _levels_beside(dimension: Dimension, beside: Pairs) -> Iterator[int]:
         if isinstance(value, str) and (name in LABEL_FIELDS or _is_score(name)):
             found = level_of(value, dimension)
         elif isinstance(value, str) and name in RATIONALE_FIELDS:
-            found = level_of(value, dimension, ends=r"(?=\s*(?:[.!]|\Z))")
+            yield from _levels_in(value, dimension)
         if found:
             yield found[0]
 

@@ -5,7 +5,7 @@ import functools
 import re
 from collections.abc import Iterator
 
-from annotators.verdict.doubts import says_other_scale
+from annotators.verdict.alone import marked
 from annotators.verdict.mentions import (
     FOREIGN_FIELDS,
     LABEL_FIELDS,
@@ -16,15 +16,15 @@ from annotators.verdict.mentions import (
     Names,
     bare,
     mention,
-    normal,
 )
-from annotators.verdict.numbers import Value, is_form, level_of, read_value
-from annotators.verdict.objects import is_quotation
+from annotators.verdict.numbers import Value, is_form, read_value
+from annotators.verdict.objects import WRAPPERS, is_quotation
+from annotators.verdict.sentences import says_other_scale, score_said, scores_in_passing, split
 from annotators.verdict.tables import rows
 from schemas import Dimension, Reason
 
 _LONGEST = 400  # characters of a line that are looked at
-_LIST = re.compile(r"[\s>#*\-+–•·◦▪\"'“_{`(\[]*(?:\(?\d{1,2}[.)]\s)?[\s*_`\"'“]*")
+_LIST = re.compile(r"[\W_]*(?:\d{1,2}[.)]\s)?[\W_]*")
 _HEADING = re.compile(
     r"\s*(?:(?P<marks>#+\s|\*\*)?(?P<title>[^|:]{1,60}?)[*_`\s]*(?P<colon>:?)[*_`\s]*)\Z"
 )
@@ -32,7 +32,6 @@ _SUBJECT = re.compile(
     r"(?:dimension|aspect|criterion|metric|category)[\s*_`]{0,4}:[\s*_`\"']{0,6}([\w /-]{1,60})",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?;。])\s+(?=\S)")
 _SCALE = (
     r"(?:\s*[(\[](?:on\s+a\s+)?(?:scale\s+(?:of\s+)?|from\s+|out\s+of\s+|/)?"
     r"(?:\d{1,4}\s*(?:-|–|to|/)\s*)?(?P<top>\d{1,4})[)\]]|\s+out\s+of\s+(?P<of>\d{1,4}))?"
@@ -42,73 +41,80 @@ _BELOW = re.compile(  # the number on the line below its label
     r"([*_`\[(]{0,4}\d{1,3}(?:\.\d{1,3})?(?: ?/ ?\d{1,3})?[*_`\])]{0,4})[ \t]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
-_ASIDE = re.compile(
-    r"[,;(] {0,2}(?:then |so )?(?:the |my |final )?(?:score|rating)(?::|=| is) {0,2}(\d[^\n]{0,40})",
-    re.IGNORECASE,
-)
-_BOXED = re.compile(r"\\boxed\{\s*([^{}\n]{1,40})\}|\[\[([^\[\]\n]{1,20})\]\](?!\()")
+_ASPECT = re.compile(r"(?P<title>[A-Za-z][\w /-]{1,40}?)[*_`\s]*(?:[:–—(]|\s-\s)")
+_FOR_ALL = re.compile(r"(?:\w+,?\s+){0,2}(?:final|overall)\b", re.IGNORECASE)
 
 
 def read_lines(text: str, names: Names) -> list[Mention]:
-    """Answers in lines that start with a dimension's name or a word for a score.
+    """Answers in lines that start with a dimension's name or a word for a score, and in sentences.
 
     A word for a score answers the dimension whose heading stands above, else the only dimension.
+    In a line that begins with an aspect (``Motion: jerky. Score: 2``) it answers the aspect.
     """
-    text = _BELOW.sub(r"\1: \2", text)
-    lines = [line for row in rows(text) for line in _sentences(row)]
+    lines = [
+        (line, row if start == 0 else "", _is_about_other(row, names))
+        for row in rows(_BELOW.sub(r"\1: \2", text))
+        for start, line in enumerate(split(row))
+    ]
     found: list[Mention] = []
-    about, other, before = names.only, False, ""
-    for at, line in enumerate(lines):
+    sections: list[tuple[str, Mention]] = []
+    about, other, before, title = names.only, False, "", ""
+    for at, (line, row, aside) in enumerate(lines):
         match = _line(tuple(names.spoken)).match(_bare_line(line))
         if match is None:
             about, other = _heading(line, names, about, other)
+            title = _title(row, names, title)
+            if names.only and not (other or aside or _quoted(line, before)):
+                found += _in_sentence(line, names.only, opens=not before)
         elif not _quoted(line, before):
-            last = not any(rest.strip() for rest in lines[at + 1 : at + 50])
-            found += _answer(match, names, about, other=other, last=last)
+            last = at > len(lines) - 50 and not any(rest.strip() for rest, *_ in lines[at + 1 :])
+            for_all = bool(match["name"] or match["of_name"] or _FOR_ALL.match(_bare_line(line)))
+            said = _answer(match, names, about, other=other or (aside and not for_all), last=last)
+            sections += [("" if for_all else title, mention) for mention in said]
         before = line if line.strip() else before
+    found += _about_sections(sections) if names.only else [mention for _, mention in sections]
     if names.only:
-        found += _marked(text, names.only)
-        found += [m for m in _aside(text, names.only) if found]
+        found += marked(text, names.only)
+        answered = any(mention.dimension for mention in found)
+        said_so = scores_in_passing(text, names.only) if answered else ()
+        found += [Mention(dimension=names.only.name, value=value) for value in said_so]
         if found and says_other_scale(text, names.only):
             return [dataclasses.replace(m, value=_off(m.value)) for m in found]
     return found
 
 
+def _about_sections(sections: list[tuple[str, Mention]]) -> Iterator[Mention]:
+    """The mentions; a score under each of several titles is about those, whatever they are."""
+    several = len({title for title, _ in sections if title}) > 1
+    for title, one in sections:
+        of_part = several and title
+        yield Mention(dimension=None, value=Reason.NO_ANSWER) if of_part else one
+
+
+def _title(row: str, names: Names, above: str) -> str:
+    """What a line is headed by, else what stands above; "" under a title of the whole answer."""
+    match = _ASPECT.match(_bare_line(row)) or _HEADING.match(row[:_LONGEST])
+    if match is None or not (match.re is _ASPECT or match["marks"] or match["colon"]):
+        return above
+    title = bare(_bare_line(match["title"]))
+    whole = title in WRAPPERS or title in RATIONALE_FIELDS or names.dimension(title)
+    return "" if whole else title
+
+
+def _is_about_other(row: str, names: Names) -> bool:
+    """Whether a line begins with an aspect or a part of the clip: ``**Sharpness** - clear.``"""
+    match = _ASPECT.match(_bare_line(row))
+    return match is not None and names.is_other(match["title"])
+
+
+def _in_sentence(line: str, dimension: Dimension, *, opens: bool) -> Iterator[Mention]:
+    value = score_said(line, dimension, opens_reply=opens)
+    if value and value.number is not Reason.NO_ANSWER:
+        yield mention(dimension.name, value)
+
+
 def _off(value: float | Reason) -> float | Reason:
     return value if isinstance(value, Reason) else Reason.OFF_SCALE
-
-
-def _aside(text: str, dimension: Dimension) -> Iterator[Mention]:
-    """Scores in the middle of a sentence: no answer by themselves, but they may spoil one."""
-    for match in _ASIDE.finditer(text):
-        value = read_value(match[1], dimension)
-        if isinstance(value.number, float):
-            yield mention(dimension.name, value)
-
-
-def bare_answer(text: str, dimension: Dimension) -> list[Mention]:
-    """The whole reply is one number: ``4``, ``[[4]]``, ``4/5``, ``4 - Good``; or it is the first
-    line, and a rationale follows."""
-    first, _, then = text.strip().partition("\n")
-    explained = normal(then.strip()[:20]).startswith(RATIONALE_FIELDS)
-    if len(first) > 60 or (then.strip() and not explained):
-        return []
-    value = read_value(first, dimension, last=not then.strip())
-    short = re.sub(r"[^\w\s]", " ", first).split()
-    named = level_of(first, dimension, ends=r"\b") is not None or value.level is not None
-    plainly = re.fullmatch(
-        r"(?:\d+(?:\.\d+)?|[a-z]+|\S)(?:\s*(?:/|out of|of)\s*(?:\d+|[a-z]+))?(?:\s*(?:stars?|points?|分))?",
-        " ".join(re.sub(r"[*_`\"'“”‘’\[\](){}<>$]|[.,;!]\Z|(?<=[+-])\s", "", first).split()).lstrip(
-            "+-"
-        ),
-        re.IGNORECASE,
-    )
-    off = value.number in (Reason.SEVERAL_ANSWERS, Reason.OFF_SCALE, Reason.TRUNCATED)
-    if value.number is Reason.NO_ANSWER or not (plainly or (named and len(short) < 9) or off):
-        return []
-    if off and len(short) > 6:  # a list of numbers, or a sentence
-        return []
-    return [mention(dimension.name, value, rationale=rationale_in(then))]
 
 
 def rationale_in(text: str) -> str | None:
@@ -133,7 +139,7 @@ def _line(spoken: tuple[str, ...]) -> re.Pattern[str]:
         rf"(?:(?:final|overall|my|the|total)[\s_]+)*(?:(?P<name>{dimensions})(?:[\s_]+(?:score|rating|level))?"
         rf"|(?P<word>{words})(?:[\s_]+(?:score|rating|level))?"
         rf"(?:\s+(?:for|of)\s+(?:(?:the|this)\s+)?(?:video|clip|(?P<of_name>{dimensions})))?)\b"
-        rf"[*_`\"']*{_SCALE}[\s*_`\"'”]*(?P<sep>:=|=>|->|→|[:=]+|\bis\b:?)(?!=)(?P<value>.+)\Z",
+        rf"[*_`\"']*{_SCALE}[\s*_`\"'”]*(?P<sep>:=|=>|->|→|[:=]+|\bis\b:?|(?=\d(?:\s?/\s?\d)?[*_.\s]*\Z))(?!=)(?P<value>.+)\Z",
         re.IGNORECASE,
     )
 
@@ -154,22 +160,13 @@ def _answer(
     if top and int(top) != dimension.high and isinstance(value.number, float):
         value = Value(number=Reason.OFF_SCALE, level=value.level)
     word = bare(match["word"] or "")
+    if not match["sep"] and word not in SCORE_FIELDS:  # `Score 4`, but no `Level 4`
+        return
     loose = match["sep"].lower().startswith("is") or word in LOOSE_FIELDS + LABEL_FIELDS
     loose = loose or (not word and not re.search(r"\d", match["value"]))
     if word in LABEL_FIELDS and word not in LOOSE_FIELDS and value.level is None:
         return
     yield mention(dimension.name, value, loose=loose)
-
-
-def _marked(text: str, dimension: Dimension) -> Iterator[Mention]:
-    """Numbers that are marked as the answer wherever they stand: ``[[4]]`` and ``\\boxed{4}``."""
-    for match in _BOXED.finditer(text):
-        if not re.search(r"\d", match[0]):
-            continue
-        value = read_value(match[1] or match[2], dimension)
-        quoted = is_quotation(text[max(0, match.start() - 160) : match.start()])
-        if isinstance(value.number, float) and not quoted:
-            yield mention(dimension.name, value, loose=True)
 
 
 def _bare_line(line: str, longest: int | None = _LONGEST) -> str:
@@ -200,14 +197,3 @@ def _quoted(line: str, before: str) -> bool:
     says = opens.endswith((":", "reads", "says", "saying", "displays", "reading"))
     injected = "ignore" in opens and "previous" in opens
     return injected or (says and is_quotation(before))
-
-
-def _sentences(line: str) -> list[str]:
-    """A line, and each sentence in it that is not inside a quotation, on its own."""
-    parts, at = [], 0
-    for found in _SENTENCE.finditer(line[:20_000]):
-        head = line[at : found.start()]
-        if (head.count('"') + head.count("“") + head.count("”")) % 2 == 0:
-            parts.append(head)
-            at = found.end()
-    return [*parts, line[at:]]

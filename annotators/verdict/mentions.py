@@ -73,6 +73,8 @@ class Names:
         self._named = {normal(dimension.name): dimension for dimension in rubric.dimensions}
         if self.only:
             self._named[normal(rubric.name)] = self.only
+            if normal(self.only.name).endswith("_quality"):  # then `quality` alone is no other one
+                self._named["quality"] = self.only
         aspects = {normal(item.partition(":")[0]) for item in rubric.checklist if ":" in item}
         self._others = (_OTHER_QUESTIONS | aspects) - set(self._named)
 

@@ -12,7 +12,7 @@ import unicodedata
 from annotators.verdict.plain import plain
 from schemas import Dimension, Reason
 
-_WORDS = {
+NUMBER_WORDS = {
     word: number
     for number, word in enumerate(
         ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -21,15 +21,13 @@ _WORDS = {
 _LONGEST = 300  # characters of a value that are looked at; bounds every pattern below
 _OPEN = r"[\s*_`\"'“”‘’«\[({$\\]*"
 _CLOSE = r"[\s*_`\"'“”‘’»\])}$\\]*"
-_NUMBER = (
-    rf"(?:[-+]?\s?\d{{1,3}}(?:,\d{{3}})+(?!\d)|[-+]?\s?\d+(?:\.\d+)?|(?:{'|'.join(_WORDS)})\b)"
-)
+_NUMBER = rf"(?:[-+]?\s?\d{{1,3}}(?:,\d{{3}})+(?!\d)|[-+]?\s?\d+(?:\.\d+)?|(?:{'|'.join(NUMBER_WORDS)})\b)"
 _VALUE = re.compile(
     rf"(?P<dress>{_OPEN})(?P<pair>(?:between|from|either)\s+)?(?:an?\s+)?(?P<number>{_NUMBER})(?P<rest>.*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _TOP = re.compile(
-    rf"{_CLOSE}[(\[]?(?:/|out\s+of|of)\s*{_OPEN}(?P<top>\d+(?:\.0)?|(?:{'|'.join(_WORDS)})\b)(?![.,]?\d)",
+    rf"{_CLOSE}[(\[]?(?:/|out\s+of|of|von)\s*{_OPEN}(?P<top>\d+(?:\.0)?|(?:{'|'.join(NUMBER_WORDS)})\b)(?![.,]?\d)",
     re.IGNORECASE,
 )
 _PART = re.compile(
@@ -41,12 +39,12 @@ _ANOTHER = re.compile(  # a second number that is offered beside the first: 3 or
     re.IGNORECASE,
 )
 _COMMENT = re.compile(  # what may follow a number without changing it
-    r"\s*(?:[.,;!|—–…](?!\d)|:(?!\d)|-(?=\s)|//|#|\(|\[|<|(?:because|since|as|due\s+to|given|overall)\b)",
+    r"\s*(?:[.,;!|—–…](?!\d)|:(?!\d)|-(?=\s)|//|#|\(|\[|<|(?:because|since|as|due\s+to|given|overall|rather\s+than)\b)",
     re.IGNORECASE,
 )
 _DOUBT = re.compile(  # ... (or 3), ... maybe 5, ... no, 2 and: 4 (motion), 2 (light)
-    r"\b(?:or|maybe|perhaps|possibly|probably|arguably|almost|nearly|closer|leaning|otherwise|no|not|"
-    rf"actually|rather|then)\b[^.!?;\w]*(?:(?:even|to|an?|is|it|towards?)\s+)*{_NUMBER}"
+    r"\b(?:or|maybe|perhaps|possibly|probably|arguably|almost|nearly|closer|leaning|otherwise|no|"
+    rf"actually|rather(?!\s+than)|then)\b[^.!?;\w]*(?:(?:even|to|an?|is|it|towards?)\s+)*{_NUMBER}"
     rf"|[,;/]\s*{_NUMBER}\s*(?:\(|for\b|/|\Z)",
     re.IGNORECASE,
 )
@@ -170,7 +168,7 @@ def _never_closed(dress: str, rest: str) -> bool:
 
 def _float(number: str) -> float:
     word = number.lower()
-    return float(_WORDS[word]) if word in _WORDS else float(re.sub(r"[\s,]", "", word))
+    return float(NUMBER_WORDS[word]) if word in NUMBER_WORDS else float(re.sub(r"[\s,]", "", word))
 
 
 def _sign(text: str) -> float | Reason:

@@ -19,7 +19,7 @@ _TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z][\w-]{0,40})\s?>")
 _NEUTRAL = """
     verdict answer result results response output outputs evaluation evaluations assessment review
     judgement judgment final final_answer final_verdict data json reply score scores rating ratings
-    video clip root properties dimensions"""
+    video clip root properties dimensions overall arguments"""
 WRAPPERS = frozenset(_NEUTRAL.split())
 # What a clip shows is material, and what an example shows is no answer either.
 _QUOTES = re.compile(
@@ -36,6 +36,9 @@ _HYPOTHETICAL = re.compile(
 
 class Pairs(list[tuple[str, Any]]):
     """An object as its pairs: a repeated field is two answers, not the last one."""
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=Pairs, parse_int=float, strict=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def take_json(text: str, *, strict: bool) -> Taken:
 def whole_json(text: str) -> Pairs | None:
     """The object, or the objects of the list, that the whole text is; None where it is not."""
     try:
-        value = _decoder().decode(text.strip().lstrip("\ufeff"))
+        value = _DECODER.decode(text.strip().lstrip("\ufeff"))
     except (ValueError, RecursionError):
         return None
     if isinstance(value, str) and value.lstrip().startswith("{"):
@@ -113,14 +116,10 @@ def take_xml(text: str) -> Taken:
     return Taken(objects=objects, rest="".join(rest) + text[at:], cut=cut)
 
 
-def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(object_pairs_hook=Pairs, parse_int=float, strict=False)
-
-
 def _decode(text: str, start: int) -> tuple[Pairs | None, int, bool]:
     """The object, where it ends, and whether the text ended first."""
     try:
-        value, end = _decoder().raw_decode(text, start)
+        value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         ended = error.msg.startswith("Unterminated string") or not text[error.pos :].strip()
         return None, start + 1, ended and error.pos > start + 1

@@ -8,13 +8,15 @@ merely occurs in the text is never taken for a score.
 """
 
 import dataclasses
+from typing import Any
 
-from annotators.verdict.doubts import takes_back
-from annotators.verdict.fields import in_object
-from annotators.verdict.lines import bare_answer, rationale_in, read_lines
+from annotators.verdict.alone import bare_answer
+from annotators.verdict.fields import doubtful, in_object
+from annotators.verdict.lines import rationale_in, read_lines
 from annotators.verdict.mentions import Mention, Names
-from annotators.verdict.objects import take_json, take_xml, whole_json
+from annotators.verdict.objects import Pairs, take_json, take_xml, whole_json
 from annotators.verdict.plain import plain, without_thoughts
+from annotators.verdict.sentences import takes_back
 from annotators.verdict.silence import saw_nothing, short, why_silent
 from schemas import Dimension, Reason, Rubric
 
@@ -42,7 +44,13 @@ Verdict = tuple[Judgement | Unusable, ...]  # one per dimension, in the order of
 
 def read_verdict(text: str, rubric: Rubric) -> Verdict:
     """The verdict in the text of a reply, on every dimension of the rubric."""
-    found, cut = _mentions(text, rubric)
+    whole = whole_json(text)
+    if whole is not None and (verdict := _exact(whole, rubric)):
+        return verdict
+    names = Names(rubric)
+    found, cut = (
+        (list(in_object(whole, names)), False) if whole is not None else _mentions(text, names)
+    )
     if cut:
         return unusable(rubric, Reason.TRUNCATED, f"the reply is cut off: {short(text[-120:])}")
     said = [mention.rationale for mention in found if mention.rationale]
@@ -67,11 +75,36 @@ def unusable(rubric: Rubric, reason: Reason, message: str) -> Verdict:
     )
 
 
-def _mentions(text: str, rubric: Rubric) -> tuple[list[Mention], bool]:
+def _exact(whole: Pairs, rubric: Rubric) -> Verdict | None:
+    """The verdict of an object that is what the reply schema asks for, to the letter.
+
+    None sends it to the tolerant reading: another shape, a score off the scale, or a rationale that
+    may say something else than its number.
+    """
+    fields = {dimension.name: whole for dimension in rubric.dimensions}
+    if len(fields) > 1:
+        fields = dict(whole)
+        if len(whole) != len(fields) or fields.keys() != {d.name for d in rubric.dimensions}:
+            return None
+    said = [_exactly(fields[dimension.name], dimension) for dimension in rubric.dimensions]
+    return tuple(one for one in said if one) if all(said) else None
+
+
+def _exactly(pairs: Any, dimension: Dimension) -> Judgement | None:
+    if not isinstance(pairs, Pairs) or len(pairs) != 2:
+        return None
+    match dict(pairs):
+        case {"score": float(score), "rationale": str(why)}:
+            known = any(score == point.score for point in dimension.scale)
+            if known and not doubtful(why, dimension):
+                return Judgement(
+                    dimension=dimension.name, score=int(score), rationale=why.strip() or None
+                )
+    return None
+
+
+def _mentions(text: str, names: Names) -> tuple[list[Mention], bool]:
     """Everything in the text that answers, and whether the text ends inside an answer."""
-    names = Names(rubric)
-    if (whole := whole_json(text)) is not None:
-        return list(in_object(whole, names)), False
     outside, unfinished = without_thoughts(text)
     strict = take_json(outside, strict=True)  # before anything is changed: rationales are kept
     lenient = take_json(plain(strict.rest), strict=False)
@@ -89,10 +122,9 @@ def _mentions(text: str, rubric: Rubric) -> tuple[list[Mention], bool]:
 
 
 def _in_text(text: str, raw: str, names: Names, *, bare: bool) -> list[Mention]:
-    if bare and names.only and (found := bare_answer(text, names.only)):
-        return found
+    found = bare_answer(text, names.only) if bare and names.only else []
     rationale = rationale_in(raw)
-    return [dataclasses.replace(m, rationale=rationale) for m in read_lines(text, names)]
+    return [dataclasses.replace(m, rationale=rationale) for m in found + read_lines(text, names)]
 
 
 def _list_left_open(rest: str) -> bool:
@@ -115,6 +147,8 @@ def _settle(
         said = ", ".join(sorted(_show(value) for value in values))
         return _refused(dimension, Reason.SEVERAL_ANSWERS, f"the reply gives several: {said}")
     value = values.pop()
+    if value is Reason.NO_ANSWER and (silent := why_silent(text))[0] is Reason.REFUSAL:
+        return _refused(dimension, *silent)
     if isinstance(value, Reason):
         return _refused(dimension, value, "the reply names the field, but no single number of it")
     return _on_scale(dimension, value, levels, found)

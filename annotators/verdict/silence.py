@@ -7,7 +7,7 @@ from schemas import Reason
 # Closed lists of plain phrases: only a reply without an answer is held against them.
 _DECLINES = re.compile(
     r"\b(?:(?:i|we)(?:\s+am|\s+are|['’]m)?\s+(?:cannot|can['’]?t|can\s+not|won['’]?t|will\s+not|unable\s+to|"
-    r"not\s+able\s+to|must\s+decline|(?:have\s+to\s+)?decline|do\s+not\s+feel\s+comfortable)"
+    r"not\s+able\s+to|must\s+decline|(?:have\s+to\s+)?decline|do(?:\s+not|n['’]t)\s+feel\s+comfortable)"
     r"|i['’]?\s?a?m\s+(?:very\s+)?sorry|as\s+an\s+ai\b|sorry,\s+(?:but\s+)?i\b|unable\s+to\s+(?:assist|comply|help)"
     r"|no\s+puedo\b|lo\s+siento\b|je\s+ne\s+peux\s+pas\b|désolée?\b|ich\s+kann\b[^.\n]{0,60}\bnicht\b"
     r"|tut\s+mir\s+leid\b|n[ãa]o\s+posso\b|desculpe\b|non\s+posso\b|mi\s+dispiace\b"

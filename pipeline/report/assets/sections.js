@@ -143,7 +143,7 @@ const spend = (m) => {
     { name: "requests", number: true, get: (r) => vp.count(r.requests) },
     { name: "input tokens", number: true, get: (r) => vp.count(r.input_tokens) },
     { name: "output tokens", number: true, get: (r) => vp.count(r.output_tokens) },
-  ], [...entries, total("all", s), ...(s.all_runs ? [total("all runs on this folder", s.all_runs)] : [])]);
+  ], [...entries, total("this run", s), ...(s.all_runs ? [total("all runs on this folder", s.all_runs)] : [])]);
 };
 
 vp.sections.run = (box, { run }) => {
