@@ -10,6 +10,7 @@ import numpy as np
 
 from annotators.money import Amount, Spent
 from annotators.shared import SharedRows
+from schemas.options import SetupError
 
 ROWS = 1024  # accounts x processes that work at the same time; rows of dead processes are reused
 NAME_BYTES = 200
@@ -41,8 +42,19 @@ class MemoryRows:
 
 
 def open_rows(path: Path | None) -> SharedRows | MemoryRows:
-    """The rows in a file, which is made where there is none; without a path, in memory."""
-    return MemoryRows() if path is None else SharedRows(path, ROW, ROWS)
+    """The rows in a file, which is made where there is none; without a path, in memory.
+
+    Raises :class:`SetupError` for a file that cannot be used.
+    """
+    if path is None:
+        return MemoryRows()
+    try:
+        return SharedRows(path, ROW, ROWS)
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            f"the ledger of what was spent cannot be used: {error} (without it, a budget no longer "
+            "knows of what was spent before)"
+        ) from error
 
 
 def encoded(account: str) -> bytes:
@@ -94,7 +106,16 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         pass  # another user's
-    return True
+    return not _ended(pid)
+
+
+def _ended(pid: int) -> bool:
+    """Whether it was killed and nobody has asked for its exit code yet: a signal still reaches it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:  # no /proc here, or gone this moment: then the next look finds out
+        return False
+    return stat[stat.rindex(")") + 2] in "ZX"  # proc(5): the name before may hold anything
 
 
 def lose(row: np.void) -> bool:

@@ -40,6 +40,7 @@ from annotators.shared import SharedRows
 __all__ = ["RESERVED", "WAIT", "Amount", "Budget", "Ledger", "OverBudget", "Spent", "Verdict"]
 
 SYNC_S = 5.0
+BURY_S = 1.0  # how often those that wait look for dead processes: hundreds of them ask at once
 
 
 class Ledger:
@@ -76,6 +77,7 @@ class Ledger:
         self._owner = 0  # the process that opened the rows: a forked child must not share its lock
         self._mine: dict[str, int] = {}
         self._synced = time.monotonic()
+        self._buried = -BURY_S
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Ledger, (self.path, self.accounts, self.budget, self.machines)
@@ -105,8 +107,10 @@ class Ledger:
             raise ValueError(f"{account}: budget.usd needs the price of every request; none given")
         with self._locked() as rows:
             waiting = self._short(rows, worst)
-            if waiting and bury(rows):  # a dead process's requests will never be settled
-                waiting = self._short(rows, worst)
+            if waiting and time.monotonic() - self._buried > BURY_S:
+                self._buried = time.monotonic()
+                # a dead process's requests will never be settled
+                waiting = self._short(rows, worst) if bury(rows) else waiting
             if waiting:
                 return WAIT
             add(self._row(rows, account), "reserved_", worst, 1)

@@ -59,7 +59,8 @@ def test_lines_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     whole = (
         '{"custom_id": "k", "response": {"status_code": 200, "body": {"a": 1.0}}, "error": null}'
     )
-    bad = ["[]", "{", '{"custom_id": 5, "response": null}', '{"custom_id": "k", "response": 5}',
+    bad = ["[]", "{", '{"custom_id": "k", "response": {"status_code": 1e999, "body": {}}}',
+           '{"custom_id": 5, "response": null}', '{"custom_id": "k", "response": 5}',
            '{"custom_id": "k", "response": {"status_code": 200}}', '{"response": null}']  # fmt: skip
     path = tmp_path / "lines"
     path.write_bytes("\n".join([whole, "", *bad]).encode() + b"\n\xff\xfe\n" + whole[:50].encode())
@@ -67,6 +68,15 @@ def test_lines_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     assert first is not None
     assert (first.custom_id, first.status, first.body) == ("k", 200, '{"a": 1.0}')
     assert others == [None] * (len(bad) + 2)
+
+
+def test_a_reply_with_letters_that_are_none_is_a_reply(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(
+        b'{"custom_id": "k", "response": {"status_code": 200, "body": {"a": "\xff"}}}\n'
+    )
+    (line,) = read_lines(tmp_path / "lines")
+    assert line is not None
+    assert (line.status, line.body) == (200, '{"a": "\ufffd"}')
 
 
 def test_the_words_of_an_error_are_found_wherever_servers_put_them(tmp_path: Path) -> None:

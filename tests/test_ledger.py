@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotators.ledger import RESERVED, WAIT, Amount, Budget, Ledger, OverBudget, Spent
+from schemas.options import SetupError
 
 ONE = Amount(input_tokens=1000, output_tokens=500, usd=0.02)
 
@@ -421,3 +422,39 @@ def test_rows_of_dead_processes_are_used_again(
     ledger.reserve("b", ONE)
     with pytest.raises(RuntimeError, match="more than 2 accounts"):
         ledger.reserve("c", ONE)
+
+
+def test_nobody_waits_for_a_killed_process_that_nobody_has_asked_after(tmp_path: Path) -> None:
+    """Killed, and a zombie as long as its parent does not wait for it: a signal still reaches it."""
+    process = _run(HOLD, str(tmp_path / "ledger"))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    ledger = Ledger(tmp_path / "ledger", budget=Budget(requests=4))
+    with pytest.raises(OverBudget):
+        ledger.reserve("b", ONE)
+    process.communicate()
+
+
+def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"of another version")
+    (tmp_path / "folder").mkdir()
+    for path, said in ((other, "not a file of this version"), (tmp_path / "folder", "director")):
+        with pytest.raises(SetupError, match=f"ledger .* cannot be used.*{said}") as refused:
+            Ledger(path).begin()
+        assert str(path) in str(refused.value)
+    assert other.read_bytes() == b"of another version"
+
+
+def test_those_that_wait_do_not_all_look_for_the_dead(
+    path: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds ask again twenty times a second, and every look reads a file for each process."""
+    looks: list[None] = []
+    monkeypatch.setattr("annotators.ledger.bury", lambda rows: looks.append(None))
+    ledger = Ledger(path, budget=Budget(requests=1))
+    ledger.reserve("a", ONE)
+    assert [ledger.reserve("b", ONE) for _ in range(50)] == [WAIT] * 50
+    assert len(looks) == 1

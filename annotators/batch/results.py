@@ -29,7 +29,7 @@ def read_lines(path: Path) -> Iterator[Line | None]:
 
 def _line(data: bytes) -> Line | None:
     try:
-        text = data.decode().strip()
+        text = data.decode(errors="replace").strip()  # a reply is paid, whatever its letters are
         content = json.loads(text)
         response, error = content.get("response"), content.get("error")
         if not isinstance(content["custom_id"], str):
@@ -42,7 +42,7 @@ def _line(data: bytes) -> Line | None:
             body=member(member(text, "response"), "body"),
             words=_words(error or _error_in(response.get("body"))),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
 
 

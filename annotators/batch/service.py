@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 from annotators.base import RunStopped
 from annotators.batch.state import Shard
 from annotators.chat import errors
+from annotators.chat.client import headers_for
 from annotators.chat.spec import Endpoint
 
 T = TypeVar("T")
@@ -41,7 +42,11 @@ class Service:
     ) -> None:
         self._state, self.key, self._url, self._max_attempts = state, key, way.url, max_attempts
         self._client = openai.AsyncOpenAI(
-            api_key=key or "none", base_url=way.url, max_retries=0, timeout=timeout_s
+            api_key=key or "none",
+            base_url=way.url,
+            default_headers=headers_for(way, key),
+            max_retries=0,
+            timeout=timeout_s,
         )
 
     async def upload(self, shard: Shard, path: Path, *, maybe_done: bool) -> str:

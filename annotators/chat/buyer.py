@@ -6,12 +6,13 @@ import functools
 import itertools
 from collections.abc import AsyncIterator
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from annotators.base import Question, Resources
 from annotators.chat import errors
 from annotators.chat.client import Client
 from annotators.chat.completion import read_completion
+from annotators.chat.descriptors import make_room
 from annotators.chat.errors import TryElsewhere, Unanswered
 from annotators.chat.gate import Gate, Probe, not_attempted
 from annotators.chat.lanes import lanes_of
@@ -30,6 +31,7 @@ class Buyer:
     """The way from a request to a reply. Lives on one event loop."""
 
     def __init__(self, spec: OpenAISpec, resources: Resources) -> None:
+        make_room(f"annotator {spec.annotator_id}", spec.concurrency * len(spec.ways))
         self.spec, self._frames = spec, resources.frames
         self.clients = [_client(spec, way) for way in spec.ways]
         self.lanes = Lanes(lanes_of(spec, resources.machines))
@@ -83,6 +85,7 @@ class _Purchase:
         self._arrival = next(buyer.arrivals)  # attempts keep their place among those that wait
         self._worst, self._estimate = buyer.purse.worst(question, request)
         self._body: bytes | None = None
+        self._moved = 0  # attempts that closed an endpoint; there are only so many endpoints
         self._lost = False  # an attempt may have been billed though no reply came back
 
     async def reply(self) -> tuple[str, contextlib.AsyncExitStack]:
@@ -91,7 +94,7 @@ class _Purchase:
         retrying = AsyncRetrying(
             retry=retry_if_exception(errors.is_transient),
             wait=errors.wait_for(self._request.key),
-            stop=stop_after_attempt(spec.max_attempts),
+            stop=self._gave_up,
             sleep=self._buyer.gate.sleep,
             reraise=True,
         )
@@ -106,6 +109,13 @@ class _Purchase:
             if reason is None:
                 message = f"gave up after {spec.max_attempts} attempts: {message}"
             raise self._unanswered(Unanswered(reason or Reason.UNAVAILABLE, message)) from error
+
+    def _gave_up(self, state: RetryCallState) -> bool:
+        """An endpoint that closed says nothing about the request: its attempt does not count."""
+        closed = state.outcome is not None and isinstance(state.outcome.exception(), TryElsewhere)
+        self._moved += closed
+        counted = state.attempt_number - self._moved
+        return not closed and counted >= self._buyer.spec.max_attempts
 
     def _unanswered(self, error: Unanswered) -> Unanswered:
         return Unanswered(error.reason, error.message, None if self._lost else 0.0)

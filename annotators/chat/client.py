@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ class Client:
             openai.AsyncOpenAI(
                 api_key=key or "none",
                 base_url=way.url,
+                default_headers=headers_for(way, key),
                 # no redirects: frames would go where nobody sent them, or nothing at all
                 http_client=openai.DefaultAsyncHttpxClient(
                     limits=limits, timeout=timeout, verify=tls, follow_redirects=False
@@ -66,9 +68,19 @@ class Client:
             await client.close()
 
 
+def headers_for(way: Endpoint, key: str) -> dict[str, Any]:
+    """Headers against what the package takes from the environment: accounts at OpenAI go to no
+    other server, and nothing replaces the key."""
+    own = {"Authorization": f"Bearer {key or 'none'}"}
+    if way.base_url is None:
+        return own
+    return {**own, "OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
+
+
 def _text(response: Any) -> str:
-    """JSON is UTF-8 whatever the header says (RFC 8259, section 8.1); else what the header says."""
+    """JSON shows its encoding, UTF-8 nearly always, whatever the header says (RFC 8259, section
+    8.1); where it does not hold, what the header says."""
     try:
-        return response.content.decode()
+        return response.content.decode(json.detect_encoding(response.content))
     except UnicodeDecodeError:
         return response.text

@@ -51,8 +51,8 @@ def read_completion(body: str) -> Completion:
         finish_reason=_string(choice.get("finish_reason")),
         model=_string(data.get("model")),
         system_fingerprint=_string(data.get("system_fingerprint")),
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
+        input_tokens=_count(usage.get("prompt_tokens")) or None,  # 0: it did not count
+        output_tokens=_output_tokens(usage),
         cached_tokens=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
         or 0,
     )
@@ -74,6 +74,16 @@ def verdict_of(completion: Completion, rubric: Rubric) -> Verdict:
     if not completion.text or not completion.text.strip():
         return unusable(rubric, Reason.NO_ANSWER, "the reply is empty")
     return read_verdict(completion.text, rubric)
+
+
+def _output_tokens(usage: dict[str, Any]) -> int | None:
+    """Some servers (xAI, Gemini) count reasoning in the total alone, and bill it as output."""
+    total, tokens_in, tokens_out = (
+        _count(usage.get(name)) for name in ("total_tokens", "prompt_tokens", "completion_tokens")
+    )
+    if total is None or tokens_in is None or tokens_out is None:
+        return tokens_out
+    return max(tokens_out, total - tokens_in)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

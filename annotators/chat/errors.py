@@ -24,7 +24,10 @@ _OUT_OF_MONEY = re.compile(
     r"insufficient (?:funds|credits)",
     re.IGNORECASE,
 )
-_FILTERED = re.compile(r"content_filter|content_policy|responsibleai", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"content_filter|content_policy|responsibleai|(?:input|content|prompt) was flagged",
+    re.IGNORECASE,
+)
 _SECRET = re.compile(r"sk-[\w*.\-]+|(?i:bearer)\s+[^\s\"',]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
@@ -90,6 +93,8 @@ def reason_of_status(status: int, words: str) -> Reason | None:
     """Reason that ends the item by the status of a response and the words in it; None: may pass."""
     if status == 402 or (status in (400, 403, 429) and _OUT_OF_MONEY.search(words)):
         return Reason.QUOTA  # 429 has two meanings; 400 has this one at some providers
+    if status == 403 and _FILTERED.search(words):
+        return Reason.CONTENT_FILTER  # of one item (OpenRouter): the key is not refused
     if status in (401, 403):
         return Reason.AUTHENTICATION
     if status in (408, 409, 429) or status >= 500:
@@ -197,14 +202,16 @@ def said(error: BaseException, *secrets: str) -> str:
 
 def _words(error: BaseException) -> str:
     """What the server says, or the error. Servers differ in how they say it."""
-    body = getattr(error, "body", None)
+    status, body = getattr(error, "status_code", None), getattr(error, "body", None)
+    location = headers_of(error).get("location", "")
+    if status is not None and 300 <= status < 400 and location:
+        return (
+            f"the server sends on to {location}; if that is right, make it the base_url, without "
+            "/chat/completions"
+        )
     found = body.get("message") or body if isinstance(body, dict) else body
     if found:
         return found if isinstance(found, str) else json.dumps(found)
-    status = getattr(error, "status_code", None)
-    location = headers_of(error).get("location", "")
-    if status is not None and 300 <= status < 400 and location:
-        return f"the server sends on to {location}; make that the base_url, if it is the right one"
     return str(getattr(error, "message", None) or error) or type(error).__name__
 
 

@@ -3,8 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 
-from annotators.chat.spec import Endpoint, OpenAISpec
-from annotators.pace import Lane, Limits
+from annotators.chat.spec import Endpoint, OpenAISpec, read_key
+from annotators.pace import Lane, Limits, users_folder
+from schemas.ids import sha256_hex
+from schemas.options import SetupError
 
 
 def lanes_of(spec: OpenAISpec, machines: int) -> list[Lane]:
@@ -20,8 +22,11 @@ def held(spec: OpenAISpec, machines: int) -> Iterator[None]:
     the account bears, a pause the server asked for) must hold for the second.
     """
     lanes = lanes_of(spec, machines)
-    for lane in lanes:
-        lane.register()
+    try:
+        for lane in lanes:
+            lane.register()
+    except (OSError, RuntimeError) as error:
+        raise SetupError(f"annotator {spec.annotator_id}: {error}") from error
     try:
         yield
     finally:
@@ -29,9 +34,19 @@ def held(spec: OpenAISpec, machines: int) -> Iterator[None]:
             lane.leave()
 
 
+def check_folder(who: str) -> None:
+    """Raise :class:`SetupError` where lanes could not be shared, before anything else is done."""
+    try:
+        users_folder()
+    except RuntimeError as error:
+        raise SetupError(f"{who}: {error}") from error
+
+
 def _name(spec: OpenAISpec, way: Endpoint) -> str:
-    # an account, as far as a limit goes: its key's variable stands for the key
-    return f"{way.url}\n{way.api_key_env}\n{spec.model}"
+    # two keys under one variable's name, in two shells, are two accounts: neither's limits, nor the
+    # end of its credit, are the other's. A few digits of a hash tell them apart and tell no key.
+    account = sha256_hex(read_key(spec.annotator_id, way).encode())[:8]
+    return f"{way.url}\n{account}\n{spec.model}"
 
 
 def _limits(spec: OpenAISpec, way: Endpoint, machines: int) -> Limits:

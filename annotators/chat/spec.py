@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from annotators.base import Annotator, AnnotatorSpec, Resources
+from annotators.chat.descriptors import make_room
 from annotators.models import (
     Asked,
     Capabilities,
@@ -136,6 +137,15 @@ class OpenAISpec(ChatSpec):
 
     kind: Literal["openai"] = "openai"
     concurrency: int = Field(256, ge=1, le=4096)  # in flight at each endpoint, at most
+
+    def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
+        """As for every judge; and there must be room for so many connections."""
+        from annotators.chat.lanes import check_folder
+
+        super().check(rubrics, n_images)
+        who = f"annotator {self.annotator_id}"
+        make_room(who, self.concurrency * len(self.ways))
+        check_folder(who)
 
     def session(self, resources: Resources) -> AbstractContextManager[None]:
         """Keeps what the lanes have learned from one wave to the next."""

@@ -4,8 +4,8 @@ A :class:`Lane` is one endpoint and account, shared by the processes of a machin
 the asyncio front of an annotator that may use several. No network here and no threads.
 """
 
-from annotators.pace.lane import Lane
+from annotators.pace.lane import Lane, users_folder
 from annotators.pace.lanes import Lanes, LanesClosed, Turn
 from annotators.pace.limits import Limits, Result
 
-__all__ = ["Lane", "Lanes", "LanesClosed", "Limits", "Result", "Turn"]
+__all__ = ["Lane", "Lanes", "LanesClosed", "Limits", "Result", "Turn", "users_folder"]

@@ -62,7 +62,7 @@ class Lane:
         """This process works here from now on. Raises RuntimeError when too many do."""
         if self._file is not None and self._owner == os.getpid():
             return
-        folder = self.folder or _users_folder()
+        folder = self.folder or users_folder()
         # another layout of the file is another file: an older program's may still lie there
         digest = hashlib.sha256(f"{_FILE.descr}\n{self.name}".encode()).hexdigest()[:16]
         self._file = SharedRows(folder / digest, _FILE, 1)
@@ -200,10 +200,22 @@ def _recount(lane: State, rows: np.ndarray) -> None:
     lane.in_flight = int(rows["in_flight"].sum())
 
 
-def _users_folder() -> Path:
-    """A folder below the temporary one that is this user's own."""
-    folder = Path(tempfile.gettempdir()) / f"videoprefer-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise RuntimeError(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
+def users_folder() -> Path:
+    """A folder below the temporary one that is this user's own, and can be written.
+
+    Raises RuntimeError where there is none to be had.
+    """
+    try:
+        folder = Path(tempfile.gettempdir()) / f"videoprefer-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise RuntimeError(
+                f"{folder} belongs to somebody else; set TMPDIR to a folder of your own"
+            )
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RuntimeError(
+            f"no folder for what all processes must know: {error}; set TMPDIR to a folder of your own"
+        ) from error
     return folder / "lanes"
