@@ -16,6 +16,27 @@ from pathlib import Path
 import numpy as np
 
 
+def started(pid: int) -> int | None:
+    """When a process started, in ticks of this boot; None: it is dead; 0: cannot be told here."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None if Path("/proc/self/stat").exists() else _signalled(pid)
+    fields = stat[stat.rindex(")") + 2 :].split()  # the name before may hold blanks and brackets
+    return None if fields[0] in "ZX" else int(fields[19])  # proc(5): fields 3 and 22
+
+
+def _signalled(pid: int) -> int | None:
+    """The same where there is no /proc: whether a signal would reach it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # another user's
+    return 0
+
+
 class SharedRows:
     """A structured array in a file, all zeros at first. Pickles by path."""
 
@@ -32,6 +53,10 @@ class SharedRows:
                     f"{path}: not a file of this version of the program; delete it while nothing runs"
                 )
             os.ftruncate(self._file, size)
+            if hasattr(
+                os, "posix_fallocate"
+            ):  # a hole filled on a full disk would kill the process
+                os.posix_fallocate(self._file, 0, size)
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         self._rows = np.frombuffer(mmap.mmap(self._file, size), dtype=dtype)

@@ -228,7 +228,11 @@ def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
         return STOPPED, f"{str(error) or 'interrupted'}. {RESUME}"
     except RequirementError as error:
         return UNMET, str(error)
-    except (BooksError, JournalError, SetupError) as error:  # a SetupError here was found too late to refuse
+    except (
+        BooksError,
+        JournalError,
+        SetupError,
+    ) as error:  # a SetupError here was found too late to refuse
         return FAILED, str(error)
     except Exception as error:
         if interrupts.seen:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
+from annotators.chat.request import requested
 from annotators.chat.spec import ChatSpec
 from annotators.models import ModelTable, load_models, price_line, retires_soon
 from pipeline.audit.options import AuditOptions
@@ -62,6 +63,7 @@ def make_plan(config: Config) -> Plan:
     annotators = tuple(spec.resolved(models) for spec in expand_all(config.annotators))
     for annotator in annotators:
         annotator.check(rubrics, config.frames.count)
+    _refuse_twins(annotators)
     _check_prices(config, annotators)
     _check_consensus(config, annotators)
     _check_weights(config, [d.name for rubric in rubrics for d in rubric.dimensions])
@@ -130,6 +132,22 @@ def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:
             raise SetupError(
                 f"rubrics: {rubric.name} is {rubric.protocol}; this version judges pointwise only"
             )
+
+
+def _refuse_twins(annotators: Sequence[AnnotatorSpec]) -> None:
+    """Two judges that ask the same of the same model share every reply: no second opinion."""
+    first: dict[object, str] = {}
+    for judge in annotators:
+        if not isinstance(judge, ChatSpec):
+            continue
+        twin = first.setdefault((judge.model, judge.reply_format, requested(judge)), "")
+        if twin:
+            raise SetupError(
+                f"annotators: {twin} and {judge.annotator_id} ask the same of {judge.model}, so the "
+                "journal gives both the same replies; for more replies of one judge set draws:, for "
+                "another judge change a setting, or the model's name where a server has another one"
+            )
+        first[judge.model, judge.reply_format, requested(judge)] = judge.annotator_id
 
 
 def _check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:

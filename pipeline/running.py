@@ -48,8 +48,9 @@ class Run:
         self.books: dict[str, Book] = {}
         self.progress = fresh(layout.work / "progress")
         self.ledger = ledger_of(config, plan, layout)
-        self.ledger.begin()
+        # before what a killed run had in flight counts as billed: a batch of it may be taken up
         self._spent_before = self.ledger.totals()
+        self.ledger.begin()
         size = config.wave_size
         self.waves = [plan.clips[i : i + size] for i in range(0, len(plan.clips), size)]
         self._marks = Marks(layout)

@@ -111,7 +111,21 @@ def _json_lines(file: Path) -> Iterator[tuple[int, Row]]:
                 raise SetupError(f"{file}: row {number} is not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise SetupError(f"{file}: row {number} is not a JSON object")
+            if rb"\u" in line:
+                _refuse_half_letters(file, number, row)
             yield number, row
+
+
+def _refuse_half_letters(file: Path, number: int, row: Row) -> None:
+    """JSON can name half of a letter, which no table of ours can hold."""
+    for name, value in row.items():
+        try:
+            str(value).encode()
+        except UnicodeEncodeError as error:
+            raise SetupError(
+                f"{file}: row {number}, {name}: holds half of a letter "
+                f"({error.object[error.start]!r}); write the file anew as UTF-8"
+            ) from error
 
 
 def _parquet(file: Path) -> Iterator[tuple[int, Row]]:

@@ -13,6 +13,8 @@ from annotators.base import Outcome, Question, Resources
 from annotators.chat import errors
 from annotators.ledger import Budget, Ledger
 from annotators.models import Price
+from pipeline.config import Config
+from pipeline.plan import make_plan
 from schemas import Annotation, Failure, Reason
 from schemas.options import SetupError
 
@@ -201,3 +203,16 @@ def test_effort_is_sent_and_is_in_the_row(tmp_path: Path) -> None:
     assert row.effective is not None
     assert row.effective.effort == "low"
     assert row.system_fingerprint == "fp_loopback"
+
+
+def test_two_judges_that_would_share_every_reply_are_refused(tmp_path: Path) -> None:
+    """Another name or server is no other judge: the journal holds one reply for both."""
+    tree = {
+        "sources": [{"kind": "simulated", "prompts": 1}],
+        "generators": {"pool": [{"kind": "simulated", "name": "sim-clean"}]},
+    }
+    one = {"kind": "openai", "model": "m", "base_url": "http://a:1/v1"}
+    two = {**one, "name": "other", "base_url": "http://b:1/v1"}
+    with pytest.raises(SetupError, match="m and other ask the same of m"):
+        make_plan(Config.model_validate({**tree, "annotators": [one, two]}))
+    make_plan(Config.model_validate({**tree, "annotators": [one, {**two, "temperature": 0.7}]}))

@@ -411,8 +411,8 @@ def test_a_forked_child_keeps_its_own_row(tmp_path: Path) -> None:
 def test_rows_of_dead_processes_are_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("annotators.accounts.ROWS", 2)
-    monkeypatch.setattr("annotators.accounts._alive", lambda pid: False)
+    monkeypatch.setattr("annotators.ledger.rows.ROWS", 2)
+    monkeypatch.setattr("annotators.ledger.rows.started", lambda pid: None)
     for pid in range(1000, 1005):  # five processes, one after the other
         monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
         ledger = Ledger(tmp_path / "ledger")
@@ -453,7 +453,7 @@ def test_those_that_wait_do_not_all_look_for_the_dead(
 ) -> None:
     """Hundreds ask again twenty times a second, and every look reads a file for each process."""
     looks: list[None] = []
-    monkeypatch.setattr("annotators.ledger.bury", lambda rows: looks.append(None))
+    monkeypatch.setattr("annotators.ledger.ledger.bury", lambda rows: looks.append(None))
     ledger = Ledger(path, budget=Budget(requests=1))
     ledger.reserve("a", ONE)
     assert [ledger.reserve("b", ONE) for _ in range(50)] == [WAIT] * 50

@@ -1,9 +1,10 @@
 """The processes of this machine that work on one lane: one row each, reaped when they die."""
 
 import os
-from pathlib import Path
 
 import numpy as np
+
+from annotators.shared import started
 
 ROWS = 512  # processes on one lane at the same time
 LONGEST_SLEEP_S = 1.0  # who waits asks again at least this often
@@ -20,27 +21,6 @@ ROW = np.dtype(
         ("asks_until", "f8"),  # in the past: it does not
     ]
 )
-
-
-def started(pid: int) -> int | None:
-    """When a process started, in ticks of this boot; None: it is dead; 0: cannot be told here."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self/stat").exists() else _signalled(pid)
-    fields = stat[stat.rindex(")") + 2 :].split()  # the name before may hold blanks and brackets
-    return None if fields[0] in "ZX" else int(fields[19])  # proc(5): fields 3 and 22
-
-
-def _signalled(pid: int) -> int | None:
-    """The same where there is no /proc: whether a signal would reach it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass  # another user's
-    return 0
 
 
 def claim(rows: np.ndarray) -> int:

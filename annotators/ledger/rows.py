@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from annotators.money import Amount, Spent
-from annotators.shared import SharedRows
+from annotators.ledger.amounts import Amount, Spent
+from annotators.shared import SharedRows, started
 from schemas.options import SetupError
 
 ROWS = 1024  # accounts x processes that work at the same time; rows of dead processes are reused
@@ -23,7 +23,7 @@ _LOST = ("lost_requests", "lost_usd")
 _RESERVED = tuple(f"reserved_{name}" for name in _USED)
 SEEN = ("replies", "estimated", "real")
 ROW = np.dtype(
-    [("account", f"S{NAME_BYTES}"), ("pid", "i8")]
+    [("account", f"S{NAME_BYTES}"), ("pid", "i8"), ("started", "i8")]
     + [(name, "i8") for name in (*_USED, *_LOST, *_RESERVED, *SEEN)]
 )
 
@@ -86,6 +86,7 @@ def claim(rows: np.ndarray, name: bytes) -> int:
             f"more than {ROWS} accounts and processes at the same time; use fewer workers"
         )
     rows[index]["account"], rows[index]["pid"] = name, os.getpid()
+    rows[index]["started"] = started(os.getpid()) or 0
     return index
 
 
@@ -93,29 +94,10 @@ def bury(rows: np.ndarray) -> bool:
     """Count what dead processes had reserved as lost; whether there was anything."""
     found = False
     for row in rows[: used_rows(rows)]:
-        if row["pid"] and not _alive(int(row["pid"])):
+        if row["pid"] and started(int(row["pid"])) != row["started"]:
             found = lose(row) or found
             row["pid"] = 0
     return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's
-    return not _ended(pid)
-
-
-def _ended(pid: int) -> bool:
-    """Whether it was killed and nobody has asked for its exit code yet: a signal still reaches it."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:  # no /proc here, or gone this moment: then the next look finds out
-        return False
-    return stat[stat.rindex(")") + 2] in "ZX"  # proc(5): the name before may hold anything
 
 
 def lose(row: np.void) -> bool:

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from annotators.accounts import (
+from annotators.ledger.amounts import RESERVED, WAIT, Amount, Budget, OverBudget, Spent, Verdict
+from annotators.ledger.rows import (
     SEEN,
     UNIT,
     MemoryRows,
@@ -34,10 +35,7 @@ from annotators.accounts import (
     units,
     used_rows,
 )
-from annotators.money import RESERVED, WAIT, Amount, Budget, OverBudget, Spent, Verdict
 from annotators.shared import SharedRows
-
-__all__ = ["RESERVED", "WAIT", "Amount", "Budget", "Ledger", "OverBudget", "Spent", "Verdict"]
 
 SYNC_S = 5.0
 BURY_S = 1.0  # how often those that wait look for dead processes: hundreds of them ask at once
