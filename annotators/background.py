@@ -7,9 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-THREADS = (
-    64  # that read frames and write replies: on an object store each takes a tenth of a second
-)
+# that read frames and write replies: on an object store each takes a tenth of a second
+THREADS = 64
 
 
 class Background:
