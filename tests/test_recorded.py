@@ -207,7 +207,11 @@ def test_a_faulty_file_is_named_with_row_and_column(
     [
         ("s.jsonl", '{"video_id": "v0", "score": 1}\n{"video_id"', "row 2 is not JSON"),
         ("s.jsonl", "[1]\n", "row 1 is not a JSON object"),
-        ("s.jsonl", r'{"video_id": "v\ud83d", "score": 1}', "row 1, video_id: holds half of a letter"),
+        (
+            "s.jsonl",
+            r'{"video_id": "v\ud83d", "score": 1}',
+            "row 1, video_id: holds half of a letter",
+        ),
         ("s.jsonl", '{"video_id": "v0", "score": true}\n', "row 1, column score: .*True"),
         ("s.jsonl", '{"video_id": "v0", "score": [1]}\n', "row 1, column score"),
         ("s.parquet", "no parquet", "not readable as Parquet"),

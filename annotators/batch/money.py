@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from annotators.base import Question
 from annotators.batch.state import Shard, Step
-from annotators.chat.cost import worst_case
+from annotators.chat.cost import estimated_input, with_whole_output
 from annotators.chat.purse import DRIFT, DRIFT_FROM
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
@@ -20,10 +20,9 @@ class Money:
     def worst(self, question: Question, request: Request) -> tuple[int, Amount]:
         """Estimated input tokens, and the worst case as the replies so far corrected it."""
         ratio, n = self._ledger.ratio(self._account)
-        estimate = worst_case(self._spec, question, request)
-        if n < DRIFT_FROM:
-            return estimate.input_tokens, estimate
-        return estimate.input_tokens, worst_case(self._spec, question, request, ratio)
+        estimate = estimated_input(self._spec, question, request)
+        expected = round(estimate * ratio) if n >= DRIFT_FROM else estimate
+        return estimate, with_whole_output(self._spec, request, expected)
 
     def fits(self, worst: Amount) -> bool:
         """Whether so much could be reserved now. Raises ``OverBudget`` where it never can."""

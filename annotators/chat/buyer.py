@@ -32,7 +32,7 @@ class Buyer:
 
     def __init__(self, spec: OpenAISpec, resources: Resources) -> None:
         make_room(f"annotator {spec.annotator_id}", spec.concurrency * len(spec.ways))
-        self.spec, self._frames = spec, resources.frames
+        self.spec, self.frames = spec, resources.frames
         self.clients = [_client(spec, way) for way in spec.ways]
         self.lanes = Lanes(lanes_of(spec, resources.machines))
         self.gate = Gate(spec.max_failure_rate, self.lanes.shut)
@@ -60,7 +60,7 @@ class Buyer:
                     raise
 
     def _encode(self, frames: tuple[str, ...]) -> bytes:
-        return image_parts(read_frames(self._frames, frames), self.spec.image_detail)
+        return image_parts(read_frames(self.frames, frames), self.spec.image_detail)
 
     async def close(self) -> None:
         """Give the lanes back and close the connections."""
@@ -138,7 +138,7 @@ class _Purchase:
         sent = False
         try:
             if self._body is None:
-                self._body = await asyncio.to_thread(self._build)
+                self._body = await self._build()
             sent = True
             text, headers = await buyer.clients[turn.lane].post(self._body)
         except BaseException as error:
@@ -158,9 +158,13 @@ class _Purchase:
         self._buyer.purse.settle(self._worst, completion)
         self._buyer.purse.compare(self._estimate, completion)
 
-    def _build(self) -> bytes:
-        images = self._buyer.images(self._request.frames)
-        return body_around(self._buyer.spec, self._request, images)
+    async def _build(self) -> bytes:
+        buyer, frames = self._buyer, self._request.frames
+        if buyer.frames.local is None:  # far away
+            images = await asyncio.to_thread(buyer.images, frames)
+        else:  # eight small files: handing over to a thread and back takes longer than reading them
+            images = buyer.images(frames)
+        return body_around(buyer.spec, self._request, images)
 
     def _book_failure(self, turn: Turn, error: BaseException, sent: bool) -> None:
         buyer = self._buyer

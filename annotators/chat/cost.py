@@ -8,21 +8,30 @@ from annotators.ledger import Amount
 from annotators.models import Price, request_tokens
 
 
-def worst_case(spec: ChatSpec, question: Question, request: Request, ratio: float = 1.0) -> Amount:
-    """The estimated input, times ``ratio`` (what estimates were off by so far), and a whole output."""
-    frames, settings = question.frames, request.settings
+def estimated_input(spec: ChatSpec, question: Question, request: Request) -> int:
+    """Input tokens of a request, as far as they can be told before the server counts them."""
+    frames = question.frames
     size = (frames.frame_width_px, frames.frame_height_px)
-    estimate = request_tokens(
+    return request_tokens(
         request.system,
         request.user,
         request.reply_schema if request.reply_format == "json_schema" else None,
         [size] * len(request.frames),
         spec.image_tokens,
-        settings.image_detail or "auto",
+        request.settings.image_detail or "auto",
     )
-    tokens_in, tokens_out = round(estimate * ratio), settings.max_output_tokens or 0
-    usd = None if spec.price is None else spec.price.cost_usd(tokens_in, tokens_out)
-    return Amount(input_tokens=tokens_in, output_tokens=tokens_out, usd=usd)
+
+
+def with_whole_output(spec: ChatSpec, request: Request, input_tokens: int) -> Amount:
+    """What a request of so many input tokens uses if its reply is as long as it may be."""
+    tokens_out = request.settings.max_output_tokens or 0
+    usd = None if spec.price is None else spec.price.cost_usd(input_tokens, tokens_out)
+    return Amount(input_tokens=input_tokens, output_tokens=tokens_out, usd=usd)
+
+
+def worst_case(spec: ChatSpec, question: Question, request: Request) -> Amount:
+    """The estimated input and a whole output."""
+    return with_whole_output(spec, request, estimated_input(spec, question, request))
 
 
 def used(price: Price | None, completion: Completion) -> Amount | None:

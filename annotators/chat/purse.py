@@ -2,15 +2,14 @@
 
 from annotators.base import Question
 from annotators.chat.completion import Completion
-from annotators.chat.cost import used, worst_case
+from annotators.chat.cost import estimated_input, used, with_whole_output
 from annotators.chat.gate import Gate, not_attempted
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
 from annotators.ledger import RESERVED, Amount, Ledger, OverBudget
 
-DRIFT = (
-    0.25  # of estimated input tokens: beyond it an estimate, and a cap that rests on it, is wrong
-)
+# of estimated input tokens: beyond it an estimate, and a cap that rests on it, is wrong
+DRIFT = 0.25
 DRIFT_FROM = 10  # replies, below which a ratio says little
 WAIT_S = 0.05  # until what is in flight may have settled
 
@@ -26,10 +25,9 @@ class Purse:
         """What the request may cost at most, as the replies so far corrected the estimate, and the
         input tokens as estimated without them."""
         ratio, n = self._ledger.ratio(self._account)
-        plain = worst_case(self._spec, question, request)
-        if n < DRIFT_FROM:
-            return plain, plain.input_tokens
-        return worst_case(self._spec, question, request, ratio), plain.input_tokens
+        estimate = estimated_input(self._spec, question, request)
+        expected = round(estimate * ratio) if n >= DRIFT_FROM else estimate
+        return with_whole_output(self._spec, request, expected), estimate
 
     async def reserve(self, worst: Amount) -> None:
         """Wait until the caps allow it. Raises ``Unanswered`` (not attempted) where they never will."""
