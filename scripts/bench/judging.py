@@ -38,7 +38,7 @@ from rich.console import Console
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".bench"
 GOALS = (
-    "Goals of ours: 0.95 of the limit where the latency binds (3 s), 0.85 where the CPU does (0.2 s), "
+    "Goals of ours: 0.95 of the limit where the latency binds (3 s), 0.85 where the CPU does, "
     "at most 1.25 of bare's CPU, more calls per second than every peer."
 )
 
