@@ -106,7 +106,7 @@ class AnnotatorSpec(Options):
         """One spec per annotator_id; most specs stand for one annotator only."""
         return [self]
 
-    def session(self, resources: Resources) -> AbstractContextManager[None]:
+    def hold(self, resources: Resources) -> AbstractContextManager[None]:
         """What is held where the command runs while any worker may be open; most hold nothing."""
         return nullcontext()
 

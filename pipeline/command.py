@@ -16,6 +16,7 @@ from pipeline.check import Stopped
 from pipeline.config import Config, journal_of, load_config, recipe_names
 from pipeline.dataset.parquet import read_rows
 from pipeline.display import Display
+from pipeline.failed import TakenUp, find_failed
 from pipeline.final import RequirementError, finish, summary
 from pipeline.plan import Plan, make_plan
 from pipeline.state import claim, claimed, layout_of, locked
@@ -143,8 +144,8 @@ def retry(argv: Sequence[str]) -> int:
     def work(interrupts: _Interrupts) -> int:
         layout = layout_of(arguments.run)
         name, config = claimed(layout)
-        reasons = [Reason(reason) for reason in arguments.reason]
-        ask = _Ask(config, make_plan(config), layout, name, flags, again=reasons)
+        again = find_failed(layout, [Reason(reason) for reason in arguments.reason])
+        ask = _Ask(config, make_plan(config), layout, name, flags, again=again)
         return _run(ask, display, interrupts)
 
     return _guarded(work, display)
@@ -189,7 +190,7 @@ class _Ask:
     name: str
     flags: Sequence[str]
     rebuild: bool = False
-    again: Sequence[Reason] = ()  # failures to take up
+    again: TakenUp | None = None  # failures to take up
 
 
 def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
@@ -209,7 +210,7 @@ def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
     with locked(layout):
         claim(layout, ask.config, ask.name, ask.rebuild)
         job = Job(ask.config, plan, layout, engine, display, ask.name)
-        if ask.again:
+        if ask.again is not None:
             job.take_up(ask.again)
         code, message = _attempt(job, interrupts)
         display.close()
@@ -228,11 +229,7 @@ def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
         return STOPPED, f"{str(error) or 'interrupted'}. {RESUME}"
     except RequirementError as error:
         return UNMET, str(error)
-    except (
-        BooksError,
-        JournalError,
-        SetupError,
-    ) as error:  # a SetupError here was found too late to refuse
+    except (BooksError, JournalError, SetupError) as error:  # the last: found too late to refuse
         return FAILED, str(error)
     except Exception as error:
         if interrupts.seen:

@@ -15,6 +15,7 @@ from pipeline.books import Book, require
 from pipeline.config import Config
 from pipeline.dataset.parquet import parts, publish, read_columns, read_rows, write_rows
 from pipeline.display import Display
+from pipeline.failed import TakenUp
 from pipeline.plan import Plan
 from pipeline.preference.prompts import Rules
 from pipeline.progress import Counts, Watch
@@ -31,13 +32,11 @@ from schemas import (
     FrameSet,
     Preference,
     Prompt,
-    Reason,
     Score,
     Video,
 )
 from schemas.ids import sha256_hex
 from schemas.layout import Layout
-from schemas.options import SetupError
 from schemas.tables import to_row
 
 STATUS_EVERY_S = 5.0
@@ -66,29 +65,18 @@ class Job(Run):
         self.note("running")
         return self._assemble(self._annotate(self._collect()))
 
-    def take_up(self, reasons: Sequence[Reason]) -> None:
-        """Have this run try again what failed for one of the reasons.
+    def take_up(self, failed: TakenUp) -> None:
+        """Have this run try again what failed.
 
         Paid replies that were of no use stay in the journal and no longer count; the waves that hold
         such failures are done anew, from the journal for everything else.
         """
-        found: list[Failure] = []
-        for number in range(len(self.waves)):
-            for stage, after in (("collect", ("collect", "annotate")), ("annotate", ("annotate",))):
-                failed = check.failures(self.folder(stage, number))
-                wanted = [failure for failure in failed if failure.reason in reasons]
-                for name in after if wanted else ():
-                    self.again(f"{name}-{number:05d}")
-                found += wanted
-        if not found:
-            raise SetupError(
-                f"{self.layout.root}: no failure has one of the reasons "
-                f"{', '.join(reasons)}; there are {self.failures() or 'none at all'}"
-            )
-        replies = {failure.reply_key for failure in found if failure.reply_key is not None}
-        if replies:
-            Journal(self._recipe.resources.journal).set_aside(replies)
-        self.say(f"taking up {len(found)} failures, {len(replies)} of them paid replies")
+        for wave in sorted(failed.waves):
+            self.again(wave)
+        if failed.replies:
+            Journal(self._recipe.resources.journal).set_aside(failed.replies)
+        n_failed, n_paid = len(failed.failures), len(failed.replies)
+        self.say(f"taking up {n_failed} failures, {n_paid} of them paid replies")
 
     # the three pipelines
 
@@ -128,9 +116,9 @@ class Job(Run):
                 for a in self.plan.annotators
             }
         )
-        with contextlib.ExitStack() as sessions:
+        with contextlib.ExitStack() as held:
             for annotator in self.plan.annotators:
-                sessions.enter_context(annotator.session(self._recipe.resources))
+                held.enter_context(annotator.hold(self._recipe.resources))
             self._prepare(made)
             self._annotate_waves(made)
         # the rows themselves: a second run may get answers that the first did not

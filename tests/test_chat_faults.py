@@ -535,6 +535,6 @@ def test_a_machine_without_a_folder_to_share_is_refused_early(
         spec.check([QUALITY], 8)
     with (
         pytest.raises(SetupError, match=r"annotator judge: no folder .* set TMPDIR"),
-        spec.session(resources(tmp_path)),
+        spec.hold(resources(tmp_path)),
     ):
         pass

@@ -122,7 +122,8 @@ def test_refusals_are_taken_up_again(tmp_path, capsys) -> None:
         refused = [row for row in table(tmp_path, "failures") if row["reason"] == "refusal"]
         assert len(refused) == 2
         assert main(["retry", out, "--reason", "truncated"]) == 2
-        assert "no failure has one of the reasons truncated" in capsys.readouterr().err
+        assert "reasons truncated; there are 2 refusal" in capsys.readouterr().err
+        assert (tmp_path / "out" / "run.json").exists()  # a refused command changes nothing
         assert main(["retry", out, "--reason", "refusal"]) == 0
         assert server.n_bills == QUESTIONS + 2
         assert len(table(tmp_path, "annotations")) == QUESTIONS - 1

@@ -147,7 +147,7 @@ class OpenAISpec(ChatSpec):
         make_room(who, self.concurrency * len(self.ways))
         check_folder(who)
 
-    def session(self, resources: Resources) -> AbstractContextManager[None]:
+    def hold(self, resources: Resources) -> AbstractContextManager[None]:
         """Keeps what the lanes have learned from one wave to the next."""
         from annotators.chat.lanes import held
 

@@ -1,7 +1,7 @@
 """What the headers of a reply say about when to send again.
 
 ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}`` are hints, never the only control: some
-endpoints send 0 or -1 whatever the load (openai-dotnet issue 838), and only a remaining 0 together
+endpoints send 0 or -1 whatever the load (openai-dotnet #838), and only a remaining 0 together
 with a limit above 0 (or none given) and a readable reset is believed.
 """
 

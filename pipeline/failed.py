@@ -1,0 +1,56 @@
+"""The failures of a run that a person wants taken up again: where they stand, what they paid for."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.dataset.parquet import parts, read_rows
+from schemas import Failure, Reason
+from schemas.layout import Layout
+from schemas.options import SetupError
+
+# a clip that is read anew has to be judged anew
+DONE_ANEW = {"collect": ("collect", "annotate"), "annotate": ("annotate",)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TakenUp:
+    """What is to be done anew."""
+
+    failures: tuple[Failure, ...]
+    waves: frozenset[str]  # stage and wave, as they are marked: annotate-00003
+
+    @property
+    def replies(self) -> set[str]:
+        """Keys of the paid replies that were of no use."""
+        return {f.reply_key for f in self.failures if f.reply_key is not None}
+
+
+def find_failed(layout: Layout, reasons: Sequence[Reason]) -> TakenUp:
+    """The failures with one of the reasons, of every wave.
+
+    Raises :class:`SetupError` where there is none.
+    """
+    found: list[Failure] = []
+    waves: set[str] = set()
+    others: Counter[str] = Counter()
+    for stage, again in DONE_ANEW.items():
+        for wave in sorted((layout.work / stage).glob("wave-*")):
+            failed = list(_failures(wave))
+            wanted = [failure for failure in failed if failure.reason in reasons]
+            others.update(failure.reason for failure in failed)
+            number = wave.name.removeprefix("wave-")
+            waves.update(f"{name}-{number}" for name in again if wanted)
+            found += wanted
+    if not found:
+        there = ", ".join(f"{times} {reason}" for reason, times in sorted(others.items()))
+        raise SetupError(
+            f"{layout.root}: no failure has one of the reasons {', '.join(reasons)}; there are "
+            f"{there or 'none at all'}"
+        )
+    return TakenUp(failures=tuple(found), waves=frozenset(waves))
+
+
+def _failures(wave: Path) -> list[Failure]:
+    return list(read_rows(Failure, parts(wave / "failures")))
