@@ -7,7 +7,7 @@ be owed to a failure upstream, or be filtered by a stated rule.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SHOWN = 5  # keys named in a message
@@ -115,3 +115,26 @@ def require(book: Book) -> None:
 def _some(keys: tuple[str, ...]) -> str:
     more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
     return ", ".join(keys[:SHOWN]) + more
+
+
+def book_of(noted: dict[str, Any]) -> Book:
+    """The book that a stage noted when it was done."""
+    return Book(
+        stage=noted["stage"],
+        **{k: noted[k] for k in ("owed", "written", "failed", "filtered", "upstream")},
+    )
+
+
+def funnel(books: Mapping[str, Book], failures: Mapping[str, Mapping[str, int]]) -> str:
+    """What went in and came out of every stage, a line each."""
+    lines = []
+    for book in books.values():
+        reasons = failures.get(book.stage, {})
+        said = [
+            f"{book.stage}: {book.written} of {book.owed}",
+            *(f"{times} {reason}" for reason, times in reasons.items()),
+        ]
+        if book.upstream:
+            said.append(f"{book.upstream} owed to a failure upstream")
+        lines.append(", ".join(said))
+    return "\n".join(lines)

@@ -11,36 +11,29 @@ from typing import Any
 from annotators.base import AnnotatorSpec, Question, RunStopped
 from annotators.journal import Journal
 from pipeline import check, graph
-from pipeline.books import Book, require
+from pipeline.books import Book, book_of, funnel, require
 from pipeline.config import Config
-from pipeline.dataset.parquet import parts, publish, read_columns, read_rows, write_rows
+from pipeline.dataset.parquet import parts, read_columns, read_rows, write_rows
 from pipeline.display import Display
 from pipeline.failed import TakenUp
 from pipeline.plan import Plan
 from pipeline.preference.prompts import Rules
 from pipeline.progress import Counts, Watch
+from pipeline.publish import publish_tables
 from pipeline.running import Run, resources_of
 from pipeline.side_by_side import side_by_side
 from pipeline.state import FREE_FIELDS, fingerprint, fresh
 from pipeline.transforms.engine import Engine
 from schemas import (
-    SPLITS,
-    Annotation,
     Clip,
-    Comparison,
-    Failure,
     FrameSet,
-    Preference,
     Prompt,
-    Score,
-    Video,
 )
 from schemas.ids import sha256_hex
 from schemas.layout import Layout
 from schemas.tables import to_row
 
 STATUS_EVERY_S = 5.0
-RECORDS = {"videos": Video, "frames": FrameSet, "annotations": Annotation}
 
 
 class Job(Run):
@@ -195,8 +188,8 @@ class Job(Run):
             self.config.splits.model_dump(),
         )
         noted = self.once("assemble", made, self._score_and_publish)
-        self.books |= {b["stage"]: _book(b) for b in noted["books"]}
-        self.display.say(_funnel(self.books, self.failures()))
+        self.books |= {b["stage"]: book_of(b) for b in noted["books"]}
+        self.display.say(funnel(self.books, self.failures()))
         return made
 
     def _score_and_publish(self) -> dict[str, Any]:
@@ -226,26 +219,8 @@ class Job(Run):
         ]
         for book in books:
             self._require(book)
-        self._publish([prompts], out)
+        publish_tables(self, [prompts], out)
         return {"books": [{"stage": b.stage, **b.as_dict()} for b in books]}
-
-    def _publish(self, prompts: list[Path], assembled: Path) -> None:
-        table = self.layout.table
-        publish(prompts, table("prompts"), Prompt)
-        publish([], table("comparisons"), Comparison)
-        for name, record in RECORDS.items():
-            stage = "annotate" if name == "annotations" else "collect"
-            publish(self.wave_files(stage, name), table(name), record)
-        publish(
-            self.wave_files("collect", "failures") + self.wave_files("annotate", "failures"),
-            table("failures"),
-            Failure,
-        )
-        publish(parts(assembled / "scores"), table("scores"), Score)
-        for split in SPLITS:
-            publish(
-                parts(assembled / split / "preferences"), table("preferences", split), Preference
-            )
 
     # waves
 
@@ -281,7 +256,7 @@ class Job(Run):
 
         name = f"{stage}-{number:05d}"
         for noted in self.once(name, fingerprint(made_from, number), work):
-            self.add(_book(noted))
+            self.add(book_of(noted))
         unanswered = check.unanswered(check.failures(folder))
         if unanswered:  # a server that was down: the questions are still worth asking
             self.again(name)
@@ -334,24 +309,3 @@ def _shape(annotator: AnnotatorSpec) -> dict[str, Any]:
     """What of an annotator shapes its annotations: its block, and the file it reads, if any."""
     block = annotator.model_dump(mode="json", exclude=set(FREE_FIELDS))
     return {**block, "files": [sha256_hex(path.read_bytes()) for path in annotator.files]}
-
-
-def _book(noted: dict[str, Any]) -> Book:
-    return Book(
-        stage=noted["stage"],
-        **{k: noted[k] for k in ("owed", "written", "failed", "filtered", "upstream")},
-    )
-
-
-def _funnel(books: dict[str, Book], failures: dict[str, dict[str, int]]) -> str:
-    lines = []
-    for book in books.values():
-        reasons = failures.get(book.stage, {})
-        said = [
-            f"{book.stage}: {book.written} of {book.owed}",
-            *(f"{times} {reason}" for reason, times in reasons.items()),
-        ]
-        if book.upstream:
-            said.append(f"{book.upstream} owed to a failure upstream")
-        lines.append(", ".join(said))
-    return "\n".join(lines)
