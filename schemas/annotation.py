@@ -33,7 +33,8 @@ class Annotation:
     """One video judged on one dimension. Key: video_id, dimension, annotator_id, draw.
 
     ``scale_low`` and ``scale_high`` are None for a metric without bounds. ``cost_usd`` is what the
-    reply cost when it was bought: 0.0 for a free annotator, None where the price is unknown. A reply
+    reply cost when it was bought, with earlier ones to the same question that were cut or set aside:
+    0.0 for a free annotator, None where the price is unknown. A reply
     that answers several dimensions carries its cost and tokens on the first of them only, so that
     sums are right.
     """

@@ -18,11 +18,6 @@ from schemas.ids import sha256_hex
 from schemas.store import Store, blob_name
 
 
-def body_of(spec: ChatSpec, request: Request, jpegs: Sequence[bytes]) -> bytes:
-    """The JSON body of a chat completion."""
-    return body_around(spec, request, image_parts(jpegs, spec.image_detail))
-
-
 def image_parts(jpegs: Sequence[bytes], detail: str) -> bytes:
     """The frames as the parts of a user message, in order, each with a comma before it."""
     head = b',{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,'
@@ -31,7 +26,7 @@ def image_parts(jpegs: Sequence[bytes], detail: str) -> bytes:
 
 
 def body_around(spec: ChatSpec, request: Request, images: bytes) -> bytes:
-    """The body around frames that are encoded already."""
+    """The JSON body of a chat completion, around the :func:`image_parts` of its frames."""
     words = json.dumps({"type": "text", "text": request.user}).encode()
     system = json.dumps({"role": "system", "content": request.system}).encode()
     rest = json.dumps({"model": request.model, **sampling(spec, request)}).encode()

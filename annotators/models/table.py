@@ -43,10 +43,6 @@ class ModelTable(Options):
         name = entry_name(self.models, model)
         return None if name is None else self.models[name]
 
-    def known_models(self) -> list[str]:
-        """The names of all models in the table, in order."""
-        return sorted(self.models)
-
 
 def entry_name(models: Collection[str], model: str) -> str | None:
     """The name under which a model stands among these."""
