@@ -213,6 +213,7 @@ def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
         if ask.again is not None:
             job.take_up(ask.again)
         code, message = _attempt(job, interrupts)
+        job.ledger.sync()  # what was spent last is on disk, whatever becomes of the machine
         display.close()
         job.note(STATES[code], message or None)
     display.say(
