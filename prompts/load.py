@@ -9,6 +9,8 @@ from typing import Any, Literal
 import pydantic
 import yaml
 
+from prompts.packaged import template_file
+from prompts.render import render, render_several
 from schemas import Dimension, RecordError, Rubric, ScalePoint
 from schemas.ids import sha256_hex
 from schemas.options import Options, SetupError
@@ -35,6 +37,14 @@ class _RubricFile(Options):
     task: str
     checklist: tuple[str, ...]
     dimensions: tuple[_Dimension, ...]
+
+    @pydantic.field_validator("dimensions")
+    @classmethod
+    def _named_apart(cls, dimensions: tuple[_Dimension, ...]) -> tuple[_Dimension, ...]:
+        names = [dimension.name for dimension in dimensions]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two are named {twice[0]!r}; a reply could not tell them apart")
+        return dimensions
 
 
 def load_rubric(name: str) -> Rubric:
@@ -81,21 +91,36 @@ def _load(file: Traversable) -> Rubric:
     """The rubric of a file; ``sha256`` covers the file's bytes, then its template's."""
     data = _read(file, f"rubric {file}")
     checked = _check(file, data)
-    template = _read(_template(file, checked.template), f"{file}: template {checked.template!r}")
+    where = f"{file}: template {checked.template!r}"
+    template = _read(_template(file, checked.template), where)
     try:
-        return Rubric(
+        rubric = Rubric(
             name=checked.name,
             version=checked.version,
             protocol=checked.protocol,
             role=checked.role,
             task=checked.task,
             checklist=checked.checklist,
-            template=template.decode(),
+            template=_text(template, where),
             dimensions=tuple(_dimension(d) for d in checked.dimensions),
             sha256=sha256_hex(data + b"\0" + template),
         )
     except RecordError as error:
         raise SetupError(f"{file}: {error}") from error
+    _try(rubric, where)
+    return rubric
+
+
+def _try(rubric: Rubric, where: str) -> None:
+    """Render the template once for nothing: a fault of it is known before any work, with its file."""
+    try:
+        for clip in ((1, ()), (2, (0.0, 0.5))):
+            if rubric.protocol == "pointwise":
+                render(rubric, prompt="?", n_frames=clip[0], times_s=clip[1])
+            else:
+                render_several(rubric, prompt="?", clips=[clip, clip])
+    except (SetupError, TypeError) as error:
+        raise SetupError(f"{where}: {error}") from error
 
 
 def _check(file: Traversable, data: bytes) -> _RubricFile:
@@ -126,7 +151,14 @@ def _dimension(given: _Dimension) -> Dimension:
 def _template(rubric_file: Traversable, name: str) -> Traversable:
     if name.endswith(".j2") and isinstance(rubric_file, Path):
         return rubric_file.parent / name
-    return resources.files("prompts").joinpath("templates", f"{name}.j2")
+    return template_file(name)
+
+
+def _text(data: bytes, where: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise SetupError(f"{where}: not UTF-8: {error}") from error
 
 
 def _read(file: Traversable, what: str) -> bytes:

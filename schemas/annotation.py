@@ -14,6 +14,7 @@ from schemas.base import (
 
 CONSENSUS = "consensus"  # the annotator_id of all annotators together
 OVERALL = "overall"  # the dimension that is the mean of the others
+BASES = ("scores", "comparisons")  # what a preference can rest on
 
 
 @record
@@ -26,6 +27,8 @@ class Settings:
     effort: str | None = None  # of reasoning
     max_output_tokens: int | None = None
     image_detail: str | None = None
+    choices: int | None = None  # replies to one request, where it asks for several
+    logprobs: bool | None = None  # log-probabilities of the reply's tokens
 
 
 @record
@@ -79,12 +82,14 @@ class Annotation:
 class Comparison:
     """Several videos of one prompt judged against each other, in the order they were shown.
 
-    Key: prompt_id, video_ids, dimension, annotator_id, draw. ``ranking`` gives each shown video its
-    rank, 1 = best, equal ranks are ties; a pairwise choice is a ranking of two.
+    Key: prompt_id, video_ids, dimension, annotator_id, draw. ``generators`` are those of the videos.
+    ``ranking`` gives each shown video its rank, 1 = best, equal ranks are ties; a pairwise choice is a
+    ranking of two.
     """
 
     prompt_id: str
     video_ids: tuple[str, ...]
+    generators: tuple[str, ...]
     dimension: str
     annotator_id: str
     draw: int
@@ -109,8 +114,28 @@ class Comparison:
         check_names(self, "annotator_id")
         if len(self.video_ids) < 2 or len(set(self.video_ids)) != len(self.video_ids):
             refuse(self, "video_ids", "at least two different videos")
+        if len(self.generators) != len(self.video_ids):
+            refuse(self, "generators", "one generator per video")
         if len(self.ranking) != len(self.video_ids):
             refuse(self, "ranking", "one rank per video")
+
+
+@record
+class Lineup:
+    """Videos of one prompt that shall be judged against each other, in the order they are shown.
+
+    The work list of the stage that compares. Key: prompt_id, rubric, draw, video_ids.
+    """
+
+    prompt_id: str
+    rubric: str
+    draw: int
+    video_ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_ids(self, "prompt_id")
+        if len(self.video_ids) < 2 or len(set(self.video_ids)) != len(self.video_ids):
+            refuse(self, "video_ids", "at least two different videos")
 
 
 @record
@@ -144,8 +169,10 @@ class Preference:
     """Which of two clips of one prompt is preferred. Key: ``pair_id``.
 
     ``label`` names the preferred side, ``margin`` is score_a - score_b rounded to 1e-9; which clip is
-    ``a`` is decided by hash. ``annotator_id`` says whose scores it rests on, ``n_a`` and ``n_b`` how
-    many annotations stand behind each side.
+    ``a`` is decided by hash. ``annotator_id`` says whose word it rests on, ``n_a`` and ``n_b`` how
+    many annotations (or comparisons) stand behind each side. ``basis``: ``scores`` of each clip on
+    its own, or ``comparisons`` of the two; then a side's score is the share of verdicts for it, from
+    0 to 1, and the margin lies in [-1, 1].
     """
 
     pair_id: str
@@ -165,9 +192,11 @@ class Preference:
     annotator_id: str
     n_a: int
     n_b: int
+    basis: str = "scores"
     simulated: bool = False
 
     def __post_init__(self) -> None:
+        check_one_of(self, "basis", BASES)
         check_ids(self, "pair_id", "prompt_id", "dimension", "video_a", "video_b")
         check_one_of(self, "label", ("a", "b", "tie"))
         check_one_of(self, "split", ("train", "validation", "test"))

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     OFF_SCALE = "off_scale"
     MISSING_DIMENSION = "missing_dimension"
     CONTRADICTION = "contradiction"
+    NO_DISTRIBUTION = "no_distribution"  # the log-probabilities that were asked for are not there
     # requests
     REJECTED = "rejected"  # the server refuses this request and would refuse it again
     UNAVAILABLE = "unavailable"  # transient errors outlasted the retries
@@ -52,7 +53,7 @@ class Failure:
     what to do; ``cost_usd`` what was paid for nothing (0.0: nothing; None: unknown).
     """
 
-    stage: str  # video, frames, annotate
+    stage: str  # video, frames, annotate, compare
     key: str
     reason: Reason
     message: str

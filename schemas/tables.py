@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from schemas.annotation import Annotation, Comparison, Preference, Score
+from schemas.annotation import Annotation, Comparison, Lineup, Preference, Score
 from schemas.base import RecordError
 from schemas.failure import Failure
 from schemas.human import HumanRating, HumanVote
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 SCHEMA_VERSION = 1
 
-# table name -> record and key fields. `clips` is the work list of a run, not a published table.
+# table name -> record and key fields. `clips` and `lineups` are work lists of a run, not published.
 TABLES: dict[str, tuple[type, tuple[str, ...]]] = {
     "prompts": (Prompt, ("prompt_id",)),
     "clips": (Clip, ("video_id",)),
@@ -28,6 +28,7 @@ TABLES: dict[str, tuple[type, tuple[str, ...]]] = {
     "frames": (FrameSet, ("video_id",)),
     "annotations": (Annotation, ("video_id", "dimension", "annotator_id", "draw")),
     "comparisons": (Comparison, ("prompt_id", "video_ids", "dimension", "annotator_id", "draw")),
+    "lineups": (Lineup, ("prompt_id", "rubric", "draw", "video_ids")),
     "scores": (Score, ("video_id", "dimension", "annotator_id")),
     "preferences": (Preference, ("pair_id",)),
     "human_ratings": (HumanRating, ("video_id", "rater", "dimension")),
