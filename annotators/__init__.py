@@ -8,6 +8,7 @@ from pydantic import Field
 from annotators.base import AnnotatorSpec
 from annotators.batch import OpenAIBatchSpec
 from annotators.chat import OpenAISpec
+from annotators.embedding import EmbeddingSpec
 from annotators.recorded import RecordedSpec
 from annotators.signal import SignalSpec
 from schemas import RecordError
@@ -16,11 +17,13 @@ from schemas.options import SetupError
 
 # One block of `annotators:` in a configuration, told apart by its `kind`.
 Spec = Annotated[
-    OpenAISpec | OpenAIBatchSpec | RecordedSpec | SignalSpec, Field(discriminator="kind")
+    OpenAISpec | OpenAIBatchSpec | RecordedSpec | SignalSpec | EmbeddingSpec,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
     "AnnotatorSpec",
+    "EmbeddingSpec",
     "OpenAIBatchSpec",
     "OpenAISpec",
     "RecordedSpec",

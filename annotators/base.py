@@ -13,21 +13,39 @@ from typing import Protocol, Self
 
 from annotators.ledger import Ledger
 from annotators.models import ModelTable
-from schemas import Annotation, Failure, FrameSet, HasClip, Reason, Rubric
+from schemas import Annotation, Comparison, Failure, FrameSet, HasClip, Reason, Rubric
 from schemas.options import Options
 from schemas.store import Store
 from schemas.tables import join_key
 
-Outcome = Annotation | Failure
+Outcome = Annotation | Comparison | Failure
+
+POINTWISE = frozenset({"pointwise"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One clip, one rubric, one draw: what is sent in one request."""
+    """One clip, or several of one prompt in the order they are shown; one rubric, one draw.
+
+    ``occasion`` is empty but for sentinels: clips that are judged again and again, so that each time
+    is a reply of its own.
+    """
 
     frames: FrameSet
     rubric: Rubric
     draw: int
+    others: tuple[FrameSet, ...] = ()  # shown after ``frames``, where the rubric compares
+    occasion: str = ""
+
+    @property
+    def clips(self) -> tuple[FrameSet, ...]:
+        """All clips, in the order they are shown."""
+        return (self.frames, *self.others)
+
+    @property
+    def stage(self) -> str:
+        """Of the pipeline: ``annotate`` for one clip, ``compare`` for several."""
+        return "compare" if self.others else "annotate"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +90,16 @@ class AnnotatorSpec(Options):
     def annotator_id(self) -> str:
         """``name``, else the model, else the kind."""
         return self.name or getattr(self, "model", None) or self.kind
+
+    @property
+    def protocols(self) -> frozenset[str]:
+        """The protocols of the rubrics it can be asked: one clip at a time, or several."""
+        return POINTWISE
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the same question may be answered otherwise tomorrow, by a model out of reach."""
+        return False
 
     @property
     def simulated(self) -> bool:
@@ -128,7 +156,10 @@ class AnnotatorSpec(Options):
 
 
 def owed_key(question: Question, annotator_id: str, dimension: str) -> str:
-    """Key of the annotation that a question owes for one dimension."""
+    """Key of the annotation or comparison that a question owes for one dimension."""
+    if question.others:
+        shown = tuple(clip.video_id for clip in question.clips)
+        return join_key(question.frames.prompt_id, shown, dimension, annotator_id, question.draw)
     return join_key(question.frames.video_id, dimension, annotator_id, question.draw)
 
 
@@ -148,7 +179,7 @@ def failures(
     names = dimensions if dimensions is not None else [d.name for d in question.rubric.dimensions]
     return [
         Failure(
-            stage="annotate",
+            stage=question.stage,
             key=owed_key(question, annotator_id, name),
             reason=reason,
             message=message,

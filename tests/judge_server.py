@@ -12,6 +12,8 @@ By hand: ``python tests/judge_server.py --port 8377 --latency 0.2``.
 import argparse
 import hashlib
 import json
+import math
+import re
 import socket
 import struct
 import threading
@@ -50,12 +52,34 @@ _REPLIES = {
     "off_scale": ("stop", {"content": '{"score": 9, "rationale": "great"}', "refusal": None}),
 }
 # "truncated", "malformed" (the model's JSON), "garbage" (no completion at all), "reset", "hang"
+# of requests for several choices: "one_choice" (n is ignored), "unnumbered" (all have index 0),
+# "cut_choice" (1), "refused_choice" (2), "filtered_choice" (0); "no_logprobs" (they are ignored)
+_CHOICES = {"cut_choice": (1, "truncated"), "refused_choice": (2, "refusal"),
+            "filtered_choice": (0, "content_filter")}  # fmt: skip
+OFF_SCALE = 0.02  # of the probability in the score's place: on a line break
 
 
-def expected_score(image_urls: Iterable[str], system: str, low: int = 1, high: int = 5) -> int:
+def expected_score(
+    image_urls: Iterable[str], system: str, low: int = 1, high: int = 5, choice: int = 0
+) -> int:
     """The score that the server gives, from the pictures and the rubric."""
-    digest = hashlib.sha256("\n".join([*image_urls, system]).encode()).digest()
+    more = [f"choice {choice}"] if choice else []
+    digest = hashlib.sha256("\n".join([*image_urls, system, *more]).encode()).digest()
     return low + digest[0] % (high - low + 1)
+
+
+def expected_shares(
+    image_urls: Iterable[str], system: str, low: int = 1, high: int = 5
+) -> list[float]:
+    """The probabilities that the server gives to the levels of a scale; they sum to 1."""
+    digest = hashlib.sha256("\n".join([*image_urls, system, "shares"]).encode()).digest()
+    weights = [1 + byte for byte in digest[: high - low + 1]]
+    return [weight / sum(weights) for weight in weights]
+
+
+def expected_taste(image_urls: Iterable[str], system: str) -> str:
+    """How well the server likes a clip among others, from its pictures and the rubric: more is better."""
+    return hashlib.sha256("\n".join([*image_urls, system, "taste"]).encode()).hexdigest()
 
 
 class JudgeServer:
@@ -202,36 +226,66 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _completion(body: dict[str, Any], fault: str | None) -> dict[str, Any]:
-    images = _images(body)
-    finish, message = _REPLIES.get(fault or "", ("stop", None))
-    if message is None:
-        content = json.dumps(_verdict(body, images))
-        if fault in ("truncated", "malformed"):
-            content = content[: len(content) // 2]
-        finish = "length" if fault == "truncated" else "stop"
-        message = {"content": content, "refusal": None}
+    n = 1 if fault == "one_choice" else body.get("n", 1)
+    tokens_in = INPUT_TOKENS_TEXT + INPUT_TOKENS_PER_FRAME * len(_images(body))
+    choices = [_choice(body, k, fault) for k in range(n)]
+    if fault == "unnumbered":
+        choices = [choice | {"index": 0} for choice in choices]
     return {
         "id": "chatcmpl-0",
         "object": "chat.completion",
         "created": 0,
         "model": SNAPSHOT,
         "system_fingerprint": "fp_loopback",
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": finish,
-                "logprobs": None,
-                "message": {"role": "assistant", **message},
-            }
-        ],
+        "choices": choices,
         "usage": {
-            "prompt_tokens": INPUT_TOKENS_TEXT + INPUT_TOKENS_PER_FRAME * len(images),
-            "completion_tokens": OUTPUT_TOKENS,
-            "total_tokens": (
-                INPUT_TOKENS_TEXT + INPUT_TOKENS_PER_FRAME * len(images) + OUTPUT_TOKENS
-            ),
+            "prompt_tokens": tokens_in,
+            "completion_tokens": n * OUTPUT_TOKENS,
+            "total_tokens": tokens_in + n * OUTPUT_TOKENS,
         },
     }
+
+
+def _choice(body: dict[str, Any], k: int, fault: str | None) -> dict[str, Any]:
+    faulty, inner = _CHOICES.get(fault or "", (k, fault))
+    own = inner if faulty == k else None
+    finish, message = _REPLIES.get(own or "", ("stop", None))
+    if message is None:
+        content = json.dumps(_verdict(body, k))
+        if own in ("truncated", "malformed"):
+            content = content[: len(content) // 2]
+        finish = "length" if own == "truncated" else "stop"
+        message = {"content": content, "refusal": None}
+    wanted = body.get("logprobs") and fault != "no_logprobs"
+    return {
+        "index": k,
+        "finish_reason": finish,
+        "logprobs": _logprobs(body, message["content"] or "") if wanted else None,
+        "message": {"role": "assistant", **message},
+    }
+
+
+def _logprobs(body: dict[str, Any], content: str) -> dict[str, Any]:
+    """The reply's tokens, cut about as the tokenizers of OpenAI cut them (digits by three)."""
+    scores = {found.start(1) for found in re.finditer(r'"score": (\d+)', content)}
+    tokens = []
+    for piece in re.finditer(r" ?[A-Za-z_]+|\d{1,3}|[^\w\s]+|\s", content):
+        said, shares = piece[0], [(piece[0], 0.9)]
+        if piece.start() in scores:
+            shares = [*_level_shares(body), ("\n", OFF_SCALE)]
+        top = [_token(text, share) for text, share in shares][: body.get("top_logprobs", 0)]
+        tokens.append(_token(said, dict(shares)[said]) | {"top_logprobs": top})
+    return {"content": tokens, "refusal": None}
+
+
+def _level_shares(body: dict[str, Any]) -> list[tuple[str, float]]:
+    # every rubric of the tests has the scale 1 to 5 wherever it is asked for probabilities
+    shares = expected_shares(_images(body), body["messages"][0]["content"])
+    return [(str(1 + i), (1 - OFF_SCALE) * share) for i, share in enumerate(shares)]
+
+
+def _token(text: str, share: float) -> dict[str, Any]:
+    return {"token": text, "logprob": math.log(share), "bytes": list(text.encode())}
 
 
 def _images(body: dict[str, Any]) -> list[str]:
@@ -239,7 +293,18 @@ def _images(body: dict[str, Any]) -> list[str]:
     return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
 
 
-def _verdict(body: dict[str, Any], images: list[str]) -> dict[str, Any]:
+def _clips(body: dict[str, Any]) -> list[list[str]]:
+    """The pictures of each clip: words stand between them."""
+    clips: list[list[str]] = []
+    for part in body["messages"][-1]["content"]:
+        if part["type"] == "text":
+            clips.append([])
+        else:
+            clips[-1].append(part["image_url"]["url"])
+    return [clip for clip in clips if clip]
+
+
+def _verdict(body: dict[str, Any], choice: int) -> dict[str, Any]:
     """Fills the reply schema; without one, the two fields of a rubric of one dimension."""
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
     return _fill(
@@ -251,16 +316,30 @@ def _verdict(body: dict[str, Any], images: list[str]) -> dict[str, Any]:
                 "rationale": {"type": "string"},
             },
         },
-        images,
+        _clips(body),
         body["messages"][0]["content"],
+        choice,
     )
 
 
-def _fill(schema: dict[str, Any], images: list[str], system: str) -> Any:
+def _liked(clips: list[list[str]], system: str, letters: list[str]) -> list[tuple[str, str]]:
+    tastes = [expected_taste(clip, system) for clip in clips]
+    return sorted(zip(tastes, letters, strict=True), reverse=True)
+
+
+def _fill(schema: dict[str, Any], clips: list[list[str]], system: str, choice: int) -> Any:
     if schema["type"] == "object":
-        return {name: _fill(inner, images, system) for name, inner in schema["properties"].items()}
+        return {
+            name: _fill(inner, clips, system, choice)
+            for name, inner in schema["properties"].items()
+        }
+    if schema["type"] == "array":  # a ranking
+        return [letter for _, letter in _liked(clips, system, schema["items"]["enum"])]
+    if "enum" in schema and schema["type"] == "string":  # a choice between clips
+        return _liked(clips, system, schema["enum"])[0][1]
+    images = [url for clip in clips for url in clip]
     if schema["type"] == "integer":
-        return expected_score(images, system, schema["enum"][0], schema["enum"][-1])
+        return expected_score(images, system, schema["enum"][0], schema["enum"][-1], choice)
     return f"A loopback judge looked at {len(images)} frames."
 
 

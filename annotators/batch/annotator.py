@@ -7,9 +7,9 @@ from annotators.base import Outcome, Question, Resources, failures
 from annotators.batch.notes import Note, Notes
 from annotators.batch.spec import OpenAIBatchSpec
 from annotators.batch.state import folder_of
-from annotators.chat.chain import chain_of
-from annotators.chat.outcomes import outcomes_of, paid
 from annotators.journal import Journal
+from annotators.judge.chain import chain_of
+from annotators.judge.outcomes import outcomes_of, paid
 from schemas import Reason
 
 THREADS = 16  # a store may be far away
@@ -42,7 +42,7 @@ class BatchAnnotator:
         except Exception as error:  # nothing a single item does may reach an engine
             message = f"{type(error).__name__}: {error}"
             return failures(question, self.annotator_id, Reason.INTERNAL, message)
-        note, before = self._note(missing.key), paid(self._spec, chain)
+        note, before = self._note(missing.key), paid(self._spec, question, chain)
         known = note.cost_usd is not None and before.cost_usd is not None
         return failures(
             question,

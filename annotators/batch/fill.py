@@ -2,7 +2,7 @@
 
 import enum
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from annotators.base import Question
@@ -11,7 +11,7 @@ from annotators.batch.notes import Note, Notes
 from annotators.batch.shards import Draft, Feed, Ticket, line_of
 from annotators.batch.spec import OpenAIBatchSpec
 from annotators.chat.errors import Unanswered
-from annotators.chat.wire import body_around, image_parts, read_frames
+from annotators.chat.wire import body_around, image_parts, read_frames, shown
 from annotators.journal import Request
 from annotators.ledger import Amount, OverBudget
 from schemas import Reason
@@ -43,11 +43,14 @@ class Filler:
         items = iter(items)
         with ThreadPoolExecutor(CLIPS, "frames") as pool:
             while chunk := list(itertools.islice(items, CLIPS)):
-                clips = dict.fromkeys(request.frames for _, request in chunk)  # draws share them
+                # draws share them, and clips that are compared come in several requests
+                clips = dict.fromkeys(
+                    clip.jpeg_sha256 for question, _ in chunk for clip in question.clips
+                )
                 images = dict(zip(clips, pool.map(self._images, clips)))
                 for question, request in chunk:
                     try:
-                        yield question, request, self._line(request, images[request.frames])
+                        yield question, request, self._line(request, images)
                     except Unanswered as error:
                         note = Note(key=request.key, reason=error.reason, message=error.message)
                         self._notes.add([note])
@@ -76,11 +79,18 @@ class Filler:
         except Unanswered as error:
             return error
 
-    def _line(self, request: Request, images: bytes | Unanswered) -> bytes:
+    def _line(
+        self, request: Request, images: Mapping[tuple[str, ...], bytes | Unanswered]
+    ) -> bytes:
         """Raises :class:`Unanswered` for a request that cannot be sent."""
-        if isinstance(images, Unanswered):
-            raise images
-        line = line_of(request.key, body_around(self._spec, request, images))
+
+        def of(clip: tuple[str, ...]) -> bytes:
+            found = images[clip]
+            if isinstance(found, Unanswered):
+                raise found
+            return found
+
+        line = line_of(request.key, body_around(self._spec, request, shown(request, of)))
         if len(line) > self._spec.shard_bytes:
             raise Unanswered(
                 Reason.REJECTED,

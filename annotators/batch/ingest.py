@@ -14,10 +14,10 @@ from annotators.batch.notes import Note
 from annotators.batch.results import Line, read_lines
 from annotators.batch.shards import Tickets
 from annotators.batch.state import ERRORS, OUTPUT, Shard
-from annotators.chat.completion import Completion, is_completion, read_completion
 from annotators.chat.cost import used
 from annotators.chat.errors import NoCompletion, reason_of, reason_of_status, redact
 from annotators.journal import Journal
+from annotators.judge.completion import Completion, is_completion, read_completion
 from annotators.ledger import Amount
 from annotators.models import Price
 from schemas import STOPS_RUN, Reason

@@ -22,9 +22,9 @@ from annotators.batch.service import Service
 from annotators.batch.shards import Draft, Feed, Limits, Tickets
 from annotators.batch.spec import OpenAIBatchSpec
 from annotators.batch.state import Shard, Shelf, Step, folder_of
-from annotators.chat.chain import chain_of
 from annotators.chat.spec import read_key
 from annotators.journal import Journal, JournalError, Request
+from annotators.judge.chain import chain_of
 from annotators.ledger import OverBudget
 from schemas import Reason
 from schemas.options import SetupError

@@ -13,11 +13,11 @@ from contextlib import AbstractAsyncContextManager
 from annotators.background import Background
 from annotators.base import Outcome, Question, Resources, failures
 from annotators.chat.buyer import Buyer
-from annotators.chat.chain import next_request
 from annotators.chat.errors import Unanswered
-from annotators.chat.outcomes import outcomes_of, paid
 from annotators.chat.spec import OpenAISpec
 from annotators.journal import Entry, Journal, JournalError, Request
+from annotators.judge.chain import next_request
+from annotators.judge.outcomes import outcomes_of, paid
 from schemas import HARMLESS, Failure, Reason
 
 
@@ -99,7 +99,7 @@ class _Replies:
 
     def failed(self, error: Unanswered) -> list[Failure]:
         """Failures that carry, too, what earlier replies to the question cost."""
-        before = paid(self._judge.spec, self.chain)
+        before = paid(self._judge.spec, self._question, self.chain)
         unknown = error.cost_usd is None or before.cost_usd is None
         return failures(
             self._question,

@@ -11,15 +11,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from annotators.base import Question, Resources
 from annotators.chat import errors
 from annotators.chat.client import Client
-from annotators.chat.completion import read_completion
 from annotators.chat.descriptors import make_room
 from annotators.chat.errors import TryElsewhere, Unanswered
 from annotators.chat.gate import Gate, Probe, not_attempted
 from annotators.chat.lanes import lanes_of
 from annotators.chat.purse import Purse
 from annotators.chat.spec import Endpoint, OpenAISpec, read_key
-from annotators.chat.wire import body_around, image_parts, read_frames
+from annotators.chat.wire import body_around, image_parts, read_frames, shown
 from annotators.journal import Request
+from annotators.judge.completion import read_completion
 from annotators.models import unknown
 from annotators.pace import Lanes, LanesClosed, Turn
 from schemas import Reason
@@ -159,12 +159,12 @@ class _Purchase:
         self._buyer.purse.compare(self._estimate, completion)
 
     async def _build(self) -> bytes:
-        buyer, frames = self._buyer, self._request.frames
+        buyer, request = self._buyer, self._request
         if buyer.frames.local is None:  # far away
-            images = await asyncio.to_thread(buyer.images, frames)
+            images = await asyncio.to_thread(shown, request, buyer.images)
         else:  # eight small files: handing over to a thread and back takes longer than reading them
-            images = buyer.images(frames)
-        return body_around(buyer.spec, self._request, images)
+            images = shown(request, buyer.images)
+        return body_around(buyer.spec, request, images)
 
     def _book_failure(self, turn: Turn, error: BaseException, sent: bool) -> None:
         buyer = self._buyer

@@ -10,8 +10,8 @@ import httpx2  # what the openai package speaks through
 import openai
 
 from annotators.chat import errors
-from annotators.chat.completion import is_completion
 from annotators.chat.spec import Endpoint
+from annotators.judge.completion import is_completion
 
 # what makes the client hand over a response unread: text as the server sent it, and its headers
 _RAW = {"X-Stainless-Raw-Response": "true", "Content-Type": "application/json"}

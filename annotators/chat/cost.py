@@ -1,30 +1,33 @@
 """What a request may cost before it is sent, and what a reply did cost, by the server's own count."""
 
 from annotators.base import Question
-from annotators.chat.completion import Completion
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
+from annotators.judge.completion import Completion
 from annotators.ledger import Amount
 from annotators.models import Price, request_tokens
 
 
 def estimated_input(spec: ChatSpec, question: Question, request: Request) -> int:
     """Input tokens of a request, as far as they can be told before the server counts them."""
-    frames = question.frames
-    size = (frames.frame_width_px, frames.frame_height_px)
+    sizes = [
+        (clip.frame_width_px, clip.frame_height_px)
+        for clip in question.clips
+        for _ in clip.jpeg_sha256
+    ]
     return request_tokens(
         request.system,
-        request.user,
+        "".join([request.user, *(words for words, _ in request.captions)]),
         request.reply_schema if request.reply_format == "json_schema" else None,
-        [size] * len(request.frames),
+        sizes,
         spec.image_tokens,
         request.settings.image_detail or "auto",
     )
 
 
 def with_whole_output(spec: ChatSpec, request: Request, input_tokens: int) -> Amount:
-    """What a request of so many input tokens uses if its reply is as long as it may be."""
-    tokens_out = request.settings.max_output_tokens or 0
+    """What a request of so many input tokens uses if its replies are as long as they may be."""
+    tokens_out = (request.settings.max_output_tokens or 0) * (request.settings.choices or 1)
     usd = None if spec.price is None else spec.price.cost_usd(input_tokens, tokens_out)
     return Amount(input_tokens=input_tokens, output_tokens=tokens_out, usd=usd)
 

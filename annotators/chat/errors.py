@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import tenacity
 
+from annotators.judge.printable import printable
 from schemas import STOPS_RUN, Reason
 from schemas.ids import hash_fraction
 
@@ -29,7 +30,6 @@ _FILTERED = re.compile(
     re.IGNORECASE,
 )
 _SECRET = re.compile(r"sk-[\w*.\-]+|(?i:bearer)\s+[^\s\"',]+")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 # Answers of what stands before the model, which may be at work, and paid, all the same
 _GATEWAY = frozenset({502, 504, 520, 524})
@@ -220,8 +220,3 @@ def redact(text: str, *secrets: str) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "[key]")
     return printable(_SECRET.sub("[key]", text)[:_LONGEST])
-
-
-def printable(text: str) -> str:
-    """The text as a file can hold it: JSON may name halves of letters, which UTF-8 cannot write."""
-    return _SURROGATE.sub("\ufffd", text)

@@ -1,11 +1,11 @@
 """The money of one annotator: reserved before a request is sent, settled by the server's own count."""
 
 from annotators.base import Question
-from annotators.chat.completion import Completion
 from annotators.chat.cost import estimated_input, used, with_whole_output
 from annotators.chat.gate import Gate, not_attempted
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
+from annotators.judge.completion import Completion
 from annotators.ledger import RESERVED, Amount, Ledger, OverBudget
 
 # of estimated input tokens: beyond it an estimate, and a cap that rests on it, is wrong

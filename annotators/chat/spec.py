@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from annotators.base import Annotator, AnnotatorSpec, Resources
+from annotators.base import Annotator, Resources
 from annotators.chat.descriptors import make_room
+from annotators.judge.spec import JudgeSpec
 from annotators.models import (
     Asked,
     Capabilities,
     ImageRule,
     ModelTable,
-    Price,
     retired,
     unsupported,
 )
@@ -46,30 +46,21 @@ class Endpoint(Options):
         return self.base_url or OPENAI_URL
 
 
-class ChatSpec(Endpoint, AnnotatorSpec):
+class ChatSpec(Endpoint, JudgeSpec):
     """What every kind of chat judge shares. ``endpoints`` replace the block's own."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # a key put here by mistake is not printed
     batch: ClassVar[bool] = False
+    interface: ClassVar[str] = (
+        "openai"  # the same request buys the same reply at once or in a batch
+    )
 
-    model: str = Field(min_length=1)
-    draws: int = Field(1, ge=1)  # replies per clip and rubric
     endpoints: tuple[Endpoint, ...] = ()  # several servers or keys for one judge
-    temperature: float | None = Field(0.3, ge=0, le=2)  # None: not sent, the provider's default
-    top_p: float | None = Field(None, gt=0, le=1)
-    seed: int | None = None  # draw k is sent seed + k: equal seeds would be one draw bought twice
     effort: str | None = None  # of reasoning; None: not sent
-    max_output_tokens: int = Field(512, ge=1)
     # Frames are 512 px on the long side: "low" shows all of that, at the lowest price
     image_detail: Literal["low", "high", "auto"] = "low"
     timeout_s: float = Field(120, gt=0)  # of one attempt, from sending to the last byte
     max_attempts: int = Field(6, ge=1)  # of one request, transient errors only
-    max_failure_rate: float = Field(0.5, gt=0, le=1)  # of the last 200 items; more stops the run
-    reply_format: Literal["json_schema", "json_object", "text"] = "json_schema"
-    # facts of the model: given here, or filled in from the table of models
-    price: Price | None = None  # None: the cost is unknown, never zero
     image_tokens: ImageRule | None = None
-    capabilities: Capabilities = Capabilities()
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -83,6 +74,21 @@ class ChatSpec(Endpoint, AnnotatorSpec):
         """Every endpoint; at least one."""
         own = {name: getattr(self, name) for name in Endpoint.model_fields}
         return self.endpoints or (Endpoint(**own),)
+
+    @property
+    def drifts(self) -> bool:
+        """A provider may change what answers under a model's name."""
+        return True
+
+    @property
+    def shown_detail(self) -> str | None:
+        """As configured."""
+        return self.image_detail
+
+    @property
+    def asked_effort(self) -> str | None:
+        """As configured."""
+        return self.effort
 
     def resolved(self, models: ModelTable) -> Self:
         """With the facts of the table for whatever the block does not say itself."""
@@ -108,8 +114,8 @@ class ChatSpec(Endpoint, AnnotatorSpec):
             top_p=self.top_p,
             seed=self.seed,
             effort=self.effort,
-            choices=1,
-            logprobs=False,
+            choices=self.most_choices or 1,
+            logprobs=self.score == "expected",
             reply_format=self.reply_format,
             image_detail=self.image_detail,
             n_images=n_images,
@@ -118,18 +124,13 @@ class ChatSpec(Endpoint, AnnotatorSpec):
 
     def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
         """Raise :class:`SetupError` for an unset key and for settings that cannot work."""
+        super().check(rubrics, n_images)
         who = f"annotator {self.annotator_id}"
         for way in self.ways:
             _check_url(who, way)
             read_key(self.annotator_id, way)
         for fault in unsupported(self.model, self.capabilities, self.asked(n_images)):
             raise SetupError(f"{who}: {fault}")
-        for rubric in rubrics:
-            if rubric.protocol != "pointwise":
-                raise SetupError(
-                    f"{who}: rubric {rubric.name} is {rubric.protocol}; only pointwise rubrics "
-                    "can be asked"
-                )
 
 
 class OpenAISpec(ChatSpec):

@@ -7,12 +7,13 @@ together here and handed to the client as it goes over the wire.
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from annotators.chat.errors import Unanswered
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
+from annotators.judge.spec import TOP_LOGPROBS
 from schemas import Reason
 from schemas.ids import sha256_hex
 from schemas.store import Store, blob_name
@@ -25,8 +26,23 @@ def image_parts(jpegs: Sequence[bytes], detail: str) -> bytes:
     return b"".join(part for jpeg in jpegs for part in (head, base64.b64encode(jpeg), tail))
 
 
+def shown(request: Request, images: Callable[[tuple[str, ...]], bytes]) -> bytes:
+    """What follows the user's words: the frames, those of several clips each after its caption.
+
+    ``images``: the :func:`image_parts` of one clip's frames, by their hashes.
+    """
+    if not request.captions:
+        return images(request.frames)
+    parts, first = [], 0
+    for words, n_frames in request.captions:
+        caption = json.dumps({"type": "text", "text": words}).encode()
+        parts += [b",", caption, images(request.frames[first : first + n_frames])]
+        first += n_frames
+    return b"".join(parts)
+
+
 def body_around(spec: ChatSpec, request: Request, images: bytes) -> bytes:
-    """The JSON body of a chat completion, around the :func:`image_parts` of its frames."""
+    """The JSON body of a chat completion, around what is :func:`shown`."""
     words = json.dumps({"type": "text", "text": request.user}).encode()
     system = json.dumps({"role": "system", "content": request.system}).encode()
     rest = json.dumps({"model": request.model, **sampling(spec, request)}).encode()
@@ -45,6 +61,9 @@ def sampling(spec: ChatSpec, request: Request) -> dict[str, Any]:
         "seed": settings.seed,
         "reasoning_effort": settings.effort,
         "max_completion_tokens" if own else "max_tokens": settings.max_output_tokens,
+        "n": settings.choices,
+        "logprobs": settings.logprobs,
+        "top_logprobs": TOP_LOGPROBS if settings.logprobs else None,
         "response_format": _response_format(request),
     }
     return {name: value for name, value in given.items() if value is not None}

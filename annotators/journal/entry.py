@@ -31,6 +31,10 @@ class Request:
     settings: Settings  # as sent
     draw: int  # so that three draws are the first three of five
     attempt: int = 0  # asked again after a paid reply of no use
+    # words before each clip's frames and how many frames, where several clips are shown
+    captions: tuple[tuple[str, int], ...] = ()
+    engine: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a local model: dtype, ...
+    occasion: str = ""  # of sentinels, which are asked again on purpose
     # what follows is derived, once: both are needed several times for every question
     canonical: str = dataclasses.field(init=False, repr=False, compare=False)
     key: str = dataclasses.field(init=False, repr=False, compare=False)
@@ -41,11 +45,13 @@ class Request:
         object.__setattr__(self, "key", sha256_hex(self.canonical.encode()))
 
     def description(self) -> dict[str, Any]:
-        """The request in plain values. Settings that were not sent are left out, and so is the first
-        attempt's number: what is invented later does not change the keys of requests without it."""
+        """The request in plain values. Settings that were not sent are left out, and so are the first
+        attempt's number and other fields that are empty mostly: what is invented later does not change
+        the keys of requests without it."""
         fields = {name: getattr(self, name) for name in _FIELDS}
-        if not self.attempt:
-            del fields["attempt"]
+        for name in _LEFT_OUT_IF_EMPTY:
+            if not fields[name]:
+                del fields[name]
         settings = ((name, getattr(self.settings, name)) for name in _SETTINGS)
         return fields | {
             "frames": list(self.frames),
@@ -54,6 +60,7 @@ class Request:
 
 
 _FIELDS = tuple(f.name for f in dataclasses.fields(Request) if f.init)
+_LEFT_OUT_IF_EMPTY = ("attempt", "captions", "engine", "occasion")
 _SETTINGS = tuple(f.name for f in dataclasses.fields(Settings))
 
 

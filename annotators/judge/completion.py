@@ -1,12 +1,14 @@
 """The body of a chat completion, read without trust: servers differ, and a reply may say no."""
 
 import dataclasses
+import functools
 import json
+import math
+from collections.abc import Iterator
 from typing import Any
 
-from annotators.chat.errors import printable
-from annotators.verdict import Verdict, read_verdict, unusable
-from schemas import Reason, Rubric
+from annotators.judge.distribution import Token
+from annotators.judge.printable import printable
 
 MOST_TOKENS = 10**9  # a count beyond it is no count
 
@@ -23,6 +25,7 @@ class Completion:
     input_tokens: int | None
     output_tokens: int | None  # those of reasoning too
     cached_tokens: int  # of the input tokens: billed at less by some providers
+    logprobs: tuple[Token, ...] = ()  # of the reply's tokens, where they were asked for and came
 
     @property
     def cut(self) -> bool:
@@ -33,7 +36,7 @@ class Completion:
 def is_completion(body: str) -> bool:
     """Whether a body answers at all: an error, or a page of a proxy, does not."""
     try:
-        data = json.loads(body)
+        data = _parsed(body)
     except (ValueError, RecursionError):
         return False
     choices = data.get("choices") if isinstance(data, dict) else None
@@ -41,9 +44,29 @@ def is_completion(body: str) -> bool:
 
 
 def read_completion(body: str) -> Completion:
-    """The completion in a body for which :func:`is_completion` holds."""
-    data = json.loads(body)
-    choice = data["choices"][0]
+    """The first reply in a body for which :func:`is_completion` holds, with the usage of all."""
+    data = _parsed(body)
+    return _completion(data, data["choices"][0])
+
+
+def read_choice(body: str, index: int) -> Completion | None:
+    """One of several replies in a body; None where the server gave fewer."""
+    data = _parsed(body)
+    choices = [_mapping(choice) for choice in data["choices"]]
+    numbers = [_count(choice.get("index")) for choice in choices]
+    if None in numbers or len(set(numbers)) < len(numbers):  # it does not count them
+        numbers = list(range(len(choices)))
+    return _completion(data, choices[numbers.index(index)]) if index in numbers else None
+
+
+# every draw of a shared request reads its body several times, and log-probabilities make it large:
+# 0.2 MB a reply, 8 ms to parse
+@functools.lru_cache(16)
+def _parsed(body: str) -> Any:
+    return json.loads(body)
+
+
+def _completion(data: dict[str, Any], choice: dict[str, Any]) -> Completion:
     message, usage = _mapping(choice.get("message")), _mapping(data.get("usage"))
     return Completion(
         text=_text(message.get("content")),
@@ -55,25 +78,40 @@ def read_completion(body: str) -> Completion:
         output_tokens=_output_tokens(usage),
         cached_tokens=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
         or 0,
+        logprobs=tuple(_tokens(_mapping(choice.get("logprobs")).get("content"))),
     )
 
 
-def verdict_of(completion: Completion, rubric: Rubric) -> Verdict:
-    """The verdict of a completion.
-
-    Refusals, filters and cuts pass by every reply schema, so they are looked for first.
-    """
-    if completion.refusal:
-        return unusable(rubric, Reason.REFUSAL, f"the judge refused: {completion.refusal[:200]}")
-    if completion.finish_reason == "content_filter":
-        return unusable(rubric, Reason.CONTENT_FILTER, "the provider's filter stopped the reply")
-    if completion.cut:
-        return unusable(
-            rubric, Reason.TRUNCATED, "the reply reached its token limit; raise max_output_tokens"
+def _tokens(content: Any) -> Iterator[Token]:
+    """What can be read of the log-probabilities; whoever uses them finds out what is missing."""
+    for one in map(_mapping, content if isinstance(content, list) else ()):
+        top = one.get("top_logprobs")
+        yield Token(
+            text=_as_text(one),
+            logprob=_logprob(one.get("logprob")),
+            top=tuple(
+                (_as_text(other), _logprob(other.get("logprob")))
+                for other in map(_mapping, top if isinstance(top, list) else ())
+            ),
+            raw=_raw(one.get("bytes")),
         )
-    if not completion.text or not completion.text.strip():
-        return unusable(rubric, Reason.NO_ANSWER, "the reply is empty")
-    return read_verdict(completion.text, rubric)
+
+
+def _as_text(token: dict[str, Any]) -> str:
+    said = token.get("token")
+    return said if isinstance(said, str) else ""
+
+
+def _raw(value: Any) -> bytes | None:
+    try:
+        return bytes(value) if isinstance(value, list) else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _logprob(value: Any) -> float:
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if real and not math.isnan(value) else -math.inf
 
 
 def _output_tokens(usage: dict[str, Any]) -> int | None:

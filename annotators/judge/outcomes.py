@@ -1,18 +1,19 @@
-"""A reply of the journal as rows: an annotation or a failure for every dimension of the rubric."""
+"""Replies of the journal as rows: an annotation, a comparison or a failure for every dimension."""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from annotators.base import Outcome, Question, owed_key
-from annotators.chat.completion import Completion, read_completion, verdict_of
-from annotators.chat.errors import printable
-from annotators.chat.request import requested
-from annotators.chat.spec import ChatSpec
 from annotators.journal import Entry, Request
+from annotators.judge.completion import Completion, read_choice, read_completion
+from annotators.judge.printable import printable
+from annotators.judge.request import requested
+from annotators.judge.said import Said, Scored, verdict_of
+from annotators.judge.spec import JudgeSpec
 from annotators.models import Price
-from annotators.verdict import Judgement, Unusable
-from schemas import Annotation, Dimension, Failure
+from annotators.verdict import Ranked, Unusable
+from schemas import Annotation, Comparison, Dimension, Failure
 
 Chain = Sequence[tuple[Request, Entry]]  # replies to one question, in order; the last one counts
 
@@ -26,29 +27,49 @@ class Paid:
     cost_usd: float | None = 0.0
 
 
-def outcomes_of(spec: ChatSpec, question: Question, chain: Chain) -> list[Outcome]:
+def completion_of(question: Question, request: Request, entry: Entry) -> Completion | None:
+    """The reply to this draw; None where the server left it out of a shared request."""
+    if request.settings.choices is None:
+        return read_completion(entry.body)
+    return read_choice(entry.body, question.draw)
+
+
+def outcomes_of(spec: JudgeSpec, question: Question, chain: Chain) -> list[Outcome]:
     """One outcome per dimension, from the last reply.
 
     What all replies cost together, those that were cut or set aside too, stands on the first
-    dimension: sums over rows are right.
+    dimension, and a request that several draws share on the first draw: sums over rows are right.
     """
     request, entry = chain[-1]
-    completion = read_completion(entry.body)
-    verdict = verdict_of(completion, question.rubric)
-    costs = [paid(spec, chain), *[Paid()] * len(verdict)]
+    completion = completion_of(question, request, entry)
+    assert completion is not None, "a chain ends with a reply"
+    verdict = verdict_for(spec, question, completion)
+    costs = [paid(spec, question, chain), *[Paid()] * len(verdict)]
     return [
-        _failure(spec, question, said, entry, cost)
-        if isinstance(said, Unusable)
-        else _annotation(spec, question, request, dimension, said, completion, entry, cost)
+        _row(spec, question, chain[-1], said, completion, dimension, cost)
         for said, dimension, cost in zip(verdict, question.rubric.dimensions, costs, strict=False)
     ]
 
 
-def paid(spec: ChatSpec, chain: Chain) -> Paid:
+def verdict_for(spec: JudgeSpec, question: Question, completion: Completion) -> Sequence[Said]:
+    """What a reply to this question says."""
+    return verdict_of(
+        completion,
+        question.rubric,
+        n_clips=len(question.clips),
+        distribution=spec.wants_distribution(question.rubric),
+    )
+
+
+def paid(spec: JudgeSpec, question: Question, chain: Chain) -> Paid:
     """What the replies cost when they were bought, added up; one unknown makes the sum unknown."""
-    if not chain:
+    costs = [
+        _paid(spec, entry)
+        for request, entry in chain
+        if request.settings.choices is None or question.draw == 0
+    ]
+    if not costs:
         return Paid()
-    costs = [_paid(spec, entry) for _, entry in chain]
     return Paid(
         input_tokens=_sum([cost.input_tokens for cost in costs]),
         output_tokens=_sum([cost.output_tokens for cost in costs]),
@@ -56,7 +77,7 @@ def paid(spec: ChatSpec, chain: Chain) -> Paid:
     )
 
 
-def _paid(spec: ChatSpec, entry: Entry) -> Paid:
+def _paid(spec: JudgeSpec, entry: Entry) -> Paid:
     completion = read_completion(entry.body)
     price = Price(**entry.price) if entry.price else spec.price  # what held when it was bought
     tokens = completion.input_tokens, completion.output_tokens
@@ -69,50 +90,63 @@ def _sum(values: Sequence[Any]) -> Any:
     return sum(known) if len(known) == len(values) else None
 
 
-def _failure(
-    spec: ChatSpec, question: Question, said: Unusable, entry: Entry, cost: Paid
-) -> Failure:
-    return Failure(
-        stage="annotate",
-        key=owed_key(question, spec.annotator_id, said.dimension),
-        reason=said.reason,
-        message=printable(said.message),
-        reply_key=entry.key,
+def _row(
+    spec: JudgeSpec,
+    question: Question,
+    reply: tuple[Request, Entry],
+    said: Said,
+    completion: Completion,
+    dimension: Dimension,
+    cost: Paid,
+) -> Outcome:
+    request, entry = reply
+    if isinstance(said, Unusable):
+        return Failure(
+            stage=question.stage,
+            key=owed_key(question, spec.annotator_id, said.dimension),
+            reason=said.reason,
+            message=printable(said.message),
+            reply_key=entry.key,
+            **dataclasses.asdict(cost),
+        )
+    rubric = question.rubric
+    shared: dict[str, Any] = {
+        "dimension": said.dimension,
+        "annotator_id": spec.annotator_id,
+        "draw": question.draw,
+        "prompt_id": question.frames.prompt_id,
+        "n_frames": len(request.frames),
+        "model": completion.model or spec.model,
+        "system_fingerprint": completion.system_fingerprint,
+        "rationale": None if said.rationale is None else printable(said.rationale),
+        "rubric": rubric.name,
+        "rubric_version": rubric.version,
+        "rubric_sha256": rubric.sha256,
+        "requested": requested(spec),
+        "effective": request.settings,
+        "reply_key": entry.key,
+        "simulated": question.frames.simulated,
         **dataclasses.asdict(cost),
-    )
+    }
+    if isinstance(said, Ranked):
+        return Comparison(
+            video_ids=tuple(clip.video_id for clip in question.clips),
+            generators=tuple(clip.generator for clip in question.clips),
+            ranking=said.ranking,
+            **shared,
+        )
+    return _annotation(question, said, dimension, shared)
 
 
 def _annotation(
-    spec: ChatSpec,
-    question: Question,
-    request: Request,
-    dimension: Dimension,
-    said: Judgement,
-    completion: Completion,
-    entry: Entry,
-    cost: Paid,
+    question: Question, said: Scored, dimension: Dimension, shared: dict[str, Any]
 ) -> Annotation:
-    frames, rubric = question.frames, question.rubric
     return Annotation(
-        video_id=frames.video_id,
-        dimension=said.dimension,
-        annotator_id=spec.annotator_id,
-        draw=question.draw,
-        prompt_id=frames.prompt_id,
-        generator=frames.generator,
-        score=float(said.score),
+        video_id=question.frames.video_id,
+        generator=question.frames.generator,
+        score=said.score,
         scale_low=float(dimension.low),
         scale_high=float(dimension.high),
-        n_frames=len(frames.jpeg_sha256),
-        model=completion.model or spec.model,
-        system_fingerprint=completion.system_fingerprint,
-        rationale=None if said.rationale is None else printable(said.rationale),
-        rubric=rubric.name,
-        rubric_version=rubric.version,
-        rubric_sha256=rubric.sha256,
-        requested=requested(spec),
-        effective=request.settings,
-        reply_key=entry.key,
-        simulated=frames.simulated,
-        **dataclasses.asdict(cost),
+        distribution=said.distribution,
+        **shared,
     )

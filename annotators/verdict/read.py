@@ -67,7 +67,7 @@ def read_verdict(text: str, rubric: Rubric) -> Verdict:
     )
 
 
-def unusable(rubric: Rubric, reason: Reason, message: str) -> Verdict:
+def unusable(rubric: Rubric, reason: Reason, message: str) -> tuple[Unusable, ...]:
     """The same reason for every dimension: a refusal, a filter, a cut."""
     return tuple(
         Unusable(dimension=dimension.name, reason=reason, message=message)

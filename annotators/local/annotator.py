@@ -1,0 +1,184 @@
+"""Asks a model that runs here. A question goes the way of every judge's: journal (a known reply is
+free) -> model -> journal (on disk) -> verdict -> rows. Whatever happens to it ends as rows.
+"""
+
+import asyncio
+import contextlib
+import functools
+import traceback
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+
+from annotators.background import Background
+from annotators.base import Outcome, Question, Resources, failures
+from annotators.journal import Entry, Journal, JournalError, Request
+from annotators.judge.chain import next_request
+from annotators.judge.outcomes import outcomes_of, paid
+from annotators.judge.spec import TOP_LOGPROBS
+from annotators.ledger import RESERVED, Amount, OverBudget
+from annotators.local.body import body_of
+from annotators.local.conversation import conversation
+from annotators.local.gate import Gate, Unanswered
+from annotators.local.job import Job, JobFailed, Reply
+from annotators.local.pictures import read_picture
+from annotators.local.share import enter, leave
+from annotators.local.spec import TransformersSpec
+from annotators.local.tighten import tightened
+from schemas import HARMLESS, Failure, Reason
+
+AHEAD = 4  # batches' worth of questions submitted: one at work, one read, others in the journal
+WAIT_S = 0.05  # until what is under way may have left room in the budget
+
+
+class LocalAnnotator:
+    """An open judge. ``stopped`` says why nothing more is asked, None while all is well."""
+
+    def __init__(self, spec: TransformersSpec, resources: Resources) -> None:
+        self.annotator_id = spec.annotator_id
+        self.in_flight = AHEAD * spec.batch_size
+        self.spec, self.journal = spec, Journal(resources.journal)
+        self.gate = Gate(spec.max_failure_rate)
+        self._frames, self._ledger = resources.frames, resources.ledger
+        self._price = spec.price.model_dump(exclude_none=True)
+        self._fingerprint = spec.weights
+        self._open = True
+        self._engine = enter(spec)
+        self._background = Background(f"annotator-{spec.annotator_id}")
+        # pictures of a clip are many times the size of its JPEGs: not all in flight are read at once
+        self._reading = asyncio.Semaphore(2 * spec.batch_size)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing is asked any more."""
+        return self.gate.why
+
+    def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
+        """One outcome per dimension of the rubric. The future never raises for a single item."""
+        return self._background.submit(self._answer(question))
+
+    def close(self) -> None:
+        """Ask nothing more, wait for what the model works on, and leave the model."""
+        if not self._open:
+            return
+        self._open = False
+        self.gate.shut("the run ended")
+        self._background.close(_nothing)
+        leave(self.spec)
+
+    async def _answer(self, question: Question) -> Sequence[Outcome]:
+        chain: list[tuple[Request, Entry]] = []
+        asked: list[Request] = []
+        outcomes: Sequence[Outcome]
+        try:
+            while request := next_request(self.spec, self.journal, question, chain):
+                buy = functools.partial(self._ask, request, asked)
+                chain.append((request, await self.journal.once(request, buy, self._price)))
+            outcomes = outcomes_of(self.spec, question, chain)
+        except Unanswered as error:
+            outcomes = self._failed(question, chain, error.reason, error.message)
+        except Exception as error:  # nothing a single item does may reach an engine
+            outcomes = self._failed(question, chain, Reason.INTERNAL, _internal(error))
+        if asked:
+            self._count(outcomes)
+        return outcomes
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        """Replies from the journal and items turned away say nothing about the model."""
+        reasons = [one.reason for one in outcomes if isinstance(one, Failure)]
+        if not any(reason in HARMLESS or reason is Reason.NOT_ATTEMPTED for reason in reasons):
+            self.gate.count(failed=bool(reasons))
+
+    @contextlib.asynccontextmanager
+    async def _ask(self, request: Request, asked: list[Request]) -> AsyncIterator[str]:
+        """The reply's body. Raises :class:`Unanswered`."""
+        async with self._reading:
+            self.gate.check()
+            asked.append(request)
+            job = await asyncio.to_thread(self._job, request)
+            reply = await self._booked(job)
+        try:
+            yield body_of(self.spec.model, self._fingerprint, reply)
+        except Exception as error:  # a full disk must not cost a night's work of the model
+            self.gate.shut(f"a reply could not be kept: {error}")
+            raise
+
+    def _job(self, request: Request) -> Job:
+        settings = request.settings
+        return Job(
+            key=request.key,
+            messages=conversation(
+                request.system,
+                request.user,
+                captions=request.captions,
+                n_images=len(request.frames),
+            ),
+            pictures=tuple(read_picture(self._frames, sha256) for sha256 in request.frames),
+            schema=_schema(request),
+            temperature=settings.temperature or 0.0,
+            top_p=1.0 if settings.top_p is None else settings.top_p,
+            max_tokens=settings.max_output_tokens or self.spec.max_output_tokens,
+            top_logprobs=TOP_LOGPROBS if settings.logprobs else 0,
+        )
+
+    async def _booked(self, job: Job) -> Reply:
+        """The model's reply, within the budget; what it used is in the ledger afterwards."""
+        worst = self._amount(0, job.max_tokens)  # what goes in is counted once it is read
+        await self._reserve(worst)
+        try:
+            reply = await asyncio.wrap_future(self._engine.submit(job))
+        except JobFailed as error:
+            self._ledger.release(self.annotator_id, worst)
+            reason = Reason.TOO_LARGE if error.too_large else Reason.INTERNAL
+            raise Unanswered(reason, error.message) from error
+        except BaseException:
+            self._ledger.release(self.annotator_id, worst)
+            raise
+        used = self._amount(reply.input_tokens, reply.output_tokens)
+        self._ledger.settle(self.annotator_id, worst, used)
+        return reply
+
+    async def _reserve(self, worst: Amount) -> None:
+        try:
+            while self._ledger.reserve(self.annotator_id, worst) is not RESERVED:
+                await asyncio.sleep(WAIT_S)
+                self.gate.check()
+        except OverBudget as error:
+            self.gate.shut(str(error))
+            self.gate.check()
+
+    def _amount(self, tokens_in: int, tokens_out: int) -> Amount:
+        usd = self.spec.price.cost_usd(tokens_in, tokens_out)
+        return Amount(input_tokens=tokens_in, output_tokens=tokens_out, usd=usd)
+
+    def _failed(
+        self, question: Question, chain: list[tuple[Request, Entry]], reason: Reason, message: str
+    ) -> list[Failure]:
+        """Failures that carry what earlier replies to the question used."""
+        before = paid(self.spec, question, chain)
+        return failures(
+            question,
+            self.annotator_id,
+            reason,
+            message,
+            cost_usd=before.cost_usd,
+            input_tokens=before.input_tokens,
+            output_tokens=before.output_tokens,
+        )
+
+
+def _schema(request: Request) -> dict[str, object] | None:
+    """What the reply is held to: the rubric's schema, any JSON object, or nothing."""
+    if request.reply_format == "json_schema":
+        return tightened(request.reply_schema)
+    return {"type": "object"} if request.reply_format == "json_object" else None
+
+
+def _internal(error: Exception) -> str:
+    if isinstance(error, JournalError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+
+
+async def _nothing() -> None:
+    """The engine is left by whoever closes."""
