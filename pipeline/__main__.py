@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 VERBS = {
     "run": "the main job: clips -> annotations -> preferences -> VideoRM, audit, report",
     "preview": "five items before the night: the request with its frames, the reply, the cost",
+    "canary": "how far words inside frames or prompt move a judge",
     "retry": "take failures of chosen reasons up again",
     "audit": "hold recorded scores or a run's annotations against human ratings",
     "train": "train and validate a VideoRM on a dataset folder",

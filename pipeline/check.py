@@ -2,16 +2,14 @@
 
 import itertools
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from annotators.base import AnnotatorSpec
 from pipeline.books import Book, balance
 from pipeline.dataset.parquet import parts, read_columns, read_rows
-from pipeline.preference.options import ConsensusOptions
-from schemas import CONSENSUS, HARMLESS, OVERALL, STOPS_RUN, Failure, Reason
-from schemas.ids import pair_id
+from schemas import HARMLESS, STOPS_RUN, Failure, Lineup, Reason, Rubric
 from schemas.tables import TABLES, join_key
 
 FAILURE_RATE = 0.5  # of a wave's items; more than that stops the run
@@ -70,67 +68,23 @@ def annotate_book(
     )
 
 
-def score_book(
-    prompt_of: dict[str, str],
-    annotators: Sequence[AnnotatorSpec],
-    dimensions: Sequence[str],
-    consensus: ConsensusOptions,
-    weights: Mapping[str, float] | None,
-    annotation_files: Sequence[Path],
-    out: Path,
-) -> Book:
-    """Clips x (annotators + consensus) x (dimensions + overall).
-
-    Owed where the annotations allow it (the rule is that of ``preference.consensus``, worked out here
-    a second time from the annotations alone, so that a lost row cannot hide), else owed upstream.
-    """
-    has = set(read_columns(annotation_files, ("video_id", "dimension", "annotator_id")))
-    ids = [a.annotator_id for a in annotators]
-    counted = ids if consensus.annotators is None else consensus.annotators
-    active: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for clip, dimension, annotator in has:
-        if annotator in counted:
-            active[prompt_of[clip], dimension].add(annotator)
-    for clip, dimension in itertools.product(prompt_of, dimensions):
-        needed = active[prompt_of[clip], dimension]
-        if needed and all((clip, dimension, a) in has for a in needed):
-            has.add((clip, dimension, CONSENSUS))
-    weighed = [d for d in dimensions if weights is None or weights.get(d, 0.0) > 0]
-    for clip, annotator in itertools.product(prompt_of, (*ids, CONSENSUS)):
-        if all((clip, d, annotator) in has for d in weighed):
-            has.add((clip, OVERALL, annotator))
-    owed = list(itertools.product(prompt_of, (*dimensions, OVERALL), (*ids, CONSENSUS)))
-    return balance(
-        "scores",
-        (join_key(*key) for key in owed),
-        written=keys(out, "scores"),
-        upstream=[join_key(*key) for key in owed if key not in has],
-    )
+def owed_comparisons(
+    lineups: Iterable[Lineup], judges: Sequence[AnnotatorSpec], rubrics: Sequence[Rubric]
+) -> Iterator[str]:
+    """Keys of the comparisons of one wave: lineups x annotators x dimensions."""
+    dimensions = {rubric.name: [d.name for d in rubric.dimensions] for rubric in rubrics}
+    for lineup in lineups:
+        for judge, dimension in itertools.product(judges, dimensions[lineup.rubric]):
+            if lineup.draw < judge.draws:
+                yield join_key(
+                    lineup.prompt_id, lineup.video_ids, dimension, judge.annotator_id, lineup.draw
+                )
 
 
-def preference_book(prompt_of: dict[str, str], dimensions: Sequence[str], out: Path) -> Book:
-    """All pairs of a prompt's clips x (dimensions + overall): owed where both have a consensus."""
-    consensus = {
-        (video, dimension)
-        for video, dimension, annotator in read_columns(
-            parts(out / "scores"), ("video_id", "dimension", "annotator_id")
-        )
-        if annotator == CONSENSUS
-    }
-    clips_of: dict[str, list[str]] = defaultdict(list)
-    for video, prompt in prompt_of.items():
-        clips_of[prompt].append(video)
-    owed, upstream = [], []
-    for clips, dimension in itertools.product(clips_of.values(), (*dimensions, OVERALL)):
-        for one, other in itertools.combinations(clips, 2):
-            key = pair_id(one, other, dimension)
-            owed.append(key)
-            if not {(one, dimension), (other, dimension)} <= consensus:
-                upstream.append(key)
-    written = [
-        key for split in ("train", "validation", "test") for key in keys(out / split, "preferences")
-    ]
-    return balance("preferences", owed, written=written, upstream=upstream)
+def compare_book(owed: Iterable[str], out: Path) -> Book:
+    """The comparisons of one wave."""
+    failed = [f.key for f in failures(out)]
+    return balance("compare", owed, written=keys(out, "comparisons"), failed=failed)
 
 
 def unanswered(failed: Iterable[Failure]) -> int:

@@ -202,7 +202,7 @@ def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
     display.say(
         f"videoprefer: {ask.name} -> {layout.root}  ({len(plan.prompts)} prompts, "
         f"{len(plan.clips)} clips, {len(plan.annotators)} annotators, "
-        f"{plan.questions} questions, {engine.runner})"
+        f"{ask.config.protocol.kind}, {engine.runner})"
     )
     for note in plan.notes:
         display.say(f"note: {note}")

@@ -15,14 +15,20 @@ from pipeline.audit.options import AuditOptions
 from pipeline.generators.pool import PoolOptions
 from pipeline.media.options import FramesOptions
 from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
+from pipeline.presets import filled
+from pipeline.protocol import ProtocolOptions
 from pipeline.report.options import ReportOptions
+from pipeline.sentinels.options import SentinelOptions
 from pipeline.sources.manifest import ManifestSource
 from pipeline.sources.simulated import SimulatedPrompts
+from pipeline.videorm.judge import VideoRMSpec
 from pipeline.videorm.options import VideoRMOptions
 from schemas.layout import Layout
 from schemas.options import Options, SetupError
 from schemas.store import Store
 
+Judge = Annotated[Spec | VideoRMSpec, Field(discriminator="kind")]
+HERE = ("transformers", "embedding", "videorm")  # kinds whose `model` may be a folder
 Source = Annotated[ManifestSource | SimulatedPrompts, Field(discriminator="kind")]
 PATHS = (
     "path",
@@ -30,6 +36,7 @@ PATHS = (
     "journal",
     "models",
     "trunk",
+    "history",
 )  # keys whose relative values start at the recipe's folder
 
 
@@ -44,7 +51,8 @@ class Config(Options):
     """A whole run."""
 
     sources: list[Source] = Field(min_length=1)
-    annotators: list[Annotated[Spec, Field(discriminator="kind")]] = Field(min_length=1)
+    annotators: list[Judge] = Field(min_length=1)
+    preset: str | None = None  # a way of judging: fills in what is not said below
     generators: PoolOptions | None = None
     limit: int | None = Field(None, ge=1)  # this many prompts, chosen by hash
     journal: str | None = None  # where paid replies lie; None: OUTPUT/journal
@@ -54,9 +62,11 @@ class Config(Options):
     rubrics: list[str] = Field(
         ["videoprefer/prompt_following", "videoprefer/video_quality"], min_length=1
     )
+    protocol: ProtocolOptions = ProtocolOptions()
     consensus: ConsensusOptions = ConsensusOptions()
     preferences: PreferenceOptions = PreferenceOptions()
     splits: SplitOptions = SplitOptions()
+    sentinels: SentinelOptions | None = None  # clips judged again and again; None: no judge is watched
     audit: AuditOptions | None = None
     videorm: VideoRMOptions | None = None
     report: ReportOptions = ReportOptions()
@@ -87,6 +97,7 @@ def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:
     tree = _absolute(tree, Path.cwd() if packaged else path.parent.resolve())
     for override in overrides:
         _override(tree, override)
+    tree = filled(tree)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -117,7 +128,12 @@ def find_recipe(name_or_file: str) -> Path:
 
 def _absolute(tree: Any, base: Path, key: str = "") -> Any:
     if isinstance(tree, dict):
-        return {k: _absolute(v, base, k) for k, v in tree.items()}
+        found = {k: _absolute(v, base, k) for k, v in tree.items()}
+        if tree.get("kind") in HERE:
+            for name in ("model", "processor"):
+                if name in tree:
+                    found[name] = _absolute(tree[name], base, "trunk")
+        return found
     if isinstance(tree, list):
         return [_absolute(v, base, key) for v in tree]
     is_path = key in PATHS or (key == "rubrics" and str(tree).endswith((".yaml", ".yml")))

@@ -11,7 +11,11 @@ from schemas.layout import Layout
 from schemas.options import SetupError
 
 # a clip that is read anew has to be judged anew
-DONE_ANEW = {"collect": ("collect", "annotate"), "annotate": ("annotate",)}
+DONE_ANEW = {
+    "collect": ("collect", "annotate", "compare"),
+    "annotate": ("annotate",),
+    "compare": ("compare",),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,15 @@ from typing import Any
 
 from pipeline.audit.audit import AuditResult, audit
 from pipeline.audit.options import AuditOptions
-from pipeline.audit.ratings import read_tables, tables_of
-from pipeline.audit.simulated_raters import SimulatedRaters, simulated_ratings
 from pipeline.config import Config
 from pipeline.dataset.card import write_card
 from pipeline.dataset.parquet import parts, publish, read_rows, write_rows
+from pipeline.health.write import write_judges
+from pipeline.people import people_of, rating_files
 from pipeline.report.write import write_report
 from pipeline.running import Run
 from pipeline.state import fingerprint, plain, write_json
 from schemas import SPLITS, HumanRating, HumanVote, Score, Video
-from schemas.ids import sha256_hex
 from schemas.layout import PUBLISHED, Layout
 from schemas.tables import SCHEMA_VERSION
 
@@ -46,7 +45,7 @@ def finish(run: Run, made_from: str) -> None:
     made = fingerprint(
         made_from,
         config.audit and config.audit.model_dump(mode="json"),
-        _rating_files(config.audit),
+        rating_files(config.audit),
     )
     notes = run.once("human", made, lambda: _publish_people(layout, config))
     unmet: list[str] = []
@@ -56,6 +55,9 @@ def finish(run: Run, made_from: str) -> None:
         made = fingerprint(made, config.videorm.model_dump(mode="json"))
         run.once("videorm", made, lambda: _train(run, config))
     record = run_record(run)
+    judges = write_judges(layout, record, run.watched())
+    for note in judges["notes"]:
+        run.say(f"judges: {note}")
     run.say("card and report")
     write_card(layout.root, record)
     write_report(layout.root, config.report, record)
@@ -67,20 +69,10 @@ def finish(run: Run, made_from: str) -> None:
 # people
 
 
-def _rating_files(options: AuditOptions | None) -> list[str]:
-    tables = tables_of(options) if options else []
-    return [sha256_hex(Path(table.path).read_bytes()) for table in tables]
-
-
 def _publish_people(layout: Layout, config: Config) -> list[str]:
     """Write human_ratings and human_votes; returns notes on what was left out."""
     videos = list(read_rows(Video, parts(layout.table("videos"))))
-    options = config.audit or AuditOptions()
-    rows, notes = read_tables(options, videos)
-    for source in options.ratings:
-        if isinstance(source, SimulatedRaters) and config.generators is not None:
-            rows += simulated_ratings(videos, source, config.generators)
-            notes.append(f"{source.raters} simulated raters: no person rated anything here")
+    rows, notes = people_of(config, videos)
     work = layout.work / "people"
     publish(
         [write_rows(HumanRating, rows, work / "ratings.parquet")],
@@ -143,9 +135,16 @@ def run_record(run: Run) -> dict[str, Any]:
         ],
         "frames": {"count": config.frames.count, "policy": config.frames.policy_name},
         "rubrics": [
-            {"name": r.name, "version": r.version, "sha256": r.sha256} for r in plan.rubrics
+            {
+                "name": r.name,
+                "version": r.version,
+                "protocol": r.protocol,
+                "sha256": r.sha256,
+            }
+            for r in (*plan.rubrics, *plan.comparing)
         ],
-        "notes": list(plan.notes),
+        "protocol": config.protocol.kind,
+        "notes": [*plan.notes, *run.notes],
     }
 
 

@@ -1,8 +1,9 @@
-"""The three pipelines: collect, annotate, assemble. Each goes from tables to tables of its own.
+"""The pipelines: collect, annotate, compare, assemble. Each goes from tables to tables of its own.
 
-``collect`` and ``annotate`` run once per wave (a slice of the clips), so that memory stays flat on engines
-that keep collections in memory, and a killed run repeats at most a wave of free work. What a stage could
-not do is a Failure row; frames travel by reference.
+All but ``assemble`` run once per wave (a slice of the prompts), so that memory stays flat on engines that
+keep collections in memory, and a killed run repeats at most a wave of free work. ``annotate`` and
+``compare`` run where the protocol asks for them. What a stage could not do is a Failure row; frames
+travel by reference.
 """
 
 import dataclasses
@@ -15,17 +16,21 @@ from annotators.base import AnnotatorSpec, Resources
 from pipeline.clips import obtain_clip, take_frames
 from pipeline.generators.base import GeneratorSpec
 from pipeline.media.options import FramesOptions
-from pipeline.preference.prompts import Rules
-from pipeline.transforms.annotate import Annotate
+from pipeline.preference.rules import Rules
+from pipeline.preference.votes import RANKING_COLUMNS, keyed_ranking
+from pipeline.protocol import ProtocolOptions
 from pipeline.transforms.assemble import MARK_COLUMNS, JudgePrompts, keyed_mark, keyed_prompt
+from pipeline.transforms.judging import Annotate, Compare
 from pipeline.transforms.pool import Isolated
 from pipeline.transforms.tables import ReadColumns, ReadTable, WriteTable
 from schemas import (
     SPLITS,
     Annotation,
     Clip,
+    Comparison,
     Failure,
     FrameSet,
+    Lineup,
     Preference,
     Prompt,
     Rubric,
@@ -46,7 +51,9 @@ class Recipe:
     generators: Mapping[str, GeneratorSpec]
     frames: FramesOptions
     annotators: Sequence[AnnotatorSpec]
-    rubrics: Sequence[Rubric]
+    rubrics: Sequence[Rubric]  # by which clips are scored
+    comparing: Sequence[Rubric]  # by which clips are compared
+    protocol: ProtocolOptions
     resources: Resources
     rules: Rules
     progress: str  # folder for the workers' counts
@@ -88,13 +95,38 @@ def annotate(p: beam.Pipeline, recipe: Recipe, frames: Files, out: str) -> None:
     failures | "WriteFailures" >> WriteTable(Failure, out)
 
 
+def compare(p: beam.Pipeline, recipe: Recipe, frames: Files, lineups: Files, out: str) -> None:
+    """Lineup of a prompt's FrameSets x annotator -> Comparison."""
+    taken = p | "ReadFrames" >> ReadTable(FrameSet, frames)
+    listed = p | "ReadLineups" >> ReadTable(Lineup, lineups)
+    comparisons, failures = {"frames": taken, "lineups": listed} | "Compare" >> Compare(
+        recipe.annotators, recipe.comparing, recipe.protocol, recipe.resources, recipe.progress
+    )
+
+    comparisons | "WriteComparisons" >> WriteTable(Comparison, out)
+    failures | "WriteFailures" >> WriteTable(Failure, out)
+
+
 def assemble(
-    p: beam.Pipeline, recipe: Recipe, prompts: Files, annotations: Files, out: str
+    p: beam.Pipeline,
+    recipe: Recipe,
+    prompts: Files,
+    annotations: Files,
+    comparisons: Files,
+    out: str,
 ) -> None:
-    """Annotations of a prompt -> Score -> Preference."""
-    marks = p | "ReadMarks" >> ReadColumns(annotations, MARK_COLUMNS) | beam.Map(keyed_mark)
-    texts = p | "ReadPrompts" >> ReadTable(Prompt, prompts) | beam.Map(keyed_prompt)
-    judged = {"prompts": texts, "marks": marks} | "JudgePrompts" >> JudgePrompts(recipe.rules)
+    """Annotations and comparisons of a prompt -> Score -> Preference."""
+    texts = p | "ReadPrompts" >> ReadTable(Prompt, prompts) | "Text" >> beam.Map(keyed_prompt)
+    marks = (
+        p | "ReadMarks" >> ReadColumns(annotations, MARK_COLUMNS) | "Mark" >> beam.Map(keyed_mark)
+    )
+    rankings = (
+        p
+        | "ReadRankings" >> ReadColumns(comparisons, RANKING_COLUMNS)
+        | "Ranking" >> beam.Map(keyed_ranking)
+    )
+    met = {"prompts": texts, "marks": marks, "rankings": rankings}
+    judged = met | "JudgePrompts" >> JudgePrompts(recipe.rules)
 
     judged.scores | "WriteScores" >> WriteTable(Score, out)
     for split in SPLITS:

@@ -8,29 +8,36 @@ from pathlib import Path
 
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
-from annotators.chat.request import requested
 from annotators.chat.spec import ChatSpec
+from annotators.judge import JudgeSpec
+from annotators.judge.request import requested
 from annotators.models import ModelTable, load_models, price_line, retires_soon
 from pipeline.audit.options import AuditOptions
-from pipeline.audit.ratings import check_ratings, tables_of
+from pipeline.audit.ratings import check_ratings, rated_dimensions, tables_of
 from pipeline.config import Config
 from pipeline.generators.pool import plan_clips
+from pipeline.preference.checks import check_consensus
 from pipeline.preference.splits import split_of
+from pipeline.sentinels.check import check_sentinels
 from pipeline.sources import manifest, simulated
 from pipeline.videorm.options import MIN_TRAIN_PROMPTS
-from prompts import load_rubric
-from schemas import CONSENSUS, OVERALL, Clip, Prompt, Rubric
-from schemas.ids import hash_fraction
+from prompts import as_protocol, load_rubric
+from schemas import OVERALL, Clip, Prompt, Rubric
+from schemas.ids import canonical_json, hash_fraction
 from schemas.options import SetupError
+
+MOST_IN_A_LIST = 26  # clips are named by letters
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a run will ask for, sorted by id."""
+    """Everything a run will ask for; prompts sorted by id, clips by those of prompt and clip."""
 
     prompts: tuple[Prompt, ...]
     clips: tuple[Clip, ...]
-    rubrics: tuple[Rubric, ...]
+    rubrics: tuple[Rubric, ...]  # by which clips are scored on their own
+    comparing: tuple[Rubric, ...]  # by which clips are compared
+    watching: tuple[Rubric, ...]  # by which sentinels are judged
     annotators: tuple[AnnotatorSpec, ...]
     models: ModelTable  # prices and capabilities, with their date
     notes: tuple[str, ...]  # what was left out, and why
@@ -38,18 +45,18 @@ class Plan:
     @property
     def dimensions(self) -> tuple[str, ...]:
         """Every dimension asked for, in the order of the rubrics."""
-        return tuple(d.name for rubric in self.rubrics for d in rubric.dimensions)
+        asked = self.rubrics or self.comparing
+        return tuple(d.name for rubric in asked for d in rubric.dimensions)
 
     @property
-    def questions(self) -> int:
-        """Requests at most: clips x rubrics x draws of every annotator."""
-        return len(self.clips) * len(self.rubrics) * sum(a.draws for a in self.annotators)
+    def scored(self) -> tuple[str, ...]:
+        """The dimensions on which clips are scored on their own."""
+        return self.dimensions if self.rubrics else ()
 
 
 def make_plan(config: Config) -> Plan:
     """Read the sources and check everything. Raises :class:`SetupError` at the first fault."""
-    rubrics = tuple(load_rubric(name) for name in config.rubrics)
-    _refuse_repeated_dimensions(rubrics)
+    rubrics, comparing = rubrics_of(config)
     prompts, clips = _read_sources(config)
     prompts = _limited(prompts, config.limit)
     kept = {prompt.prompt_id for prompt in prompts}
@@ -62,19 +69,32 @@ def make_plan(config: Config) -> Plan:
     models = load_models(Path(config.models) if config.models else None)
     annotators = tuple(spec.resolved(models) for spec in expand_all(config.annotators))
     for annotator in annotators:
-        annotator.check(rubrics, config.frames.count)
+        annotator.check([*rubrics, *comparing], config.frames.count)
+    _check_protocol(config, annotators, prompts, clips)
+    watching = tuple(r for r in map(load_rubric, config.rubrics) if r.protocol == "pointwise")
     _refuse_twins(annotators)
+    if config.sentinels is not None:
+        check_sentinels(
+            config.sentinels,
+            annotators,
+            watching,
+            models,
+            n_images=config.frames.count,
+            capped=config.budget.usd is not None,
+        )
     _check_prices(config, annotators)
-    _check_consensus(config, annotators)
-    _check_weights(config, [d.name for rubric in rubrics for d in rubric.dimensions])
+    _check_consensus(config, annotators, rubrics or comparing)
+    _check_weights(config, [d.name for rubric in rubrics or comparing for d in rubric.dimensions])
     if config.videorm is not None:
         _check_splits(config, prompts, clips)
     if config.audit is not None:
         _check_people(config.audit, config, clips)
     return Plan(
         prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),
-        clips=tuple(sorted(clips, key=lambda c: c.video_id)),
+        clips=tuple(sorted(clips, key=lambda c: (c.prompt_id, c.video_id))),
         rubrics=rubrics,
+        comparing=comparing,
+        watching=watching,
         annotators=annotators,
         models=models,
         notes=(*_unmatched(annotators, clips), *_retiring(annotators, models)),
@@ -119,6 +139,64 @@ def _refuse_duplicates(clips: Sequence[Clip]) -> None:
         )
 
 
+def rubrics_of(config: Config) -> tuple[tuple[Rubric, ...], tuple[Rubric, ...]]:
+    """The rubrics by which clips are scored, and those by which they are compared.
+
+    A rubric for clips on their own serves for comparisons too, in the template of that protocol.
+    Raises :class:`SetupError` where a rubric is written for another protocol than is asked for.
+    """
+    named, protocol = [load_rubric(name) for name in config.rubrics], config.protocol
+    _refuse_repeated_dimensions(named)
+    if protocol.scores:
+        _refuse_others("pointwise", named, protocol.kind)
+    scoring = tuple(named) if protocol.scores else ()
+    if (wanted := protocol.compares) is None:
+        return scoring, ()
+    _refuse_others(wanted, [r for r in named if r.protocol != "pointwise"], protocol.kind)
+    return scoring, tuple(r if r.protocol == wanted else as_protocol(r, wanted) for r in named)
+
+
+def _refuse_others(wanted: str, rubrics: Sequence[Rubric], kind: str) -> None:
+    for rubric in rubrics:
+        if rubric.protocol != wanted:
+            raise SetupError(
+                f"rubrics: {rubric.name} is {rubric.protocol}, and protocol: {kind} asks for {wanted} "
+                "ones; set `protocol:`, or name another rubric"
+            )
+
+
+def _check_protocol(
+    config: Config,
+    annotators: Sequence[AnnotatorSpec],
+    prompts: Sequence[Prompt],
+    clips: Sequence[Clip],
+) -> None:
+    """Whoever must compare can, and there is something to compare."""
+    wanted, kind = config.protocol.compares, config.protocol.kind
+    if wanted is None:
+        return
+    able = [a for a in annotators if wanted in a.protocols]
+    unable = [a.annotator_id for a in annotators if wanted not in a.protocols]
+    if not able or (unable and not config.protocol.scores):
+        raise SetupError(
+            f"protocol: {kind}: {', '.join(unable)} can score clips, not compare them; leave it out, "
+            "or set protocol: pointwise" + (" or tie_band" if able else "")
+        )
+    n_clips = Counter(clip.prompt_id for clip in clips)
+    most = max(n_clips.values(), default=0)
+    if most < 2:
+        raise SetupError(f"protocol: {kind}: no prompt has two clips to compare")
+    if wanted == "listwise" and most > MOST_IN_A_LIST:
+        crowded = max(n_clips, key=lambda prompt: n_clips[prompt])
+        raise SetupError(
+            f"protocol: listwise: prompt {crowded} has {most} clips, and a list holds at most "
+            f"{MOST_IN_A_LIST}; set protocol: pairwise"
+        )
+    shown = config.frames.count * (most if wanted == "listwise" else 2)
+    for annotator in able:
+        annotator.check(rubrics_of(config)[1], shown)
+
+
 def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:
     counted = Counter(d.name for rubric in rubrics for d in rubric.dimensions)
     twice = [name for name, times in counted.items() if times > 1]
@@ -127,27 +205,30 @@ def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:
             f"rubrics: dimension {(twice or [OVERALL])[0]!r} is asked for twice, or is "
             "the name of the mean of all; drop one rubric or rename the dimension"
         )
-    for rubric in rubrics:
-        if rubric.protocol != "pointwise":
-            raise SetupError(
-                f"rubrics: {rubric.name} is {rubric.protocol}; this version judges pointwise only"
-            )
 
 
 def _refuse_twins(annotators: Sequence[AnnotatorSpec]) -> None:
     """Two judges that ask the same of the same model share every reply: no second opinion."""
     first: dict[object, str] = {}
     for judge in annotators:
-        if not isinstance(judge, ChatSpec):
+        if not isinstance(judge, JudgeSpec):
             continue
-        twin = first.setdefault((judge.model, judge.reply_format, requested(judge)), "")
-        if twin:
+        asked = (
+            judge.interface,
+            judge.model,
+            canonical_json(judge.engine),
+            judge.reply_format,
+            requested(judge),
+            judge.score,
+            judge.levels,
+        )
+        twin = first.setdefault(asked, judge.annotator_id)
+        if twin != judge.annotator_id:
             raise SetupError(
                 f"annotators: {twin} and {judge.annotator_id} ask the same of {judge.model}, so the "
                 "journal gives both the same replies; for more replies of one judge set draws:, for "
                 "another judge change a setting, or the model's name where a server has another one"
             )
-        first[judge.model, judge.reply_format, requested(judge)] = judge.annotator_id
 
 
 def _check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
@@ -163,25 +244,18 @@ def _check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
             )
 
 
-def _check_consensus(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
-    ids = [annotator.annotator_id for annotator in annotators]
-    named = config.consensus.annotators
-    for name in named or []:
-        if name not in ids:
-            raise SetupError(
-                f"consensus.annotators: no annotator {name!r}; there are: " + ", ".join(ids)
-            )
-    if CONSENSUS in ids:
-        raise SetupError(f"annotators: {CONSENSUS!r} is the name of all annotators together")
-    scales = {
-        a.annotator_id: a.own_scale for a in annotators if named is None or a.annotator_id in named
-    }
-    if len(set(scales.values())) > 1 or ("unbounded" in scales.values() and len(scales) > 1):
-        told = ", ".join(f"{name} ({scale or 'the rubric'})" for name, scale in scales.items())
-        raise SetupError(
-            f"consensus: scores on different scales do not average: {told}; name those whose scores "
-            f"make the preferences, for example consensus: {{annotators: [{ids[0]}]}}"
-        )
+def _check_consensus(
+    config: Config, annotators: Sequence[AnnotatorSpec], rubrics: Sequence[Rubric]
+) -> None:
+    check_consensus(
+        config.consensus,
+        {a.annotator_id: a.own_scale for a in annotators},
+        {d.name: [point.score for point in d.scale] for r in rubrics for d in r.dimensions},
+        rated_dimensions(config.audit) if config.audit else (),
+        config.audit.dimensions if config.audit else {},
+        scored=config.protocol.scores,
+        compared=bool(config.protocol.compares),
+    )
 
 
 def _check_weights(config: Config, dimensions: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.dataset.parquet import parts, publish
-from pipeline.running import Run
+from pipeline.running import STAGES, Run
 from schemas import (
     SPLITS,
     Annotation,
@@ -16,22 +16,23 @@ from schemas import (
     Video,
 )
 
-RECORDS = {"videos": Video, "frames": FrameSet, "annotations": Annotation}
+# table -> the stage whose waves hold its rows, and their record
+FROM_WAVES = {
+    "videos": ("collect", Video),
+    "frames": ("collect", FrameSet),
+    "annotations": ("annotate", Annotation),
+    "comparisons": ("compare", Comparison),
+}
 
 
 def publish_tables(run: Run, prompts: list[Path], assembled: Path) -> None:
     """Every table of a run that is whole: those of its waves, and what was assembled from them."""
     table = run.layout.table
     publish(prompts, table("prompts"), Prompt)
-    publish([], table("comparisons"), Comparison)
-    for name, record in RECORDS.items():
-        stage = "annotate" if name == "annotations" else "collect"
+    for name, (stage, record) in FROM_WAVES.items():
         publish(run.wave_files(stage, name), table(name), record)
-    publish(
-        run.wave_files("collect", "failures") + run.wave_files("annotate", "failures"),
-        table("failures"),
-        Failure,
-    )
+    failed = [file for stage in STAGES for file in run.wave_files(stage, "failures")]
+    publish(failed, table("failures"), Failure)
     publish(parts(assembled / "scores"), table("scores"), Score)
     for split in SPLITS:
         publish(parts(assembled / split / "preferences"), table("preferences", split), Preference)

@@ -1,8 +1,9 @@
 """One run's state: what it has done, spent and failed on, for its pipelines and its final stages."""
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from pipeline.dataset.parquet import parts, read_columns
 from pipeline.display import Display
 from pipeline.plan import Plan
 from pipeline.state import Marks, fresh, write_json
+from schemas import Clip
 from schemas.layout import Layout
+
+STAGES = ("collect", "annotate", "compare")  # those that go wave by wave
 
 
 def ledger_of(config: Config, plan: Plan, layout: Layout) -> Ledger:
@@ -51,8 +55,8 @@ class Run:
         # before what a killed run had in flight counts as billed: a batch of it may be taken up
         self._spent_before = self.ledger.totals()
         self.ledger.begin()
-        size = config.wave_size
-        self.waves = [plan.clips[i : i + size] for i in range(0, len(plan.clips), size)]
+        self.notes: list[str] = []  # what a reader of the results must know, beside the plan's
+        self.waves = slices(plan.clips, config.wave_size)
         self._marks = Marks(layout)
 
     def note(self, state: str, message: str | None = None) -> None:
@@ -91,12 +95,15 @@ class Run:
     def failures(self) -> dict[str, dict[str, int]]:
         """Failures so far: stage -> reason -> how many."""
         found: dict[str, Counter[str]] = {}
-        for file in self.wave_files("collect", "failures") + self.wave_files(
-            "annotate", "failures"
-        ):
+        files = [file for stage in STAGES for file in self.wave_files(stage, "failures")]
+        for file in files:
             for stage, reason in read_columns([file], ("stage", "reason")):
                 found.setdefault(stage, Counter())[reason] += 1
         return {stage: dict(sorted(reasons.items())) for stage, reasons in found.items()}
+
+    def watched(self) -> dict[str, Any] | None:
+        """What sentinels told of the judges; None where there are none."""
+        return None
 
     def say(self, text: str) -> None:
         """A line for whoever watches."""
@@ -129,6 +136,18 @@ class Run:
         """The files of a table, all waves of a stage together."""
         folders = (self.folder(stage, number) for number in range(len(self.waves)))
         return [path for folder in folders for path in parts(folder / table)]
+
+
+def slices(clips: Sequence[Clip], size: int) -> list[Sequence[Clip]]:
+    """Waves of at most ``size`` clips, the clips of a prompt together: they may be compared. A prompt
+    with more clips than that is a wave of its own. ``clips`` are sorted by prompt."""
+    waves: list[list[Clip]] = []
+    for _, own in itertools.groupby(clips, key=lambda clip: clip.prompt_id):
+        group = list(own)
+        if not waves or len(waves[-1]) + len(group) > size:
+            waves.append([])
+        waves[-1] += group
+    return list(waves)
 
 
 def _money(spent: Spent) -> dict[str, Any]:

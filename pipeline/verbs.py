@@ -91,8 +91,68 @@ def preview(argv: Sequence[str]) -> int:
 
 def _items(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of items; expected 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count; expected 1 or more")
     return int(text)
+
+
+def canary(argv: Sequence[str]) -> int:
+    """How far words in frames and prompt move the judges of a configuration."""
+    p = _parser(
+        "canary",
+        "A study: have every annotator judge a few clips as they are, with words of praise, of blame "
+        "and of nothing written onto their frames, and with praise and blame behind their prompts, and "
+        "tell by how much that moves its scores. Writes OUT/canary.json and OUT/canary/index.html. "
+        "What is paid for is kept and counts towards budget: of OUT; asking again is free. No table of "
+        "a run is touched. Recorded annotators are left out.",
+        "videoprefer canary --config judge --set sources.0.path=clips/manifest.csv "
+        "--output out/canary --estimate",
+    )
+    p.add_argument("--config", required=True, metavar="NAME_OR_FILE", help="as for `run`")
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override one key of the configuration; may be repeated",
+    )
+    p.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="where frames, paid replies and results go; may be the folder of a run, which then "
+        "shares replies",
+    )
+    p.add_argument(
+        "--clips",
+        type=_items,
+        default=24,
+        metavar="N",
+        help="clips, chosen by hash, of as many prompts as there are; default: 24",
+    )
+    p.add_argument(
+        "--estimate",
+        "--unsent",
+        dest="unsent",
+        action="store_true",
+        help="ask nobody: only say how many requests there would be, and what they may cost",
+    )
+    arguments = p.parse_args(argv)
+
+    def work() -> int:
+        from pipeline.canary import Ask
+        from pipeline.canary import canary as study
+
+        asked = Ask(
+            config=arguments.config,
+            overrides=arguments.set,
+            output=arguments.output,
+            clips=arguments.clips,
+            unsent=arguments.unsent,
+        )
+        return study(asked, lambda line: print(line, file=sys.stderr, flush=True))
+
+    return _guarded(work)
 
 
 def audit(argv: Sequence[str]) -> int:

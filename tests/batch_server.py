@@ -7,7 +7,8 @@ Verdicts are those of ``judge_server``. Everything that real batches do to a cli
              "late_reset" (it was done, and the reply is lost), "short" (the reply breaks off)
     lines    (custom_id, how often it was tried before) -> what becomes of one request: None (answered),
              "refused", "filtered", "busy", "broken", "quota", "expired", "vanished" (no line at all),
-             "cut" (at its token cap), "garbage" (a reply that is no completion)
+             "cut" (at its token cap), "garbage" (a reply that is no completion), or a fault of
+             ``judge_server`` that a reply can have ("one_choice", "cut_choice", ...)
     batches  number of the batch -> "invalid" (fails validation), "invalid_line", "no_room", "quota",
              "expired", "cancelled"
     tampers  "shuffle", "repeat", "unknown", "unreadable": done to every output file
@@ -233,7 +234,7 @@ class BatchServer:
         if what == "garbage":
             return True, _line(key, 200, '{"object": "page"}')
         # numbers and blanks that no JSON writer of ours would make
-        text = json.dumps(_completion(asked["body"], "truncated" if what == "cut" else None))
+        text = json.dumps(_completion(asked["body"], "truncated" if what == "cut" else what))
         return True, _line(key, 200, text.replace('"created": 0', '"created":  0.0e0'))
 
     def _tampered(self, lines: list[str]) -> list[str]:

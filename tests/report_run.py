@@ -1,7 +1,8 @@
 """A miniature finished run for the tests of report and card: real clips, frames, tables and JSON.
 
 Three prompts, two generators. Prompt and rationale of the first are hostile text; the last clip was
-never decoded, so its frame set and annotation are missing and two failures stand in their place.
+never decoded, so its frame set and annotation are missing and two failures stand in their place. Two
+annotators score the clips; one of them, a judge, also compares those of the first two prompts.
 """
 
 import io
@@ -15,8 +16,10 @@ import numpy as np
 from PIL import Image
 
 from pipeline.dataset.parquet import publish, write_rows
+from pipeline.health.write import write_judges
 from schemas import (
     Annotation,
+    Comparison,
     Failure,
     FrameSet,
     HumanRating,
@@ -31,13 +34,14 @@ from schemas.ids import pair_id, sha256_hex, video_id
 from schemas.ids import prompt_id as id_of_prompt
 from schemas.layout import Layout
 from schemas.store import blob_name
-from schemas.tables import TABLES
+from schemas.tables import TABLES, key_of
 
 HOSTILE = "A kite</script><img src=x onerror=\"document.title='owned'\"> over a lake"
 HOSTILE_RATIONALE = "Good.<script>document.title='owned'</script> {{ 7 * 7 }} | `x` <b>bold</b>"
 TEXTS = (HOSTILE, "Two red balls roll to the left", "A green square grows, then fades")
 GENERATORS = ("alpha", "beta <i>")
 DIMENSIONS = ("prompt_following", "video_quality")
+JUDGE = "org/judge <b>"
 SPLITS = ("train", "validation", "test")
 N_FRAMES, SIZE = 4, 96
 
@@ -147,6 +151,7 @@ def make_rows(layout: Layout) -> dict[str, list[Any]]:
             rows["preferences"].append(
                 preference(rows["videos"][first : first + 2], first, dimension)
             )
+        compare(rows, rows["videos"][first : first + 2])
     return rows
 
 
@@ -169,6 +174,37 @@ def failures(video: Video) -> list[Failure]:
     ]
 
 
+def compare(rows: dict[str, list[Any]], pair: list[Video]) -> None:
+    """Both orders on the first dimension: of the first prompt always the clip shown first, of the
+    second always the second clip. On the other dimension it refuses one order of the second."""
+    first_prompt = pair[0].prompt == TEXTS[0]
+    for dimension in DIMENSIONS:
+        for shown in (pair, pair[::-1]):
+            best = shown[0] if first_prompt else pair[1]
+            row = Comparison(
+                prompt_id=pair[0].prompt_id,
+                video_ids=tuple(video.video_id for video in shown),
+                generators=tuple(video.generator for video in shown),
+                dimension=dimension,
+                annotator_id=JUDGE,
+                draw=0,
+                ranking=tuple(1 if video is best else 2 for video in shown),
+                n_frames=2 * N_FRAMES,
+                rationale=HOSTILE_RATIONALE,
+                cost_usd=0.004,
+                simulated=True,
+            )
+            if not first_prompt and dimension == DIMENSIONS[1] and shown is not pair:
+                message = "the judge refused: <script>document.title='owned'</script>"
+                rows["failures"].append(
+                    Failure(
+                        stage="compare", key=key_of(row), reason=Reason.REFUSAL, message=message
+                    )
+                )
+            else:
+                rows["comparisons"].append(row)
+
+
 def add_verdicts(rows: dict[str, list[Any]], video: Video, dimension: str, score: int) -> None:
     common = {
         "video_id": video.video_id,
@@ -176,27 +212,38 @@ def add_verdicts(rows: dict[str, list[Any]], video: Video, dimension: str, score
         "prompt_id": video.prompt_id,
         "generator": video.generator,
     }
-    rows["annotations"].append(
+    shared: dict[str, Any] = {
+        **common,
+        "score": score,
+        "scale_low": 1,
+        "scale_high": 5,
+        "n_frames": N_FRAMES,
+        "rubric": f"videoprefer/{dimension}",
+        "rubric_version": 1,
+        "rubric_sha256": "0" * 64,
+        "requested": Settings(temperature=0.3),
+        "effective": Settings(),
+    }
+    rows["annotations"] += [
         Annotation(
-            **common,
-            annotator_id="signal",
-            draw=0,
-            score=score,
-            scale_low=1,
-            scale_high=5,
-            n_frames=N_FRAMES,
-            rationale=HOSTILE_RATIONALE,
-            rubric=f"videoprefer/{dimension}",
-            rubric_version=1,
-            rubric_sha256="0" * 64,
-            requested=Settings(temperature=0.3),
-            effective=Settings(),
-            cost_usd=0.0,
-        )
-    )
+            **shared, annotator_id="signal", draw=0, rationale=HOSTILE_RATIONALE, cost_usd=0.0
+        ),
+        *(
+            Annotation(
+                **shared,
+                annotator_id=JUDGE,
+                draw=draw,
+                rationale=f"{HOSTILE_RATIONALE} {draw}",
+                cost_usd=0.002,
+                output_tokens=30,
+                reply_key=f"{video.video_id}{dimension}{draw}",
+            )
+            for draw in range(2)
+        ),
+    ]
     rows["scores"] += [
         Score(**common, annotator_id=name, mean=score, spread=None, n=1)
-        for name in ("signal", "consensus")
+        for name in ("signal", JUDGE, "consensus")
     ]
     rows["human_ratings"] += [
         HumanRating(
@@ -221,6 +268,7 @@ def preference(pair: list[Video], number: int, dimension: str) -> Preference:
         score_a=high,
         score_b=low,
         margin=high - low,
+        basis="scores" if number == 0 else "comparisons",
         weight=1.0,
         label="tie" if high == low else "a",
         split=SPLITS[number // 2],
@@ -247,8 +295,13 @@ def manifest(rows: dict[str, list[Any]]) -> dict[str, Any]:
             "video": book(6, 6),
             "frames": book(6, 5, failed=1),
             "annotate": book(12, 10, failed=1, upstream=1),
+            "compare": book(8, 7, failed=1),
         },
-        "failures": {"frames": {"undecodable": 1}, "annotate": {"not_applicable": 1}},
+        "failures": {
+            "frames": {"undecodable": 1},
+            "annotate": {"not_applicable": 1},
+            "compare": {"refusal": 1},
+        },
         "spend": {
             "usd": 0.0,
             "requests": 0,
@@ -264,7 +317,14 @@ def manifest(rows: dict[str, list[Any]]) -> dict[str, Any]:
                 "model": None,
                 "temperature": None,
                 "draws": 1,
-            }
+            },
+            {
+                "annotator_id": JUDGE,
+                "kind": "openai",
+                "model": "org/judge",
+                "temperature": 0.3,
+                "draws": 2,
+            },
         ],
         "frames": {"count": N_FRAMES, "policy": "uniform-4"},
         "rubrics": [
@@ -328,6 +388,10 @@ def audit() -> dict[str, Any]:
             row("raters", "krippendorff_alpha_ordinal", d, 0.55, 0.07),
             row("signal", "some_new_statistic", d, 0.123, None),
             row("signal", "pair_accuracy_ties_half", d, 0.66, 0.2, "generator=alpha"),
+            row(f"{JUDGE} & signal", "error_correlation", d, 0.62, 0.1),
+            row("jury", "mean_error_correlation", d, 0.62, 0.1),
+            row("jury", "effective_judges", d, 1.23, 0.08),
+            row("jury", "all_wrong", d, 0.11, 0.03),
         ]
     return {
         "rows": rows,
@@ -338,6 +402,39 @@ def audit() -> dict[str, Any]:
             "seed": 0,
             "statistics": {"spearman": "rank correlation, clips of all prompts pooled"},
         },
+    }
+
+
+def sentinels() -> dict[str, Any]:
+    """What sentinels found: one judge changed, of the other there is nothing to tell."""
+
+    def judge(name: str, changed: bool, p: float | None, shift: float | None) -> dict[str, Any]:
+        ends = (None, None) if shift is None else (shift - 0.2, shift + 0.2)
+        said = "CHANGED: mean shift" if changed else "too few replies to tell"
+        return {
+            "annotator": name,
+            "changed": changed,
+            "able": changed,
+            "p": p,
+            "p_adjusted": p and 2 * p,
+            "shift": shift,
+            "low": ends[0],
+            "high": ends[1],
+            "n_clips": 4,
+            "occasions": 2,
+            "models": ["judge-1", "judge-2"],
+            "new_models": [],
+            "said": f"{said} <script>document.title='owned'</script>",
+        }
+
+    return {
+        "clips": 4,
+        "draws": 3,
+        "occasions": [
+            {"occasion": f"o{n}", "wave": f"wave-{n}", "time": f"2026-11-2{n}T08:00:00+00:00"}
+            for n in (0, 1)
+        ],
+        "judges": [judge(JUDGE, True, 0.0004, -0.7), judge("other", False, None, None)],
     }
 
 
@@ -431,12 +528,13 @@ def write_tables(layout: Layout, rows: dict[str, list[Any]]) -> None:
 
 
 def make_run(root: Path, *, stages: bool = True) -> dict[str, Any]:
-    """Write the miniature run below ``root``; its manifest. ``stages``: with audit and VideoRM."""
+    """Write the miniature run below ``root``; its manifest. ``stages``: with audit, judges and VideoRM."""
     layout = Layout(root)
     rows = make_rows(layout)
     write_tables(layout, rows)
     if stages:
         layout.audit.write_text(json.dumps(audit()), "utf-8")
+        write_judges(layout, manifest(rows), sentinels())
         layout.videorm.mkdir()
         (layout.videorm / "metrics.json").write_text(json.dumps(metrics()), "utf-8")
     return manifest(rows)

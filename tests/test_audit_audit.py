@@ -13,7 +13,10 @@ from pipeline.audit.audit import audit, check_ratings
 from pipeline.audit.files import audit_files
 from pipeline.audit.names import RESERVED, STATISTICS
 from pipeline.audit.options import AuditOptions, RatingsTable, Requirement
+from pipeline.audit.ratings import rated_dimensions
 from pipeline.audit.result import unmet
+from pipeline.generators.defects import Defects, truth
+from pipeline.generators.grammar import simulated_prompts
 from schemas import HumanRating, Score, Video
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -160,8 +163,11 @@ def test_slices_by_generator(result):
 
 
 def test_names_are_of_the_closed_list_and_all_of_it_occurs(result):
-    assert {row.statistic for row in result.rows} == set(STATISTICS)
-    assert {row.annotator for row in result.rows} == {*RESERVED, "judge"}
+    # all but those of two annotators
+    assert {row.annotator for row in result.rows} == {*RESERVED, "judge"} - {"jury"}
+    both = run([*SCORES, *(score(p, g, float(6 - s), "other") for p, g, s, _, _ in CLIPS)])
+    assert {row.statistic for row in both.rows} == set(STATISTICS)
+    assert {row.annotator for row in both.rows} == {*RESERVED, "judge", "other", "judge & other"}
 
 
 def test_a_key_occurs_once(result):
@@ -367,6 +373,18 @@ def test_rating_tables_are_checked_before_the_work(people, tmp_path):
         check_ratings(options(dimensions={"quality": ["sharp"]}))
     with pytest.raises(SetupError, match=r"no rating in .* is about a clip of this run"):
         check_ratings(options(), [score("p7", "x", 1.0)])
+
+
+def test_what_people_rate_is_known_before_the_work(people):
+    assert rated_dimensions(AuditOptions()) == set()
+    assert rated_dimensions(AuditOptions(ratings=[RatingsTable(path=str(people))])) == {"quality"}
+    simulated = AuditOptions(
+        ratings=[{"kind": "simulated"}], dimensions={"video_quality": ["beauty"]}
+    )
+    # what the simulated raters rate is what is known of a simulated clip
+    assert rated_dimensions(simulated) == set(truth(simulated_prompts(1, 0)[0], Defects()))
+    with pytest.raises(SetupError, match="no rating has the dimension 'beauty'"):
+        check_ratings(simulated)
 
 
 @pytest.fixture(scope="module")

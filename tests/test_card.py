@@ -110,6 +110,7 @@ def test_card_states_counts_pairs_judges_cost_and_agreement(
     assert "| alpha | CC0-1.0 | 3 | 3 |" in body
     assert "| beta &lt;i&gt; | CC0-1.0 | 3 | 2 |" in body
     assert "| frames | `undecodable` | 1 |" in body
+    assert "| org/judge &lt;b&gt; | openai | org/judge | – | 0.3 | 2 | 20 |" in body
     assert "| signal | signal | – | – | – | 1 | 10 |" in body
     assert "0.0000 USD" in body
     assert "signal prefers the clip that the raters prefer in 70.0 %" in body
@@ -117,6 +118,36 @@ def test_card_states_counts_pairs_judges_cost_and_agreement(
     assert "simulated prompts, clips, raters" in body
     assert 'load_dataset("DIR", "preferences")' in body
     assert "| `margin` | double |" in body
+
+
+def test_judges_are_told_with_their_failures_and_cost(run: tuple[Path, dict[str, Any]]) -> None:
+    _, body = card_of(run[0])
+    table = body.split("### Judges")[1].split("### Rubrics")[0]
+    # 1 refusal of 28 verdicts; 2 of 3 pairs flip with the order; 5 of 7 picks of the first; the
+    # judge was paid 0.068 for 27 verdicts
+    (judge,) = [line for line in table.splitlines() if line.startswith("| org/judge &lt;b&gt;")]
+    cells = [cell.strip() for cell in judge.split("|")]
+    assert cells[2:4] == ["2", "0.3"]
+    assert [cell.split(" [")[0] for cell in cells[4:9]] == [
+        "3.6 %", "0.0 %", "33.3 %", "71.4 %", "0.0025"]  # fmt: skip
+    assert "| signal | 1 | – | 0.0 % [0.0, 56.1] | 0.0 % [0.0, 56.1] | – | – | 0 |" in table
+    assert table.count("\n|") == 4
+
+
+def test_what_is_found_of_a_judge_stands_in_the_card_escaped(tmp_path: Path) -> None:
+    record = make_run(tmp_path)
+    judges = json.loads((tmp_path / "judges.json").read_text("utf-8"))
+    judges["notes"] = ["Position bias: <script>x</script> | [a](b) picks the first."]
+    (tmp_path / "judges.json").write_text(json.dumps(judges), "utf-8")
+    body = write_card(tmp_path, record).read_text("utf-8")
+    assert (
+        "- Position bias: &lt;script&gt;x&lt;/script&gt; \\| \\[a\\](b) picks the first.\n" in body
+    )
+
+
+def test_a_card_without_judges_has_no_table_of_them(tmp_path: Path) -> None:
+    record = make_run(tmp_path, stages=False)
+    assert "### Judges" not in write_card(tmp_path, record).read_text("utf-8")
 
 
 def test_rubric_text_is_verbatim_in_a_fence_it_cannot_close(

@@ -1,6 +1,7 @@
 """The estimate: what a run would ask for, counted from headers before anything is sent."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import yaml
 import pipeline.estimate.assumptions as assumed
 from annotators.base import Question
 from annotators.batch.spec import OpenAIBatchSpec
-from annotators.chat.request import request_of
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Journal
+from annotators.judge.request import request_of
 from annotators.ledger import Amount
 from pipeline.config import Config, load_config
 from pipeline.estimate import Estimate, estimate
@@ -35,6 +36,7 @@ GPT_4O = {
     "price": {"input_usd_per_million": 2.5, "output_usd_per_million": 10.0},
     "image_tokens": {"rule": "tile", "base": 85, "per_tile": 170},
 }
+ALONE = {"several_choices": False}  # gpt-4o is known to give several
 # nobody's: no table of models holds it
 STRANGER = {"kind": "openai", "model": "stranger-1", "api_key_env": "JUDGE_KEY"}
 
@@ -103,7 +105,7 @@ def test_frames_count_at_the_size_they_are_sent_in(tmp_path: Path) -> None:
     # scaled to 512 x 288, one tile at high detail: 85 + 170 = 255; unscaled 2 x 2 tiles: 765
     (line,) = estimate(*_plan(tmp_path, {**GPT_4O, "image_detail": "high"})).lines
     assert line.image_tokens == 4080  # 2 requests x 8 frames x 255
-    full = {**GPT_4O, "image_detail": "high", "draws": 3}
+    full = {**GPT_4O, **ALONE, "image_detail": "high", "draws": 3}
     (line,) = estimate(*_plan(tmp_path, full, frames={"long_side_px": 1024})).lines
     assert line.image_tokens == 36720  # 2 rubrics x 3 draws x 8 frames x 765
 
@@ -143,7 +145,7 @@ def test_frames_taken_by_another_rule_do_not_count(tmp_path: Path) -> None:
 
 def test_replies_in_the_journal_are_paid(tmp_path: Path) -> None:
     _clips(tmp_path, 20, 20)
-    config, plan = _plan(tmp_path, {**GPT_4O, "draws": 2})
+    config, plan = _plan(tmp_path, {**GPT_4O, **ALONE, "draws": 2})
     taken = _frames(tmp_path, plan, config.frames)
     journal = Journal(Store(str(tmp_path / "journal")))
     judge = plan.annotators[0]
@@ -166,6 +168,111 @@ def test_replies_in_the_journal_are_paid(tmp_path: Path) -> None:
     journal.put(dataclasses.replace(requests[0], attempt=1), "{}")
     (line,) = estimate(config, plan, frames=taken, journal=journal).lines
     assert (line.paid, line.requests) == (3, 5)
+
+
+def test_draws_that_share_a_request_pay_for_its_input_once(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 20)
+    found = estimate(*_plan(tmp_path, {**GPT_4O, "draws": 3}))
+    (shared,) = found.lines
+    (alone,) = estimate(*_plan(tmp_path, {**GPT_4O, **ALONE, "draws": 3})).lines
+    # 2 clips x 2 rubrics x 3 draws
+    assert (shared.questions, shared.requests, shared.replies, shared.paid) == (12, 4, 12, 0)
+    assert (alone.questions, alone.requests, alone.replies, alone.paid) == (12, 12, 12, 0)
+    assert shared.image_tokens == 2720  # 4 requests x 8 frames x 85
+    assert alone.text_tokens == 3 * shared.text_tokens
+    assert shared.output_at_most == alone.output_at_most == 6144  # 12 x 512
+    assert shared.output_likely == alone.output_likely == 1440  # 12 x 120
+    sent = shared.text_tokens + 2720
+    assert shared.usd_at_most == pytest.approx(sent * 2.5e-6 + 0.06144)
+    assert "requests      4  (12 replies, up to 3 in each; 0 more are paid)" in _block(
+        found, "gpt-4o"
+    )
+    assert "draws of gpt-4o that share a request pay for its input once" in found.text()
+    words = estimate(*_plan(tmp_path, {**GPT_4O, **ALONE, "draws": 3})).text()
+    assert "in each;" not in words
+    assert "share a request" not in words
+
+
+def test_draws_with_words_of_their_own_share_nothing(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    found = estimate(*_plan(tmp_path, {**GPT_4O, "draws": 3, "levels": "shuffled"}))
+    assert (found.lines[0].requests, found.lines[0].image_tokens) == (6, 4080)  # 6 x 8 x 85
+
+
+def test_what_a_shared_request_left_out_is_still_to_be_asked_for(tmp_path: Path) -> None:
+    """2 clips, one rubric, 3 draws: of one clip the server gave only the first reply, and was later
+    asked for the second alone; the other clip is not asked yet."""
+    _clips(tmp_path, 20, 20)
+    rubrics = ["videoprefer/video_quality"]
+    config, plan = _plan(tmp_path, {**GPT_4O, "draws": 3}, rubrics=rubrics)
+    taken = _frames(tmp_path, plan, config.frames)
+    journal = Journal(Store(str(tmp_path / "journal")))
+    (judge,), (rubric,) = plan.annotators, plan.rubrics
+    assert isinstance(judge, ChatSpec)
+    question = Question(frames=next(iter(taken.values())), rubric=rubric, draw=1)
+    body = json.dumps({"choices": [{"index": 0, "message": {"content": '{"score": 4}'}}]})
+    journal.put(request_of(judge, question), body)
+    (line,) = estimate(config, plan, frames=taken, journal=journal).lines
+    # alone: draws 1 and 2 of the one; together: three draws of the other
+    assert (line.questions, line.paid, line.requests, line.replies) == (6, 1, 3, 5)
+    assert line.image_tokens == 2040  # 3 x 8 x 85
+    assert line.output_at_most == 2560  # 5 x 512
+    journal.put(request_of(judge, question, alone=True), body)
+    (line,) = estimate(config, plan, frames=taken, journal=journal).lines
+    assert (line.paid, line.requests, line.replies) == (2, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "draws", "requests", "frames"),
+    [
+        # 2 prompts x 2 rubrics x 3 pairs x 2 orders, three draws in one; two clips in each
+        ("pairwise", 3, 24, 24 * 16),
+        # 2 prompts x 2 rubrics x 3 draws x 2 orders, none shared; three clips in each
+        ("listwise", 3, 24, 24 * 24),
+        # 6 clips x 2 rubrics first; then at most all pairs, as above
+        ({"kind": "tie_band", "band": 1}, 3, 12 + 24, 12 * 8 + 24 * 16),
+    ],
+)
+def test_comparisons_are_counted_with_the_frames_of_all_that_is_shown(
+    tmp_path: Path, protocol: Any, draws: int, requests: int, frames: int
+) -> None:
+    _clips(tmp_path, *[20] * 6)
+    found = estimate(*_plan(tmp_path, {**GPT_4O, "draws": draws}, protocol=protocol))
+    (line,) = found.lines
+    assert line.requests == requests
+    assert line.image_tokens == 85 * frames
+    each = 1 if protocol == "listwise" else 3
+    assert line.questions == line.replies == each * requests
+    assert line.output_at_most == line.replies * 512
+    assert ("lies in the tie band" in found.text()) == isinstance(protocol, dict)
+
+
+def test_pairs_in_the_journal_are_paid(tmp_path: Path) -> None:
+    """Three clips of a prompt and one rubric: 3 pairs in 2 orders; two of these orders are there."""
+    _clips(tmp_path, 20, 24, 28, 32, 36)  # of different lengths, so that no two are alike
+    given = {"protocol": "pairwise", "rubrics": ["videoprefer/video_quality"]}
+    config, plan = _plan(tmp_path, {**GPT_4O, "draws": 2}, **given)
+    taken = _frames(tmp_path, plan, config.frames)
+    journal = Journal(Store(str(tmp_path / "journal")))
+    (judge,), (rubric,) = plan.annotators, plan.comparing
+    assert isinstance(judge, ChatSpec)
+    first = next(iter(taken.values())).prompt_id
+    clips = [frames for frames in taken.values() if frames.prompt_id == first]
+    body = json.dumps({"choices": [{"index": i, "message": {"content": "A"}} for i in range(2)]})
+    for one, other in (clips[:2], clips[1::-1]):
+        question = Question(frames=one, others=(other,), rubric=rubric, draw=0)
+        journal.put(request_of(judge, question), body)
+    (line,) = estimate(config, plan, frames=taken, journal=journal).lines
+    # three and two clips of the two prompts: 3 + 1 pairs, 2 orders, 2 draws
+    assert (line.questions, line.paid, line.requests, line.replies) == (16, 4, 6, 12)
+
+
+def test_log_probabilities_take_room_in_the_journal(tmp_path: Path) -> None:
+    _clips(tmp_path, 20)
+    found = estimate(*_plan(tmp_path, {**GPT_4O, "score": "expected"}))
+    more = found.disk.journal - estimate(*_plan(tmp_path, GPT_4O)).disk.journal
+    assert more == 384_000  # 2 replies x 120 tokens x 20 alternatives x 80 bytes
+    assert "disk of gpt-4o: 20 alternatives to every token" in found.text()
 
 
 def _block(found: Estimate, annotator: str) -> str:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from judge_server import JudgeServer
 from questions import frame_set, question, resources
 
-from annotators.chat.request import request_of
+from annotators.judge.request import request_of
 from annotators.chat.spec import OpenAISpec
 from annotators.journal import Journal, JournalError, Request, entry_name
 from schemas import Settings

@@ -131,6 +131,34 @@ def test_the_whole_run_is_projected_by_what_was_counted(tmp_path, capsys):
     assert "1 prompts, 2 clips" in page
 
 
+def test_draws_that_share_a_request_are_bought_together(tmp_path, capsys):
+    """Two of four questions, three draws each: 2 requests, 1280 tokens in and 3 x 40 out in each."""
+    with JudgeServer() as server:
+        config = write_config(tmp_path, server, judge={"draws": 3, "several_choices": True})
+        _, page = look(config, tmp_path / "out", "--items", "2")
+    assert [body["n"] for body in server.bodies] == [3, 3]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the first of 3 replies to one request" in said
+    assert "The first of 3 replies to one request" in page
+    assert "paid now 2 requests, $0.0075" in said  # 2 x (1280 x 2 + 120 x 10) / 1e6
+    assert "and 40 output tokens a reply, 2 more requests for 6 replies: " in said
+    assert "240 out" in said  # 6 x 40
+    assert "(6 replies, up to 3 in each; 6 more are paid)" in said
+    assert "choices 3" in said
+
+
+def test_a_server_that_ignores_the_number_of_draws_is_projected_as_it_is(tmp_path, capsys):
+    with JudgeServer(faults=lambda n, key: "one_choice") as server:
+        config = write_config(tmp_path, server, judge={"draws": 3, "several_choices": True})
+        look(config, tmp_path / "out", "--items", "2")
+    assert [body.get("n") for body in server.bodies] == [3, 3]  # it looks at draw 0 alone
+    said = " ".join(capsys.readouterr().out.split())
+    assert "replies to one request" not in said
+    # of each item two draws are missing, of the other two items all three
+    assert "and 40 output tokens a reply, 6 more requests for 10 replies: " in said
+    assert "400 out" in said
+
+
 @pytest.mark.slow  # a run of Beam
 def test_a_run_on_the_folder_buys_only_what_was_not_looked_at(tmp_path):
     with JudgeServer() as server:
@@ -240,6 +268,16 @@ def test_faults_are_refused_as_by_run(tmp_path, capsys, options, words):
         assert server.bodies == []
     assert (code, page) == (2, "")
     assert words in capsys.readouterr().err
+
+
+def test_clips_that_are_only_compared_are_not_shown(tmp_path, capsys):
+    with JudgeServer() as server:
+        judge = {"kind": "openai", "model": "judge", "base_url": server.base_url}
+        config = write_config(tmp_path, server, annotators=[judge], protocol="pairwise")
+        assert look(config, tmp_path / "out") == (2, "")
+        assert "look with --set protocol=pointwise" in capsys.readouterr().err
+        assert look(config, tmp_path / "out", "--set", "protocol=pointwise", "--items", "2")[0] == 0
+        assert server.n_bills == 2
 
 
 def test_a_folder_in_use_or_a_file_is_refused(tmp_path, capsys):

@@ -5,10 +5,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_run import HOSTILE, HOSTILE_RATIONALE, TEXTS, make_run, manifest, write_tables
+from report_run import (
+    HOSTILE,
+    HOSTILE_RATIONALE,
+    JUDGE,
+    TEXTS,
+    make_run,
+    manifest,
+    write_tables,
+)
 
 from pipeline.report import ReportOptions, write_report
 from pipeline.report.aggregates import histogram
@@ -77,6 +86,53 @@ def test_an_entry_holds_clips_frames_scores_ratings_and_pairs(root: Path) -> Non
     assert (pair["a"], pair["b"], pair["label"], pair["margin"]) == (0, 1, "b", -1)
 
 
+def test_every_annotator_stands_beside_the_consensus_with_its_draws(root: Path) -> None:
+    first = entry(root, HOSTILE)["clips"][0]
+    found = {s["annotator"]: s for s in first["scores"] if s["dimension"] == "prompt_following"}
+    assert sorted(found) == ["consensus", JUDGE, "signal"]
+    assert [d["draw"] for d in found[JUDGE]["draws"]] == [0, 1]
+    assert all(d["rationale"].startswith(HOSTILE_RATIONALE) for d in found[JUDGE]["draws"])
+
+
+def test_comparisons_stand_in_the_order_shown(root: Path) -> None:
+    # the judge always prefers the first clip shown of the first prompt, the second of the second
+    prompt = entry(root, HOSTILE)
+    own = [c for c in prompt["comparisons"] if c["dimension"] == "prompt_following"]
+    assert [(c["shown"], c["ranking"]) for c in own] == [([0, 1], [1, 2]), ([1, 0], [1, 2])]
+    assert own[0]["rationale"] == HOSTILE_RATIONALE
+    assert {p["basis"] for p in prompt["pairs"]} == {"scores"}
+    second = entry(root, TEXTS[1])
+    own = [c for c in second["comparisons"] if c["dimension"] == "prompt_following"]
+    assert [(c["shown"], c["ranking"]) for c in own] == [([0, 1], [2, 1]), ([1, 0], [1, 2])]
+    assert [f["reason"] for f in second["failures"]] == ["refusal"]
+    assert {p["basis"] for p in second["pairs"]} == {"comparisons"}
+
+
+def test_the_judges_of_the_run_are_on_the_page(root: Path) -> None:
+    judges = data(root, "judges.js")
+    assert judges == json.loads((root / "judges.json").read_text("utf-8"))
+    rows = {(r["annotator"], r["statistic"]): r["value"] for r in judges["rows"]
+            if (r["dimension"], r["generator"]) == ("all", "all")}  # fmt: skip
+    # 20 scores and 7 of 8 comparisons of the judge; 10 scores and 1 of 11 not applicable
+    assert rows[JUDGE, "refusal_rate"] == 1 / 28
+    assert rows["signal", "not_applicable_rate"] == 1 / 11
+    # both dimensions of the first prompt flip; of the second only one has both orders
+    assert rows[JUDGE, "position_consistency"] == pytest.approx(1 / 3)
+    # paid: 20 * 0.002 + 7 * 0.004 for 27 verdicts
+    assert rows[JUDGE, "cost_per_verdict_usd"] == pytest.approx(0.068 / 27)
+    assert rows[JUDGE, "distinct_draws"] == 1
+
+
+def test_a_table_from_before_there_was_a_basis_rests_on_scores(tmp_path: Path) -> None:
+    record = make_run(tmp_path, stages=False)
+    for path in (tmp_path / "tables" / "preferences").rglob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["basis"]), path)
+    write_report(tmp_path, ReportOptions(), record)
+    pairs = [p for entry in data(tmp_path, "prompts-0.js")["prompts"] for p in entry["pairs"]]
+    assert {p["basis"] for p in pairs} == {"scores"}
+    assert {p["compared"] for p in data(tmp_path, "run.js")["preferences"]} == {0}
+
+
 def test_a_clip_that_failed_says_why_and_still_plays(root: Path) -> None:
     clip = entry(root, TEXTS[2])["clips"][1]
     assert clip["frames"] is None
@@ -90,7 +146,7 @@ def test_aggregates_cover_the_whole_run(root: Path) -> None:
     assert run["simulated"] == ["prompts", "clips", "raters"]
     # Five clips scored 1 2 3 4 5.
     panel = next(d for d in run["distributions"]
-                 if (d["dimension"], d["kind"]) == ("prompt_following", "annotator"))  # fmt: skip
+                 if (d["dimension"], d["source"]) == ("prompt_following", "signal"))  # fmt: skip
     assert [b["count"] for b in panel["bins"]] == [1, 1, 1, 1, 1]
     assert (panel["n"], panel["mean"]) == (5, 3.0)
     # alpha: 1, 3, 5, so mean 3, sample deviation 2, half width 1.96 * 2 / sqrt(3) = 2.2632
@@ -99,14 +155,19 @@ def test_aggregates_cover_the_whole_run(root: Path) -> None:
     assert alpha["value"] == 3.0
     assert alpha["high"] - alpha["value"] == pytest.approx(2.26321, abs=1e-5)
     assert alpha["n_prompts"] == 3
-    assert [tuple(p.values()) for p in run["preferences"]] == [  # dimension, split, pairs, ties
-        ("prompt_following", "train", 1, 0),
-        ("prompt_following", "validation", 1, 0),
-        ("video_quality", "train", 1, 1),
-        ("video_quality", "validation", 1, 1),
+    assert [
+        tuple(p.values()) for p in run["preferences"]
+    ] == [  # dimension, split, pairs, ties, compared
+        ("prompt_following", "train", 1, 0, 0),
+        ("prompt_following", "validation", 1, 0, 1),
+        ("video_quality", "train", 1, 1, 0),
+        ("video_quality", "validation", 1, 1, 1),
     ]
     assert {(f["stage"], f["reason"], f["count"]) for f in run["failures"]} == {
-        ("frames", "undecodable", 1), ("annotate", "not_applicable", 1)}  # fmt: skip
+        ("frames", "undecodable", 1),
+        ("annotate", "not_applicable", 1),
+        ("compare", "refusal", 1),
+    }
 
 
 def test_every_file_is_named_by_the_page_or_the_data(root: Path) -> None:
@@ -147,6 +208,7 @@ def test_a_run_without_rows_or_stages_has_a_report(tmp_path: Path) -> None:
     write_report(tmp_path, ReportOptions(), manifest(empty))
     assert data(tmp_path, "index.js") == {"prompts": [], "total": 0}
     assert data(tmp_path, "audit.js") is None
+    assert data(tmp_path, "judges.js") is None
     assert data(tmp_path, "videorm.js") is None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_run import HOSTILE_RATIONALE, TEXTS, make_run
+from report_run import HOSTILE_RATIONALE, JUDGE, TEXTS, make_run
 
 from pipeline.report import ReportOptions, write_report
 
@@ -104,7 +104,44 @@ def test_hostile_text_is_shown_as_text_and_does_nothing(page: webdriver.Chrome) 
     assert sorted(texts(page, ".prompt h3")) == sorted(TEXTS)
     assert HOSTILE_RATIONALE in texts(page, ".said")
     assert page.find_elements(By.CSS_SELECTOR, "img[src='x'], .said b, .said script, h4 i") == []
+    assert (
+        page.find_elements(By.CSS_SELECTOR, "#judges b, #judges i, .compared b, script:not([src])")
+        == []
+    )
     assert page.title != "owned"
+
+
+def test_the_judges_section_tells_health_order_jury_and_drift(page: webdriver.Chrome) -> None:
+    tables = {text.split("(")[0].strip(): text for text in texts(page, "#judges .scroll")}
+    health = tables["Health of each judge"]
+    assert JUDGE in health
+    assert "3.6 %" in health  # 1 of 28 verdicts
+    assert "$0.0025" in health
+    by_generator = tables[f"{JUDGE} by generator"]
+    assert "alpha" in by_generator
+    assert "beta <i>" in by_generator
+    assert "33.3 %" in tables["Order of the clips shown"]
+    assert "jury: effective number of judges1.230" in tables[
+        "Do the judges err on the same pairs? Correlation of their errors against people"]  # fmt: skip
+    drift = tables["Scores of the sentinels now against before"]
+    assert "changed−0.70 [−0.90, −0.50]< 0.001" in drift
+    assert "cannot tell" in drift
+    assert "too few replies to tell <script>document.title='owned'</script>" in drift
+    # people are asked who is right: the jury's rows are not in the table of annotators
+    assert not any("&" in text for text in texts(page, "#agreement .scroll tbody"))
+
+
+def test_comparisons_are_told_in_the_order_shown(page: webdriver.Chrome) -> None:
+    shown = next(t for t in texts(page, ".compared") if t.startswith("4 comparisons"))
+    assert f"{JUDGE}prompt following1, 21 > 2flips" in shown
+    assert f"{JUDGE}prompt following2, 12 > 1flips" in shown
+    assert HOSTILE_RATIONALE in shown
+    refused = next(t for t in texts(page, ".compared") if t.startswith("3 comparisons, 1 missing"))
+    assert f"{JUDGE}prompt following2, 12 > 1same" in refused
+    assert "refusal the judge refused: <script>" in refused
+    labels = texts(page, ".pairs:not(.compared)")
+    assert any("2 > 1 by 1.00" in text for text in labels)  # of scores
+    assert any("2 > 1 by 100 % of the votes" in text for text in labels)  # of comparisons
 
 
 def test_clips_play_in_step_and_a_broken_one_shows_its_failure(page: webdriver.Chrome) -> None:
@@ -164,7 +201,7 @@ def test_the_theme_is_chosen_by_a_button(page: webdriver.Chrome) -> None:
     assert button.text == "Theme: auto"
 
 
-@pytest.mark.parametrize("width", [400, 900, 1400])
+@pytest.mark.parametrize("width", [390, 900, 1280])
 @pytest.mark.parametrize("name", ["index.html", "audit.html"])
 def test_no_page_is_wider_than_the_window(
     browser: webdriver.Chrome, report: Path, name: str, width: int
@@ -183,7 +220,9 @@ def test_the_audit_page_has_every_statistic(browser: webdriver.Chrome, report: P
     browser.get_log("browser")
     browser.get((report / "audit.html").as_uri())
     waits(browser, "return document.querySelectorAll('.chart svg').length === 2")
+    assert any("jury: all judges wrong" in text for text in texts(browser, "section"))
     table = texts(browser, "table")[0]
+    assert "jury" not in table
     for words in (
         "Pair accuracy, ties half",
         "some new statistic",

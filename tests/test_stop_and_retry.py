@@ -69,9 +69,10 @@ def test_a_budget_stops_the_run_which_goes_on_when_it_is_raised(tmp_path, capsys
         stopped = status(tmp_path)
         assert stopped["state"] == "stopped"
         assert "budget.requests is 7" in stopped["message"]
-        # 5 clips a wave: 10 questions; the 3 that were not sent are rows, those of later waves not
-        assert stopped["failures"]["annotate"] == {"not_attempted": 3}
-        assert "7 clips of later waves" in stopped["message"]
+        # the 4 clips of a prompt are a wave: 8 questions; the one that was not sent is a row, those of
+        # later waves are not
+        assert stopped["failures"]["annotate"] == {"not_attempted": 1}
+        assert "8 clips of later waves" in stopped["message"]
         assert stopped["spend"]["requests"] == 7
         assert not (tmp_path / "out" / "run.json").exists()
         # more money is no other configuration: no flag, and nothing is bought twice

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from questions import QUALITY
 
-from annotators.chat.completion import is_completion, read_completion, verdict_of
+from annotators.judge.completion import is_completion, read_completion
+from annotators.judge.said import Scored, verdict_of
 from annotators.verdict import Judgement, Unusable, read_verdict
 from schemas import Dimension, Reason, Rubric, ScalePoint
 
@@ -218,8 +219,8 @@ def test_content_in_parts_and_odd_usage() -> None:
         "usage": {"prompt_tokens": "many", "completion_tokens": -1}
     }
     read = read_completion(json.dumps(body))
-    assert verdict_of(read, QUALITY)[0] == Judgement(
-        dimension="video_quality", score=3, rationale=None
+    assert verdict_of(read, QUALITY)[0] == Scored(
+        dimension="video_quality", score=3.0, rationale=None
     )
     assert (read.input_tokens, read.output_tokens) == (None, None)
 

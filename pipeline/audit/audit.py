@@ -1,11 +1,12 @@
 """The audit: every annotator and the consensus against people, one row per number."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from pipeline.audit import pair_measures as paired
+from pipeline.audit.jury import jury_measures
 from pipeline.audit.measures import (
     Measure,
     Resampling,
@@ -21,7 +22,7 @@ from pipeline.audit.panel import Panel, human_panel
 from pipeline.audit.ratings import check_dimensions, check_ratings
 from pipeline.audit.result import AuditResult, AuditRow, unmet
 from pipeline.audit.scope import notes_of, scope_of
-from schemas import HumanRating, Score
+from schemas import CONSENSUS, HumanRating, Score
 from schemas.options import SetupError
 
 __all__ = ["AuditResult", "AuditRow", "audit", "check_ratings"]
@@ -107,19 +108,25 @@ def _rows(
     for dimension, theirs in answers.items():
         panel = human_panel(ratings, theirs)
         yield from _baselines(panel, dimension, how)
-        for annotator in sorted({s.annotator_id for s in scores}):
-            own = {
-                s.video_id: s.mean
-                for s in scores
-                if s.annotator_id == annotator and s.dimension == dimension
-            }
+        given = _by_annotator(scores, dimension)
+        for annotator, own in given.items():
             judged = panel.judged_by(own)
-            if not own:
-                continue
             for where, part in _slices(judged):
                 measures = [*score_measures(part, levels, how), *pooled_measures(part, how)]
                 yield from _named(annotator, dimension, where, measures)
             yield from _pairs(judged, annotator, dimension, how)
+        members = {name: own for name, own in given.items() if name != CONSENSUS}
+        for who, measure in jury_measures(panel, members, how):
+            yield from _named(who, dimension, ALL, [measure])
+
+
+def _by_annotator(scores: Sequence[Score], dimension: str) -> dict[str, dict[str, float]]:
+    """Scores on one dimension by annotator, sorted, and clip."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for score in scores:
+        if score.dimension == dimension:
+            found[score.annotator_id][score.video_id] = score.mean
+    return dict(sorted(found.items()))
 
 
 def _slices(panel: Panel) -> Iterator[tuple[str, Panel]]:

@@ -5,7 +5,8 @@ RATERS = "raters"  # the raters among each other
 HUMAN_CEILING = "human_ceiling"  # each rater against the mean of the others, averaged over raters
 CHANCE = "chance"  # expectation of an annotator that never ties and guesses
 ALL_TIE = "all_tie"  # an annotator that calls every pair a tie
-RESERVED = (RATERS, HUMAN_CEILING, CHANCE, ALL_TIE)
+JURY = "jury"  # all annotators but the consensus together, where there are two or more
+RESERVED = (RATERS, HUMAN_CEILING, CHANCE, ALL_TIE, JURY)
 
 ALL = "all"  # the slice that is everything
 
@@ -16,6 +17,14 @@ _ACCURACY = {
     "pair_accuracy_ties_excluded": "the same; pairs tied by the annotator are left out",
 }
 _WITHIN = {"spearman_within_prompt": "mean over prompts of Spearman's rho of a prompt's clips"}
+# Of annotators among each other, the consensus left out. The error of one on a pair that people do not
+# tie: 0 in their order, 1/2 a tie, 1 in the other order; n_items counts those pairs.
+_JURY = {
+    "error_correlation": "of two annotators ('a & b'): correlation of their errors on the same pairs",
+    "mean_error_correlation": "of the jury: mean over its couples, pairs that all of them judged",
+    "effective_judges": "of the jury: independent judges its J are worth, J / (1 + (J - 1) mean)",
+    "all_wrong": "of the jury: mean error of the best of them on each pair: what no choice can mend",
+}
 # Bases of the leave-one-rater-out variants.
 LEAVE_ONE_OUT = (*_ACCURACY, *_WITHIN)
 
@@ -39,6 +48,7 @@ STATISTICS: dict[str, str] = {
     "pair_agreement_with_ties": "pairs of a prompt with the same of better, worse, tie",
     "judge_tie_share": "share of a prompt's pairs that the annotator calls a tie",
     "human_tie_share": "share of a prompt's pairs that are tied in the target",
+    **_JURY,
 } | {
     name: text
     for base in LEAVE_ONE_OUT

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from pipeline.audit.options import AuditOptions, RatingsTable
+from pipeline.audit.simulated_raters import DIMENSIONS, SimulatedRaters
 from pipeline.formats.cells import number_or_none, optional_text
 from pipeline.formats.ratings import ALIASES, read_ratings
 from schemas import HasClip, HumanRating
@@ -49,6 +50,24 @@ def check_dimensions(options: AuditOptions, human: Collection[str]) -> None:
                 )
 
 
+def rated_dimensions(options: AuditOptions) -> set[str]:
+    """Every dimension of the rating tables, and those of simulated raters where there are any.
+
+    Raises :class:`SetupError` naming file and row for a missing column or a score that is no number.
+    """
+    found = {name for source in options.ratings for name in _made_up(source)}
+    for table in tables_of(options):
+        for number, row in read_rows(table.path, ("rater", "dimension", "score"), ALIASES):
+            number_or_none(Path(table.path), number, row, "score")
+            if (name := optional_text(row, "dimension")) is not None:
+                found.add(name)
+    return found
+
+
+def _made_up(source: RatingsTable | SimulatedRaters) -> tuple[str, ...]:
+    return DIMENSIONS if isinstance(source, SimulatedRaters) else ()
+
+
 def check_ratings(options: AuditOptions, clips: Sequence[HasClip] | None = None) -> None:
     """Find what is wrong with the rating tables before any work is done.
 
@@ -56,13 +75,9 @@ def check_ratings(options: AuditOptions, clips: Sequence[HasClip] | None = None)
     match several clips, rows given twice, tables that match none. Raises :class:`SetupError` naming
     file and row.
     """
-    found: set[str | None] = set()
-    for table in tables_of(options):
-        for number, row in read_rows(table.path, ("rater", "dimension", "score"), ALIASES):
-            number_or_none(Path(table.path), number, row, "score")
-            found.add(optional_text(row, "dimension"))
-    if found and len(tables_of(options)) == len(options.ratings):
-        check_dimensions(options, {name for name in found if name is not None})
+    found = rated_dimensions(options)
+    if found:
+        check_dimensions(options, found)
     if clips is not None and tables_of(options) and not read_tables(options, clips)[0]:
         files = ", ".join(table.path for table in tables_of(options))
         raise SetupError(f"audit.ratings: no rating in {files} is about a clip of this run")

@@ -17,7 +17,9 @@ class AuditRow:
     ``statistic`` is a name of :data:`pipeline.audit.names.STATISTICS`; ``slice`` is ``all`` or
     ``generator=NAME`` (clips of it, or pairs with a clip of it on either side). ``n_items`` counts
     clips; for ``pair_*`` and ``*_tie_share`` pairs of clips, those tied in the target left out
-    of accuracies; for their ``_loo`` kind pairs times raters left out.
+    of accuracies; for their ``_loo`` kind pairs times raters left out. ``annotator`` is ``a & b`` for
+    the ``error_correlation`` of two, ``jury`` for all of them together, over pairs not tied in the
+    target.
     """
 
     annotator: str

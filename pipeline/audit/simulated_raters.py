@@ -17,6 +17,7 @@ from schemas import HumanRating, Video
 from schemas.options import Options, SetupError
 
 SOURCE = "simulated raters"
+DIMENSIONS = ("prompt_following", "video_quality")  # of the truth they know
 
 
 class SimulatedRaters(Options):

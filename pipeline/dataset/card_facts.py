@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.dataset.card_judges import judge_rows
+from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import failure_groups, preference_counts
 from pipeline.report.agreement import HEADLINES, headlines, is_whole
 from pipeline.report.tables import NAMES, read_json, read_table, simulated_kinds, table_files
@@ -29,7 +31,7 @@ Row = dict[str, Any]
 
 def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
     """Everything the card's template asks for. Tables may be empty, the audit absent."""
-    audit = read_json(layout.audit)
+    audit, judges = read_json(layout.audit), read_json(layout.root / JUDGES)
     counts = preference_counts(layout)
     return {
         "name": (manifest.get("config") or {}).get("name")
@@ -45,6 +47,8 @@ def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
         "splits": [s for s in SPLITS if any(row["split"] == s for row in counts)],
         "failures": failure_groups(layout, 0),
         "annotators": _annotators(layout, manifest),
+        "judges": judge_rows(judges, manifest.get("annotators") or []) if judges else [],
+        "judge_notes": judges["notes"] if judges else [],
         "frames": {"policy": None, "count": None, **(manifest.get("frames") or {})},
         "rubrics": [_rubric(rubric) for rubric in manifest.get("rubrics") or []],
         "cost": _cost(manifest.get("spend") or {}),

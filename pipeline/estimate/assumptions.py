@@ -7,4 +7,5 @@ LATENCY_S = 5.0  # of one reply
 JPEG_BYTES_PER_PIXEL = 0.22
 CLIP_BYTES = 20_000  # of a simulated generator: mean of 80 clips
 REPLY_BYTES = 2_000  # a journal entry without the words of its request
+ALTERNATIVE_BYTES = 80  # of a journal entry, for each alternative of each token of a reply
 ROW_BYTES = 500  # an annotation with its rationale, compressed

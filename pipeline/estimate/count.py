@@ -1,7 +1,7 @@
 """The whole estimate: every clip looked at, every question counted."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from annotators.journal import Journal
 from pipeline.config import Config
@@ -9,7 +9,8 @@ from pipeline.estimate import words
 from pipeline.estimate.assumptions import JPEG_BYTES_PER_PIXEL, ROW_BYTES
 from pipeline.estimate.clips import Clips, look_at
 from pipeline.estimate.lines import line_of
-from pipeline.estimate.result import Disk, Estimate
+from pipeline.estimate.questions import draws_of
+from pipeline.estimate.result import Disk, Estimate, Line
 from pipeline.plan import Plan
 from schemas import FrameSet
 
@@ -27,29 +28,34 @@ def estimate(
     ``journal`` say what is paid already. A clip that cannot be read is left out and named.
     """
     clips = look_at(plan.clips, config.frames, frames or {})
-    counted = [line_of(spec, plan.rubrics, clips, journal) for spec in plan.annotators]
+    counted = [
+        line_of(spec, draws_of(spec, plan, config.protocol, clips), journal)
+        for spec in plan.annotators
+    ]
     found = Estimate(
         heading=words.heading(config, plan, clips),
         lines=tuple(line for line, _ in counted),
-        disk=_disk(config, plan, clips, sum(n_bytes for _, n_bytes in counted)),
-        assumed=tuple(words.assumed(plan, clips)),
+        disk=_disk(config, plan, clips, counted),
+        assumed=tuple(words.assumed(config, plan, clips)),
         notes=(*words.unreadable(clips), *words.unpriced(plan), *plan.notes),
     )
     short = words.short(config.budget, found.worst)
     return dataclasses.replace(found, notes=(*found.notes, *short))
 
 
-def _disk(config: Config, plan: Plan, clips: Clips, journal_bytes: int) -> Disk:
+def _disk(config: Config, plan: Plan, clips: Clips, counted: Sequence[tuple[Line, int]]) -> Disk:
     def pixels(sets: Mapping[str, FrameSet]) -> int:
         return sum(len(f.indices) * f.frame_width_px * f.frame_height_px for f in sets.values())
 
     new, old = pixels(clips.coming), pixels(clips.known)
     published = new + old if config.frames.publish else 0
-    n_clips = len(clips.known) + len(clips.coming)
-    rows = n_clips * len(plan.dimensions) * sum(spec.draws for spec in plan.annotators)
+    # every rubric is asked equally often, and gives a row per dimension
+    n_rubrics = len(plan.rubrics or plan.comparing)
+    questions = sum(line.questions for line, _ in counted)
+    rows = questions * len(plan.dimensions) // n_rubrics
     return Disk(
         clips=clips.new_bytes,
         frames=round(new * JPEG_BYTES_PER_PIXEL),
-        journal=journal_bytes,
+        journal=sum(n_bytes for _, n_bytes in counted),
         tables=round(published * JPEG_BYTES_PER_PIXEL) + rows * ROW_BYTES,
     )

@@ -4,49 +4,56 @@ The function that bounds a request's cost while a run goes on is asked here for 
 the sum is what the run may spend, not a sample's mean.
 """
 
-import dataclasses
 import json
 import math
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from annotators.base import AnnotatorSpec, Question
 from annotators.chat.cost import worst_case
-from annotators.chat.request import request_of
 from annotators.chat.spec import ChatSpec, OpenAISpec
-from annotators.journal import Journal
+from annotators.journal import Journal, JournalError
+from annotators.judge.chain import chain_of
+from annotators.judge.request import request_of
+from annotators.judge.spec import TOP_LOGPROBS
 from annotators.ledger import Amount
 from annotators.models import request_tokens
-from pipeline.estimate.assumptions import LATENCY_S, OUTPUT_TOKENS, REPLY_BYTES
-from pipeline.estimate.clips import Clips
+from pipeline.estimate.assumptions import ALTERNATIVE_BYTES, LATENCY_S, OUTPUT_TOKENS, REPLY_BYTES
 from pipeline.estimate.result import Line
 from schemas import FrameSet, Rubric
 
 
 def line_of(
-    spec: AnnotatorSpec, rubrics: Sequence[Rubric], clips: Clips, journal: Journal | None
+    spec: AnnotatorSpec, asked: Iterable[tuple[list[Question], bool]], journal: Journal | None
 ) -> tuple[Line, int]:
-    """The annotator's line, and the bytes its replies will take in the journal."""
-    n_questions = (len(clips.known) + len(clips.coming)) * len(rubrics) * spec.draws
+    """The annotator's line, and the bytes its replies will take in the journal.
+
+    ``asked``: the draws of every question, and whether its frames are taken.
+    """
     if not isinstance(spec, ChatSpec):
+        n_questions = sum(len(draws) for draws, _ in asked)
         return Line(annotator_id=spec.annotator_id, questions=n_questions), 0
     sums = _Sums(spec)
-    for frames, taken in clips.frame_sets():
-        for rubric in rubrics:
-            question = Question(frames=frames, rubric=rubric, draw=0)
-            paid = 0 if journal is None or not taken else _paid(spec, question, journal)
-            sums.add(question, spec.draws - paid)
-    return sums.line(n_questions), sums.n_bytes
+    for draws, taken in asked:
+        sums.questions += len(draws)
+        for choices, times in _owed(spec, draws, journal if taken else None).items():
+            sums.add(draws[0], choices, times)
+    return sums.line(), sums.n_bytes
 
 
-def _paid(spec: ChatSpec, question: Question, journal: Journal) -> int:
-    """How many draws of a question have a reply that counts."""
-    return sum(
-        _answered(spec, dataclasses.replace(question, draw=draw), journal)
-        for draw in range(spec.draws)
-    )
+def _owed(spec: ChatSpec, draws: Sequence[Question], journal: Journal | None) -> dict[int, int]:
+    """Requests that the draws of a question need: how many replies one asks for -> how many such."""
+    shared = spec.choices(draws[0].rubric)
+    if journal is None:
+        return {1: len(draws)} if shared is None else {shared: 1}
+    if shared is None:
+        return {1: sum(not _answered(spec, draw, journal) for draw in draws)}
+    missing = {key: n for draw in draws for key, n in _missing(spec, draw, journal)}
+    return dict(Counter(missing.values()))
 
 
 def _answered(spec: ChatSpec, question: Question, journal: Journal) -> bool:
+    """Whether a draw of its own has a reply that counts. No entry is opened."""
     attempt = 0
     while journal.known(key := request_of(spec, question, attempt=attempt).key):
         if not journal.is_set_aside(key):
@@ -55,42 +62,69 @@ def _answered(spec: ChatSpec, question: Question, journal: Journal) -> bool:
     return False
 
 
+def _missing(spec: ChatSpec, question: Question, journal: Journal) -> Iterator[tuple[str, int]]:
+    """The request that a draw lacks, if any: its key, and how many replies it asks for. Draws that
+    share one find their replies in its body, where a server may have left some out."""
+    try:
+        request = chain_of(spec, journal, question)[1]
+    except JournalError:
+        return  # whoever reads it for its score says so
+    if request is not None:
+        yield request.key, request.settings.choices or 1
+
+
 class _Sums:
     """What one annotator's requests come to."""
 
     def __init__(self, spec: ChatSpec) -> None:
         self._spec = spec
-        self._requests = self._text = self._images = self._output = self._likely = 0
+        self.questions = self._requests = self._replies = 0
+        self._text = self._images = self._output = self._likely = 0
         self._costs: dict[Hashable, tuple[Amount, int]] = {}
         self._image_tokens: dict[tuple[int, int, int], int] = {}
+        self._choices = 1
         self.n_bytes = 0
 
-    def add(self, question: Question, times: int) -> None:
-        worst, n_bytes = self._cost_of(question)
-        images = self._images_of(question.frames)
+    def add(self, question: Question, choices: int, times: int) -> None:
+        """So many requests for so many replies each: the input counts once in each of them."""
+        worst, n_bytes = self._cost_of(question, choices)
+        images = sum(map(self._images_of, question.clips))
         self._requests += times
+        self._replies += times * choices
+        self._choices = max(self._choices, choices)
         self._images += times * images
         self._text += times * (worst.input_tokens - images)
         self._output += times * worst.output_tokens
-        self._likely += times * likely_output(self._spec, len(question.rubric.dimensions))
+        self._likely += times * choices * likely_output(self._spec, question.rubric)
         self.n_bytes += times * n_bytes
 
-    def _cost_of(self, question: Question) -> tuple[Amount, int]:
+    def _cost_of(self, question: Question, choices: int) -> tuple[Amount, int]:
         """At most, and bytes in the journal. Clips of one prompt often differ in nothing that counts:
         times as long when written have as many digits, so as many tokens."""
-        frames, rubric = question.frames, question.rubric
-        times = tuple(None if t is None else len(f"{t:.2f}") for t in frames.times_s)
-        size = frames.frame_width_px, frames.frame_height_px
-        same = rubric.name, frames.prompt, times, size
+        clips = tuple(
+            (
+                *(None if t is None else len(f"{t:.2f}") for t in clip.times_s),
+                (clip.frame_width_px, clip.frame_height_px),
+            )
+            for clip in question.clips
+        )
+        same = question.rubric.sha256, question.frames.prompt, clips, choices
         if same not in self._costs:
-            request = request_of(self._spec, question)
+            request = request_of(self._spec, question, alone=choices == 1)
+            captions = sum(len(words) for words, _ in request.captions)
             words = len(request.system) + len(request.user) + len(json.dumps(request.reply_schema))
-            worst = worst_case(self._spec, question, request)
-            self._costs[same] = worst, words + REPLY_BYTES
+            n_bytes = words + captions + choices * self._reply_bytes(question.rubric)
+            self._costs[same] = worst_case(self._spec, question, request), n_bytes
         return self._costs[same]
 
+    def _reply_bytes(self, rubric: Rubric) -> int:
+        if not self._spec.wants_distribution(rubric):
+            return REPLY_BYTES
+        tokens = likely_output(self._spec, rubric)
+        return REPLY_BYTES + tokens * TOP_LOGPROBS * ALTERNATIVE_BYTES
+
     def _images_of(self, frames: FrameSet) -> int:
-        """Tokens of one request's frames; clips of one size have the same."""
+        """Tokens of one clip's frames; clips of one size have the same."""
         n, size = len(frames.indices), (frames.frame_width_px, frames.frame_height_px)
         if (n, *size) not in self._image_tokens:
             rule, detail = self._spec.image_tokens, self._spec.image_detail
@@ -99,15 +133,18 @@ class _Sums:
             self._image_tokens[n, *size] = with_them - without
         return self._image_tokens[n, *size]
 
-    def line(self, n_questions: int) -> Line:
+    def line(self) -> Line:
+        """The sums."""
         spec, sent = self._spec, self._text + self._images
         price = spec.price
         seconds, limit = duration_s(spec, self._requests, sent + self._output)
         return Line(
             annotator_id=spec.annotator_id,
-            questions=n_questions,
+            questions=self.questions,
             requests=self._requests,
-            paid=n_questions - self._requests,
+            replies=self._replies,
+            choices=self._choices,
+            paid=self.questions - self._replies,
             text_tokens=self._text,
             image_tokens=self._images,
             output_at_most=self._output,
@@ -119,11 +156,11 @@ class _Sums:
         )
 
 
-def likely_output(spec: ChatSpec, n_dimensions: int) -> int:
+def likely_output(spec: ChatSpec, rubric: Rubric) -> int:
     """Output tokens of an average reply; of a model that reasons they may be as many as allowed."""
     if _reasons(spec):
-        return spec.max_output_tokens
-    return min(OUTPUT_TOKENS * n_dimensions, spec.max_output_tokens)
+        return spec.output_cap(rubric)
+    return min(OUTPUT_TOKENS * len(rubric.dimensions), spec.output_cap(rubric))
 
 
 def _reasons(spec: ChatSpec) -> bool:

@@ -13,6 +13,8 @@ class Line:
     annotator_id: str
     questions: int  # clips x rubrics x draws, of the clips that can be read
     requests: int = 0  # still to be sent; 0 for an annotator that sends none
+    replies: int = 0  # that these ask for: more, where draws share a request
+    choices: int = 1  # replies that one request asks for, at most
     paid: int = 0  # questions whose replies lie in the journal
     text_tokens: int = 0
     image_tokens: int = 0
@@ -101,6 +103,8 @@ def _all(lines: Sequence[Line]) -> Line:
         annotator_id="all",
         questions=sum(line.questions for line in lines),
         requests=total("requests"),
+        replies=total("replies"),
+        choices=max((line.choices for line in asking), default=1),
         paid=total("paid"),
         text_tokens=total("text_tokens"),
         image_tokens=total("image_tokens"),
@@ -117,7 +121,7 @@ def _block(line: Line) -> list[str]:
         return ["", f"{line.annotator_id}: free"]
     usd = f"{_usd(line.usd_at_most)} at most, {_usd(line.usd_likely)} likely*"
     rows = (
-        ("requests", f"{line.requests:,}", f"{line.paid:,} more are paid already"),
+        ("requests", f"{line.requests:,}", _requests(line)),
         (
             "input tokens",
             f"{line.text_tokens + line.image_tokens:,}",
@@ -132,6 +136,13 @@ def _block(line: Line) -> list[str]:
         line.annotator_id,
         *(f"  {name:<14}{value}  {more and f'({more})'}".rstrip() for name, value, more in rows),
     ]
+
+
+def _requests(line: Line) -> str:
+    """What is behind their number: replies that share one, and questions that need none."""
+    if line.choices == 1:
+        return f"{line.paid:,} more are paid already"
+    return f"{line.replies:,} replies, up to {line.choices} in each; {line.paid:,} more are paid"
 
 
 def _usd(usd: float | None) -> str:

@@ -1,11 +1,13 @@
 """What an estimate says beside its table: what it rests on, what is missing, what will not fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from annotators.chat.spec import ChatSpec, OpenAISpec
+from annotators.judge.spec import TOP_LOGPROBS
 from annotators.ledger import Amount, Budget
 from pipeline.config import Config
 from pipeline.estimate.assumptions import (
+    ALTERNATIVE_BYTES,
     CLIP_BYTES,
     JPEG_BYTES_PER_PIXEL,
     LATENCY_S,
@@ -24,14 +26,14 @@ def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
     measured = len(clips.coming) - clips.n_generated
     return (
         f"{len(plan.prompts):,} prompts, {len(plan.clips):,} clips, {len(plan.dimensions)} "
-        f"dimensions in {len(plan.rubrics)} rubrics",
+        f"dimensions in {len(plan.rubrics or plan.comparing)} rubrics",
         f"{n_frames:,} frames, at most {config.frames.count} per clip",
         f"sizes of clips: {len(clips.known):,} known from this folder, {measured:,} from their "
         f"headers, {clips.n_generated:,} assumed (not generated yet)",
     )
 
 
-def assumed(plan: Plan, clips: Clips) -> Iterator[str]:
+def assumed(config: Config, plan: Plan, clips: Clips) -> Iterator[str]:
     """Every figure that was neither measured nor given."""
     asking = [spec for spec in plan.annotators if isinstance(spec, ChatSpec)]
     if clips.n_generated:
@@ -43,11 +45,25 @@ def assumed(plan: Plan, clips: Clips) -> Iterator[str]:
         yield "text tokens, by an estimate that knows no model's tokenizer"
         yield (
             f"output likely: {OUTPUT_TOKENS} tokens per dimension, of a model that reasons all that "
-            "max_output_tokens allows. At most means one reply per request: a reply cut at its cap "
-            "is asked for once more, with a larger cap"
+            "max_output_tokens allows. At most means that every draw is asked for once: a reply cut "
+            "at its cap is asked for again, with a larger cap"
         )
     if any(isinstance(spec, OpenAISpec) for spec in asking):
         yield f"time: {LATENCY_S:g} s per reply, nothing refused, nothing sent twice"
+    if asking and config.protocol.kind == "tie_band":
+        yield "every pair of a prompt's clips lies in the tie band; only their scores can tell which do"
+    if shared := [spec for spec in asking if _shares(spec, plan)]:
+        yield (
+            f"draws of {_names(shared)} that share a request pay for its input once, where the "
+            "server gives as many replies as it is asked for; each that is missing is asked for alone"
+        )
+    if with_logprobs := [
+        spec for spec in asking if any(map(spec.wants_distribution, plan.rubrics))
+    ]:
+        yield (
+            f"disk of {_names(with_logprobs)}: {TOP_LOGPROBS} alternatives to every token of a "
+            f"reply, {ALTERNATIVE_BYTES} bytes each"
+        )
     for spec in asking:
         if spec.image_tokens is None:
             yield (
@@ -58,6 +74,14 @@ def assumed(plan: Plan, clips: Clips) -> Iterator[str]:
         f"disk: {JPEG_BYTES_PER_PIXEL} bytes per pixel of a frame, {REPLY_BYTES:,} per reply and the "
         f"words of its request, {ROW_BYTES} per annotation"
     )
+
+
+def _shares(spec: ChatSpec, plan: Plan) -> bool:
+    return any(spec.choices(rubric) for rubric in (*plan.rubrics, *plan.comparing))
+
+
+def _names(specs: Sequence[ChatSpec]) -> str:
+    return ", ".join(spec.annotator_id for spec in specs)
 
 
 def unpriced(plan: Plan) -> Iterator[str]:

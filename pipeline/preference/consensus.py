@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from pipeline.preference.fitted import NOTHING, Fitted, fold_of, needed
 from pipeline.preference.options import ConsensusOptions, PreferenceOptions
 from schemas import CONSENSUS, OVERALL, Score
 
@@ -27,13 +28,19 @@ def scores_of_prompt(
     dimensions: Sequence[str],
     consensus: ConsensusOptions,
     preferences: PreferenceOptions,
+    fitted: Fitted = NOTHING,
 ) -> list[Score]:
     """Every score of one prompt's clips: per annotator, the consensus, and ``overall`` for each.
 
     An annotator's score is the mean of its draws. The consensus of a clip needs every annotator that
     scored any clip of this prompt on this dimension: one to whom the prompt does not apply is left out
     for all clips alike, and a clip that one of the others failed on has no consensus, so that no two
-    clips of a prompt are ever compared on the word of different annotators.
+    clips of a prompt are ever compared on the word of different annotators. Whom ``fitted`` leaves out
+    (:func:`pipeline.preference.fitted.needed`) is not waited for either, and does not count in ``n``.
+
+    The consensus is in units of the rubric's scale, or of an annotator's standard deviation where the
+    scale is standardised; ``spread`` is the sample sd between the needed annotators in the same units,
+    not weighted. Raises ``ValueError`` where the options need a fit that ``fitted`` is not.
     """
     clips: dict[str, Mark] = {}
     draws: dict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -54,35 +61,66 @@ def scores_of_prompt(
         )
         for (annotator, dimension, video), values in draws.items()
     ]
-    scores += _consensus(scores, consensus)
+    scores += _consensus(prompt_id, scores, consensus, fitted)
     return scores + _overall(scores, dimensions, preferences.weights)
 
 
-def _consensus(scores: Sequence[Score], options: ConsensusOptions) -> list[Score]:
-    middle = statistics.median if options.method == "median" else statistics.fmean
-    counted = [
-        s for s in scores if options.annotators is None or s.annotator_id in options.annotators
-    ]
+def _consensus(
+    prompt_id: str, scores: Sequence[Score], options: ConsensusOptions, fitted: Fitted
+) -> list[Score]:
     present: dict[str, set[str]] = defaultdict(set)
-    by_clip: dict[tuple[str, str], list[Score]] = defaultdict(list)
-    for score in counted:
+    by_clip: dict[tuple[str, str], dict[str, Score]] = defaultdict(dict)
+    for score in scores:
         present[score.dimension].add(score.annotator_id)
-        by_clip[score.video_id, score.dimension].append(score)
+        by_clip[score.video_id, score.dimension][score.annotator_id] = score
+    heard = {
+        d: sorted(needed(prompt_id, d, names, options, fitted)) for d, names in present.items()
+    }
     return [
-        Score(
-            video_id=video,
-            dimension=dimension,
-            annotator_id=CONSENSUS,
-            prompt_id=given[0].prompt_id,
-            generator=given[0].generator,
-            mean=middle([s.mean for s in given]),
-            spread=statistics.stdev([s.mean for s in given]) if len(given) > 1 else None,
-            n=sum(s.n for s in given),
-            simulated=given[0].simulated,
-        )
-        for (video, dimension), given in by_clip.items()
-        if len(given) == len(present[dimension])
+        _together([given[name] for name in heard[dimension]], options, fitted)
+        for (_, dimension), given in by_clip.items()
+        if heard[dimension] and given.keys() >= set(heard[dimension])
     ]
+
+
+def _together(given: Sequence[Score], options: ConsensusOptions, fitted: Fitted) -> Score:
+    """The consensus of one clip on one dimension."""
+    first = given[0]
+    values = [_on_scale(score, options, fitted) for score in given]
+    return Score(
+        video_id=first.video_id,
+        dimension=first.dimension,
+        annotator_id=CONSENSUS,
+        prompt_id=first.prompt_id,
+        generator=first.generator,
+        mean=_combined(given, values, options, fitted),
+        spread=statistics.stdev(values) if len(values) > 1 else None,
+        n=sum(score.n for score in given),
+        simulated=first.simulated,
+    )
+
+
+def _on_scale(score: Score, options: ConsensusOptions, fitted: Fitted) -> float:
+    if options.scale == "rubric":
+        return score.mean
+    mean, sd = fitted.scales[score.annotator_id, score.dimension]
+    return (score.mean - mean) / sd
+
+
+def _combined(
+    given: Sequence[Score], values: Sequence[float], options: ConsensusOptions, fitted: Fitted
+) -> float:
+    dimension = given[0].dimension
+    if options.method == "median":
+        return statistics.median(values)
+    if options.method == "human_weights":
+        weight = fitted.weights[fold_of(given[0].prompt_id, options.folds), dimension]
+        return statistics.fmean(values, [weight[score.annotator_id] for score in given])
+    if options.method == "dawid_skene":
+        return fitted.error_rates[dimension].expected(
+            {score.annotator_id: score.mean for score in given}
+        )
+    return statistics.fmean(values)
 
 
 def _overall(

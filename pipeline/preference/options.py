@@ -10,14 +10,34 @@ from schemas.options import Options
 class ConsensusOptions(Options):
     """How several annotators become one score."""
 
-    method: Literal["mean", "median"] = "mean"
+    method: Literal["mean", "median", "human_weights", "dawid_skene"] = "mean"
     annotators: list[str] | None = None  # annotator_ids that count; None: all of them
+    # standardised: each annotator's scores of a dimension less their mean, in units of their sd over
+    # all clips of the run, so that annotators on different scales can be combined
+    scale: Literal["rubric", "standardised"] = "rubric"
+    folds: int = Field(5, ge=2)  # human_weights: a prompt's weights come from the other folds
+
+    @model_validator(mode="after")
+    def _levels_need_the_rubric(self) -> "ConsensusOptions":
+        if self.method == "dawid_skene" and self.scale == "standardised":
+            raise ValueError(
+                "dawid_skene counts who said which point of the rubric's scale, so scale: "
+                "standardised does not go with it; leave scale out, or take another method"
+            )
+        return self
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether something must be learned from all clips before any prompt is judged."""
+        return self.scale == "standardised" or self.method in ("human_weights", "dawid_skene")
 
 
 class PreferenceOptions(Options):
     """How scores become pairs."""
 
-    tie_margin: float = Field(0.0, ge=0)  # |margin| up to this is a tie; 0: only equal scores
+    tie_margin: float = Field(
+        0.0, ge=0
+    )  # |margin| up to this, on the scale of the consensus, is a tie
     weights: dict[str, float] | None = None  # of the dimensions in `overall`; None: equal
 
 

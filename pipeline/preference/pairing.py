@@ -2,10 +2,20 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pipeline.preference.options import PreferenceOptions
 from schemas import CONSENSUS, OVERALL, Preference, Prompt, Score
 from schemas.ids import hash_fraction, pair_id
+
+
+class Side(NamedTuple):
+    """One of the two clips of a pair."""
+
+    video_id: str
+    generator: str
+    score: float
+    n: int  # annotations, or comparisons, behind the score
 
 
 def pairs_of_prompt(
@@ -18,37 +28,47 @@ def pairs_of_prompt(
     """All pairs of the prompt's clips that have a consensus, per dimension and ``overall``."""
     consensus = [s for s in scores if s.annotator_id == CONSENSUS]
     for dimension in (*dimensions, OVERALL):
-        scored = sorted(
-            (s for s in consensus if s.dimension == dimension), key=lambda s: s.video_id
-        )
+        scored = [
+            Side(s.video_id, s.generator, s.mean, s.n)
+            for s in sorted(consensus, key=lambda s: s.video_id)
+            if s.dimension == dimension
+        ]
         for one, other in itertools.combinations(scored, 2):
-            yield _pair(prompt, one, other, split, options)
+            yield preference(prompt, dimension, one, other, split, options.tie_margin)
 
 
-def _pair(
-    prompt: Prompt, one: Score, other: Score, split: str, options: PreferenceOptions
+def preference(
+    prompt: Prompt,
+    dimension: str,
+    one: Side,
+    other: Side,
+    split: str,
+    tie_margin: float,
+    basis: str = "scores",
 ) -> Preference:
-    key = pair_id(one.video_id, other.video_id, one.dimension)
+    """The preference between two clips; which of them is ``a`` is drawn by hash."""
+    key = pair_id(one.video_id, other.video_id, dimension)
     a, b = (one, other) if hash_fraction("side", key) < 0.5 else (other, one)
-    margin = round(a.mean - b.mean, 9)
+    margin = round(a.score - b.score, 9)
     return Preference(
         pair_id=key,
         prompt_id=prompt.prompt_id,
         prompt=prompt.text,
-        dimension=one.dimension,
+        dimension=dimension,
         video_a=a.video_id,
         video_b=b.video_id,
         generator_a=a.generator,
         generator_b=b.generator,
-        score_a=a.mean,
-        score_b=b.mean,
-        label=label_of(margin, options.tie_margin),
+        score_a=a.score,
+        score_b=b.score,
+        label=label_of(margin, tie_margin),
         margin=margin,
         weight=1.0,
         split=split,
         annotator_id=CONSENSUS,
         n_a=a.n,
         n_b=b.n,
+        basis=basis,
         simulated=prompt.simulated,
     )
 

@@ -1,31 +1,51 @@
-"""Everything that follows from the annotations of one prompt's clips."""
+"""Everything that follows from what was said of one prompt's clips."""
 
-import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from pipeline.preference.compared import broken_ties, pairs_compared, with_overall
 from pipeline.preference.consensus import Mark, scores_of_prompt
-from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
 from pipeline.preference.pairing import pairs_of_prompt
+from pipeline.preference.rules import Rules
 from pipeline.preference.splits import split_of
+from pipeline.preference.votes import Ranking, marks_of, opinions, votes_of
 from schemas import Preference, Prompt, Score
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How marks become scores, scores become pairs, and prompts fall into splits."""
-
-    dimensions: Sequence[str]
-    consensus: ConsensusOptions
-    preferences: PreferenceOptions
-    splits: SplitOptions
-
-
 def judge_prompt(
-    prompt: Prompt, marks: Iterable[Mark], rules: Rules
+    prompt: Prompt, marks: Iterable[Mark], rules: Rules, rankings: Iterable[Ranking] = ()
 ) -> tuple[list[Score], list[Preference]]:
-    """Every score of a prompt's clips, and every pair whose two clips have a consensus."""
-    scores = scores_of_prompt(
-        prompt.prompt_id, marks, rules.dimensions, rules.consensus, rules.preferences
-    )
+    """Every score of a prompt's clips, and every pair of them that something can be said of.
+
+    Clips that are only compared have a score too: the share of their comparisons they win.
+    """
+    rankings = list(rankings)
     split = split_of(prompt, rules.splits)
-    return scores, list(pairs_of_prompt(prompt, scores, rules.dimensions, split, rules.preferences))
+    scores = scores_of_prompt(
+        prompt.prompt_id,
+        marks if rules.protocol.scores else marks_of(rankings),
+        rules.dimensions,
+        rules.consensus,
+        rules.preferences,
+        rules.fitted,
+    )
+    if not rules.protocol.scores:
+        return scores, list(_compared(prompt, rankings, rules, split, rules.preferences.tie_margin))
+    pairs = pairs_of_prompt(prompt, scores, rules.dimensions, split, rules.preferences)
+    if not rankings:
+        return scores, list(pairs)
+    return scores, list(
+        broken_ties(pairs, _compared(prompt, rankings, rules, split), rules.protocol.band)
+    )
+
+
+def _compared(
+    prompt: Prompt, rankings: Sequence[Ranking], rules: Rules, split: str, tie_margin: float = 0.0
+) -> Iterator[Preference]:
+    generators = {
+        video: generator
+        for said in rankings
+        for video, generator in zip(said.video_ids, said.generators, strict=True)
+    }
+    said = opinions(votes_of(rankings), rules.consensus)
+    said = with_overall(said, rules.dimensions, rules.preferences.weights)
+    return pairs_compared(prompt, said, generators, split, tie_margin)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from annotators.base import AnnotatorSpec, Outcome, Question, Resources
-from annotators.chat.completion import Completion, read_completion
 from annotators.chat.cost import worst_case
-from annotators.chat.request import request_of
-from annotators.chat.spec import ChatSpec, OpenAISpec
+from annotators.chat.spec import ChatSpec
 from annotators.journal import Entry, Journal, Request
+from annotators.judge.completion import Completion, read_choice, read_completion
+from annotators.judge.request import request_of
 from annotators.ledger import Amount
 from annotators.models import ModelTable
+from pipeline.at_once import immediate
+from schemas import Settings
 from schemas.options import SetupError
 
 
@@ -26,9 +28,25 @@ class Chat:
     entry: Entry | None = None
 
     @property
+    def sent(self) -> Settings:
+        """The settings of the reply on show, or of the request to come."""
+        return Settings(**self.entry.request["settings"]) if self.entry else self.request.settings
+
+    @property
     def completion(self) -> Completion | None:
-        """The reply that counts."""
-        return None if self.entry is None else read_completion(self.entry.body)
+        """The reply that counts: the first, where several were asked for. Its usage is that of all."""
+        if self.entry is None:
+            return None
+        shared = self.sent.choices is not None
+        return read_choice(self.entry.body, 0) if shared else read_completion(self.entry.body)
+
+    @property
+    def replies(self) -> int:
+        """How many the server gave to the request of the reply on show, or will be asked for."""
+        asked = self.sent.choices or 1
+        if self.entry is None or asked == 1:
+            return asked
+        return sum(read_choice(self.entry.body, k) is not None for k in range(asked))
 
     @property
     def asked_again(self) -> bool:
@@ -55,15 +73,13 @@ def at_once(spec: AnnotatorSpec, models: ModelTable, *, capped: bool = False) ->
     """
     if not isinstance(spec, ChatSpec) or not spec.batch:
         return spec
-    facts = models.facts(spec.model)
-    price = facts.price if facts else None
-    if capped and price is None:
+    answering = immediate(spec, models)
+    if capped and answering.price is None:
         raise SetupError(
             f"budget.usd: annotator {spec.annotator_id} is asked at once here, and the price of that "
             f"is not known for {spec.model}; give it in a file for models:, or look with --unsent"
         )
-    shared = {name: getattr(spec, name) for name in ChatSpec.model_fields if name != "kind"}
-    return OpenAISpec.model_construct(**{**shared, "price": price})
+    return answering
 
 
 def unsent(annotators: Sequence[AnnotatorSpec], questions: Sequence[Question]) -> list[Answer]:

@@ -51,6 +51,11 @@ def preview(asked: Ask, say: Callable[[str], None]) -> int:
     """
     config = load_config(asked.config, asked.overrides)
     plan = make_plan(config)
+    if not plan.rubrics:
+        raise SetupError(
+            f"--config {asked.config}: a preview shows clips that are judged on their own, and protocol: "
+            f"{config.protocol.kind} only compares them; look with --set protocol=pointwise"
+        )
     chosen = choose(plan.clips, plan.rubrics, asked.items)
     if not chosen:
         raise SetupError(f"--config {asked.config}: it has no clips to look at")

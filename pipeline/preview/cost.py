@@ -22,6 +22,7 @@ class Measured:
     cost_usd: float | None  # of all that was paid for these questions, whenever it was
     bought: Spent  # now
     to_come: int  # requests that the whole run has still to pay for
+    replies_to_come: int = 0  # that these ask for
     usd_at_most: float | None = None  # of those, estimated with whole outputs
     input_to_come: int | None = None  # estimated tokens of those, times the ratio
     output_to_come: int | None = None
@@ -52,6 +53,7 @@ def measure(
             own,
             bought=bought.get(name, Spent()),
             to_come=line.requests,
+            replies_to_come=line.replies,
             usd_at_most=line.usd_at_most,
         )
         measured.append(_projected(own, spec, sent))
@@ -67,7 +69,7 @@ def _sums(answers: Sequence[Answer], name: str) -> Measured:
         estimated += answer.chat.worst.input_tokens
         counted += completion.input_tokens
         output += completion.output_tokens or 0
-        replies += 1
+        replies += answer.chat.replies
     costs = [outcome.cost_usd for answer in answers for outcome in answer.outcomes]
     known = [cost for cost in costs if cost is not None]
     return Measured(
@@ -88,7 +90,7 @@ def _projected(own: Measured, spec: ChatSpec, sent: int) -> Measured:
     if own.ratio is None:
         return own
     input_tokens = round(sent * own.ratio)
-    output_tokens = round(own.to_come * own.output / own.replies)
+    output_tokens = round(own.replies_to_come * own.output / own.replies)
     price = spec.price
     return dataclasses.replace(
         own,

@@ -109,6 +109,8 @@ def _add_answer(lines: _Lines, answer: Shown) -> None:
 
 
 def _verdict(mark: Mark) -> str:
+    if mark.order:
+        return mark.order
     if mark.score is None:
         return f"{'none' if mark.harmless else 'failed'}, {mark.reason}"
     bounds = scale(mark.low, mark.high)
@@ -118,6 +120,8 @@ def _verdict(mark: Mark) -> str:
 def _add_exchange(lines: _Lines, exchange: Exchange) -> None:
     if exchange.reply is not None:
         lines.add("reply", exchange.reply or "(empty)")
+        if exchange.replies > 1:
+            lines.add("", f"the first of {exchange.replies} replies to one request, its draws")
         if exchange.again:
             lines.add(
                 "", "asked again: an earlier reply was cut, or set aside; all are in the cost"
@@ -151,6 +155,12 @@ def _projection(measured: Measured) -> str:
         return "every question is paid for"
     return (
         f"at this ratio and {count(measured.output / measured.replies)} output tokens a reply, "
-        f"{plural(measured.to_come, 'more request')}: {count(measured.input_to_come)} tokens in, "
+        f"{plural(measured.to_come, 'more request')}{_for_replies(measured)}: "
+        f"{count(measured.input_to_come)} tokens in, "
         f"{count(measured.output_to_come)} out, {usd(measured.usd_to_come)}"
     )
+
+
+def _for_replies(measured: Measured) -> str:
+    shared = measured.replies_to_come != measured.to_come
+    return f" for {measured.replies_to_come:,} replies" if shared else ""

@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 
 from annotators.base import owed_key
-from annotators.chat.request import requested
 from annotators.chat.wire import read_frames
+from annotators.judge.request import requested
 from pipeline.preview.ask import Answer, Chat
 from pipeline.preview.cost import Measured
 from pipeline.preview.words import NONE, NOT_SENT, count, times, usd
-from schemas import HARMLESS, Annotation, Clip, Failure, FrameSet, Rubric, Settings
+from schemas import HARMLESS, Annotation, Clip, Comparison, Failure, FrameSet, Rubric, Settings
 from schemas.store import Store
 
 Row = tuple[str, ...]
@@ -27,10 +27,11 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What came of one dimension: a score, or why there is none."""
+    """What came of one dimension: a score, an order of several clips, or why there is none."""
 
     dimension: str
     score: float | None
+    order: str = ""  # of the clips that were compared, best first
     low: float | None = None
     high: float | None = None
     said: str = ""  # the rationale, or the failure's message
@@ -53,6 +54,7 @@ class Exchange:
     body: str  # the whole response, as it lies in the journal
     finish: str
     again: bool  # earlier replies were cut or set aside
+    replies: int  # that the request gave, or will ask for: draws share it
 
     @property
     def estimated(self) -> list[Row]:
@@ -132,14 +134,18 @@ def _shown(answer: Answer) -> Shown:
         annotator_id=answer.spec.annotator_id,
         kind=answer.spec.kind,
         marks=[
-            _failed(outcome, by_key) if isinstance(outcome, Failure) else _scored(outcome)
+            _failed(outcome, by_key) if isinstance(outcome, Failure) else _said(outcome)
             for outcome in answer.outcomes
         ],
         exchange=None if answer.chat is None else _exchange(answer, answer.chat),
     )
 
 
-def _scored(row: Annotation) -> Mark:
+def _said(row: Annotation | Comparison) -> Mark:
+    if isinstance(row, Comparison):
+        best_first = sorted(zip(row.ranking, row.video_ids, strict=True))
+        order = " > ".join(video_id for _, video_id in best_first)
+        return Mark(dimension=row.dimension, score=None, order=order, said=row.rationale or "")
     return Mark(
         dimension=row.dimension,
         score=row.score,
@@ -161,12 +167,14 @@ def _failed(row: Failure, by_key: dict[str, str]) -> Mark:
 
 def _exchange(answer: Answer, chat: Chat) -> Exchange:
     completion, request = chat.completion, chat.request
-    sent = Settings(**chat.entry.request["settings"]) if chat.entry else request.settings
+    # how draws share requests is nothing that a block asks for in so many words
+    as_sent = {name: getattr(chat.sent, name) for name in ("choices", "logprobs")}
+    asked = dataclasses.replace(requested(chat.spec), **as_sent)
     reply = completion.text or completion.refusal if completion else None
     return Exchange(
         model=request.model,
         answered_by=(completion and completion.model) or "",
-        settings=_settings(requested(chat.spec), sent),
+        settings=_settings(asked, chat.sent),
         reply_format=request.reply_format,
         schema=json.dumps(request.reply_schema, indent=2),
         numbers=_numbers(answer, chat),
@@ -175,6 +183,7 @@ def _exchange(answer: Answer, chat: Chat) -> Exchange:
         body=chat.entry.body if chat.entry else "",
         finish=(completion and completion.finish_reason) or "",
         again=chat.asked_again,
+        replies=chat.replies,
     )
 
 

@@ -135,17 +135,25 @@ def _mean_with_interval(part: pa.Table) -> dict[str, Any]:
 
 
 def preference_counts(layout: Layout) -> list[dict[str, Any]]:
-    """Pairs and ties of each dimension and split: ``{"dimension", "split", "pairs", "ties"}``."""
-    table = read_table(layout, "preferences", columns=["dimension", "split", "label"])
+    """Pairs of each dimension and split, how many are ties, and how many rest on comparisons.
+
+    ``{"dimension", "split", "pairs", "ties", "compared"}``
+    """
+    table = read_table(layout, "preferences", columns=["dimension", "split", "label", "basis"])
     return [
         {
             "dimension": dimension,
             "split": split,
             "pairs": len(part),
-            "ties": int(pc.sum(pc.equal(part.column("label"), "tie")).as_py()),
+            "ties": _equal(part, "label", "tie"),
+            "compared": _equal(part, "basis", "comparisons"),
         }
         for (dimension, split), part in _parts(table, "dimension", "split")
     ]
+
+
+def _equal(part: pa.Table, column: str, value: str) -> int:
+    return int(pc.sum(pc.equal(part.column(column), value), min_count=0).as_py())
 
 
 def failure_groups(layout: Layout, n_examples: int) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any
 
+from pipeline.report.compared import comparison_rows
 from pipeline.report.media import place_clip, place_frame
 from pipeline.report.tables import read_rows, read_table
 from schemas.ids import hash_fraction
@@ -40,10 +41,14 @@ def prompt_entries(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Material:
-    """Rows of the chosen prompts, by prompt (videos, preferences) or by clip (the rest)."""
+    """Rows of the chosen prompts, by prompt (videos, preferences, comparisons) or by clip.
+
+    Failures stand under what their key starts with: a prompt for comparisons, else a clip.
+    """
 
     videos: Groups
     preferences: Groups
+    comparisons: Groups
     frames: Groups
     annotations: Groups
     scores: Groups
@@ -62,8 +67,8 @@ def _group(rows: Iterable[Row], key: Callable[[Row], str]) -> Groups:
     return groups
 
 
-def _clip_of_failure(row: Row) -> str:
-    return str(row["key"]).split("/", 1)[0]  # every stage's key starts with the clip
+def _start_of_key(row: Row) -> str:
+    return str(row["key"]).split("/", 1)[0]
 
 
 def _read(layout: Layout, ids: Sequence[str]) -> _Material:
@@ -73,11 +78,12 @@ def _read(layout: Layout, ids: Sequence[str]) -> _Material:
     return _Material(
         videos=by("videos", "prompt_id"),
         preferences=by("preferences", "prompt_id"),
+        comparisons=by("comparisons", "prompt_id"),
         frames=by("frames", "video_id"),
         annotations=by("annotations", "video_id"),
         scores=by("scores", "video_id"),
         ratings=by("human_ratings", "video_id"),
-        failures=_group(read_rows(layout, "failures"), _clip_of_failure),
+        failures=_group(read_rows(layout, "failures"), _start_of_key),
     )
 
 
@@ -95,6 +101,8 @@ def _prompt(row: Row, material: _Material, layout: Layout, folder: Path, clips: 
         "simulated": row["simulated"],
         "clips": [_clip(video, material, layout, folder, clips) for video in videos],
         "pairs": sorted(pairs, key=lambda p: (p["a"], p["b"], p["dimension"])),
+        "comparisons": comparison_rows(material.comparisons.get(row["prompt_id"], []), position),
+        "failures": _failures(material.failures.get(row["prompt_id"], [])),
     }
 
 
@@ -112,6 +120,7 @@ def _pair(row: Row, position: Mapping[str, int]) -> Row:
         "margin": margin,
         "split": row["split"],
         "annotator": row["annotator_id"],
+        "basis": row["basis"] or "scores",  # null in tables from before there was a choice
     }
 
 
@@ -131,11 +140,12 @@ def _clip(video: Row, material: _Material, layout: Layout, folder: Path, clips: 
         "frames": _frames(frames[0], layout, folder) if frames else None,
         "scores": _scores(material.annotations.get(key, []), material.scores.get(key, [])),
         "ratings": _ratings(material.ratings.get(key, [])),
-        "failures": [
-            {"stage": f["stage"], "key": f["key"], "reason": f["reason"], "message": f["message"]}
-            for f in material.failures.get(key, [])
-        ],
+        "failures": _failures(material.failures.get(key, [])),
     }
+
+
+def _failures(rows: Sequence[Row]) -> list[Row]:
+    return [{name: row[name] for name in ("stage", "key", "reason", "message")} for row in rows]
 
 
 def _frames(row: Row, layout: Layout, folder: Path) -> Row:

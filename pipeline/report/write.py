@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import (
     distributions,
     failure_groups,
@@ -32,8 +33,8 @@ def write_report(root: Path, options: ReportOptions, manifest: Mapping[str, Any]
     """Write ``root/report`` anew and return its ``index.html``.
 
     ``manifest`` is the run's record: state, counts, books, failures, spend, configuration,
-    versions. Tables may be empty; ``audit.json`` and ``videorm/metrics.json`` may be absent. The
-    folder needs nothing outside itself. An older report stays until the new one is whole.
+    versions. Tables may be empty; ``audit.json``, ``judges.json`` and ``videorm/metrics.json`` may
+    be absent. The folder needs nothing outside itself. An older report stays until the new one is whole.
     """
     layout = Layout(root)
     folder = root / ".report-new"
@@ -82,6 +83,7 @@ def _write_run(
     audit = read_json(layout.audit)
     _write_script(folder, "run.js", "run", run)
     _write_script(folder, "audit.js", "audit", audit and {**audit, "headlines": headlines(audit)})
+    _write_script(folder, "judges.js", "judges", read_json(layout.root / JUDGES))
     _write_script(folder, "videorm.js", "videorm", read_json(layout.videorm / "metrics.json"))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline.preference.consensus import Mark
-from pipeline.preference.prompts import Rules, judge_prompt
+from pipeline.preference.prompts import judge_prompt
+from pipeline.preference.rules import Rules
 from schemas import SPLITS, Prompt
 
 # The columns of an annotation that are read: rationales do not travel through the shuffle.
@@ -16,7 +17,7 @@ MARK_COLUMNS = ("prompt_id", *Mark._fields)
 
 @dataclasses.dataclass
 class JudgePrompts(beam.PTransform):
-    """{prompts, marks}, both keyed by prompt -> scores, and preferences by split."""
+    """{prompts, marks, rankings}, all keyed by prompt -> scores, and preferences by split."""
 
     rules: Rules
 
@@ -31,7 +32,7 @@ class JudgePrompts(beam.PTransform):
 def _judge(group: tuple[str, dict[str, Iterable[Any]]], rules: Rules) -> Iterator[Any]:
     _, met = group
     for prompt in met["prompts"]:  # exactly one: the books would say otherwise
-        scores, preferences = judge_prompt(prompt, met["marks"], rules)
+        scores, preferences = judge_prompt(prompt, met["marks"], rules, met["rankings"])
         yield from scores
         for preference in preferences:
             yield beam.pvalue.TaggedOutput(preference.split, preference)

@@ -23,11 +23,16 @@
     krippendorff_alpha_nominal: "Krippendorff's α, nominal",
     krippendorff_alpha_ordinal_joined: "α of raters and annotator together",
     icc_2_1: "ICC(2,1)",
+    error_correlation: "Correlation of errors",
+    mean_error_correlation: "Mean correlation of errors",
+    effective_judges: "Effective number of judges",
+    all_wrong: "All judges wrong",
   };
   const VARIANTS = [["_of_ceiling", ", share of the ceiling"], ["_ceiling", ", ceiling on the same"], ["_loo", ", one rater left out"]];
-  const SHARES = /accuracy|agreement|share|_of_ceiling$/;
+  const SHARES = /accuracy|agreement|share|all_wrong|_of_ceiling$/;
   const HEADLINES = ["pair_accuracy_ties_half_loo", "pair_accuracy_ties_half"];
   const KEY = [...HEADLINES, "judge_tie_share", "spearman_within_prompt", "spearman", "exact_agreement"];
+  const JURY = ["error_correlation", "mean_error_correlation", "effective_judges", "all_wrong"];
   const REFERENCES = { human_ceiling: "human ceiling", all_tie: "all ties", chance: "chance", raters: "raters" };
 
   vp.statisticName = (name) => {
@@ -57,6 +62,7 @@
 
   const n = (row) => {
     if (!vp.isNumber(row.n_items)) return "";
+    if (JURY.includes(row.statistic)) return `${vp.count(row.n_items)} pairs`;
     if (!/^pair_|tie_share/.test(row.statistic)) return `${vp.count(row.n_items)} clips`;
     return `${vp.count(row.n_items)} ${/_(loo|ceiling)$/.test(row.statistic) ? "pairs × raters" : "pairs"}`;
   };
@@ -140,9 +146,25 @@
       { field: "dimension", values: vp.unique(rows.map((row) => row.dimension)), name: vp.words });
   };
 
+  /** Rows of annotators among each other, people deciding what an error is: two of them, or all. */
+  vp.juryRows = (audit) => audit.rows.filter((row) => JURY.includes(row.statistic) && vp.isWhole(row));
+
+  /** Whether the annotators err on the same pairs: who down, dimensions across. */
+  vp.juryTable = (audit, words) => {
+    const rows = vp.juryRows(audit).map((row) => ({ ...row, who: row.statistic === "error_correlation"
+      ? row.annotator : `${row.annotator}: ${vp.statisticName(row.statistic).toLowerCase()}` }));
+    if (!rows.length) return null;
+    return [pivot(`Do the judges err on the same pairs? Correlation of their errors against people${words}`, rows, "Judges",
+      { field: "who", values: vp.unique(rows.map((row) => row.who)), name: (who) => who },
+      { field: "dimension", values: vp.unique(rows.map((row) => row.dimension)), name: vp.words }),
+    vp.note("A correlation near 1 means that one judge repeats the mistakes of the other. The effective number is how many"
+      + " independent judges all of them are worth. All judges wrong: the share of pairs on which none orders the clips as"
+      + " people do (half a pair where the best of them ties), which no rule that picks among them can mend.")];
+  };
+
   /** Dimensions on which annotators (not only raters) have numbers, and the rows of one of them. */
   vp.auditDimensions = (audit) =>
     vp.unique(audit.rows.filter((row) => row.annotator !== "raters").map((row) => row.dimension));
   vp.auditRows = (audit, dimension, whole) => audit.rows.filter((row) =>
-    row.annotator !== "raters" && row.dimension === dimension && vp.isWhole(row) === whole);
+    row.annotator !== "raters" && !JURY.includes(row.statistic) && row.dimension === dimension && vp.isWhole(row) === whole);
 })();

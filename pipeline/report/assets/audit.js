@@ -54,10 +54,11 @@
         "No human ratings were given, so there is nothing to hold the annotators against. Name them under"
         + " audit: ratings: in the configuration.")]);
     }
-    const raters = vp.ratersTable(audit, words);
+    const raters = vp.ratersTable(audit, words), jury = vp.juryTable(audit, words);
     return vp.add(content, [
       vp.el("div", { class: "headlines" }, audit.headlines.map((text) => vp.el("p", null, text))),
       vp.auditDimensions(audit).map((name) => dimension(audit, name, words)),
+      jury && vp.el("section", null, vp.el("h2", null, "The judges together"), jury),
       raters && vp.el("section", null, vp.el("h2", null, "The raters"), raters),
       howToRead(audit), glossary(audit)]);
   };

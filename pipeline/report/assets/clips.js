@@ -138,9 +138,6 @@ const rationales = (clip) => {
       vp.el("p", { class: "said" }, draw.rationale))));
 };
 
-const failureList = (clip) => clip.failures.length ? vp.el("ul", { class: "failures" }, clip.failures.map((f) =>
-  vp.el("li", null, vp.badge(f.reason, "bad"), " ", f.message))) : null;
-
 const settings = (clip) => (clip.settings || vp.isNumber(clip.seed) ? vp.el("details", null, vp.el("summary", null, "Settings"),
   vp.el("p", { class: "settings" }, clip.settings || "", vp.isNumber(clip.seed) ? ` seed ${clip.seed}` : "")) : null);
 
@@ -153,7 +150,7 @@ const facts = (clip) => {
 
 const clipCard = (clip, number, videos, answers) => vp.el("article", { class: "clip" },
   vp.el("h4", null, vp.el("span", { class: "ordinal" }, number + 1), " ", clip.generator, " ", vp.simulated(clip.simulated)),
-  player(clip, videos), frameStrip(clip), facts(clip), scoreTable(clip, answers), failureList(clip), rationales(clip), settings(clip));
+  player(clip, videos), frameStrip(clip), facts(clip), scoreTable(clip, answers), vp.failureList(clip.failures), rationales(clip), settings(clip));
 
 const pairCell = (pair) => {
   if (!pair) return "–";
@@ -161,7 +158,8 @@ const pairCell = (pair) => {
   if (pair.label === "tie") return vp.el("span", { class: "tie" }, `${a} = ${b} tie`);
   const winner = pair.label === "a" ? a : b, loser = pair.label === "a" ? b : a;
   return [vp.el("span", { class: "figure" }, `${winner} > ${loser}`),
-    vp.el("span", { class: "interval" }, ` by ${vp.fixed(Math.abs(pair.margin))}`)];
+    vp.el("span", { class: "interval" }, pair.basis === "comparisons"
+      ? ` by ${vp.percent(Math.abs(pair.margin), 0)} of the votes` : ` by ${vp.fixed(Math.abs(pair.margin))}`)];
 };
 
 const pairTable = (prompt) => {
@@ -204,7 +202,7 @@ vp.promptCard = (prompt, answers) => {
         vp.el("span", null, prompt.source), prompt.licence ? vp.el("span", null, prompt.licence) : null,
         vp.el("a", { href: `#prompt=${encodeURIComponent(prompt.id)}`, title: "Link to this prompt" }, prompt.id),
         videos.length ? button : null)),
-    row, pairTable(prompt));
+    row, pairTable(prompt), vp.comparisonTable(prompt));
   card.vpPrompt = {
     enter: () => {
       for (const video of videos) {

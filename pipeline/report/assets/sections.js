@@ -72,14 +72,16 @@ vp.sections.preferences = (box, { run }) => {
     const sum = (split, field) => of(split).reduce((total, p) => total + p[field], 0);
     return { dimension, sum };
   });
+  const compared = run.preferences.some((p) => p.compared);
   return vp.add(box, [
     vp.el("p", { class: "lead" }, "All pairs of clips within a prompt. Equal scores are ties and are kept as ties;"
-      + " no prompt stands in two splits."),
+      + ` no prompt stands in two splits.${compared ? " A pair rests on scores of each clip on its own, or on comparisons of the two." : ""}`),
     vp.table(`Pairs and ties per dimension and split${vp.simulatedWords(run, "clips")}`, [
       { name: "Dimension", head: true, get: (r) => vp.words(r.dimension) },
       { name: "pairs", number: true, get: (r) => vp.count(r.sum("", "pairs")) },
       { name: "decided", number: true, get: (r) => vp.count(r.sum("", "pairs") - r.sum("", "ties")) },
       { name: "ties", number: true, get: (r) => `${vp.count(r.sum("", "ties"))} (${vp.percent(r.sum("", "ties") / r.sum("", "pairs"))})` },
+      ...(compared ? [{ name: "from comparisons", number: true, get: (r) => vp.count(r.sum("", "compared")) }] : []),
       ...splits.map((split) => ({ name: split, number: true, get: (r) => vp.count(r.sum(split, "pairs")) })),
     ], rows)]);
 };

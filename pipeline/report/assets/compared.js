@@ -1,0 +1,49 @@
+"use strict";
+/* Comparisons of one prompt's clips: what was shown in which order, who was preferred, and why. */
+(() => {
+  vp.failureList = (failures) => failures.length ? vp.el("ul", { class: "failures" }, failures.map((f) =>
+    vp.el("li", null, vp.badge(f.reason, "bad"), " ", f.message))) : null;
+
+  const order = (c) => c.shown.map((n) => n + 1).join(", ");
+
+  /** Clips by number from the best down; equal ranks share a place. */
+  const outcome = (c) => {
+    const ranks = vp.unique(c.ranking).sort((a, b) => a - b);
+    const places = ranks.map((rank) => c.shown.filter((_, n) => c.ranking[n] === rank).map((n) => n + 1).join(" = "));
+    return places.length === 1 ? vp.el("span", { class: "tie" }, `${places[0]} tie`)
+      : vp.el("span", { class: "figure" }, places.join(" > "));
+  };
+
+  /** The verdict on the same clips, dimension and draw in the other orders. */
+  const isOther = (c) => (other) => other !== c && other.annotator === c.annotator && other.dimension === c.dimension
+    && other.draw === c.draw && [...other.shown].sort().join() === [...c.shown].sort().join();
+  const best = (c) => c.shown.filter((_, n) => c.ranking[n] === Math.min(...c.ranking)).sort().join();
+  const agrees = (c, all) => {
+    const others = all.filter(isOther(c));
+    if (!others.length) return "–";
+    return others.every((other) => best(other) === best(c)) ? "same" : vp.el("span", { class: "badge bad" }, "flips");
+  };
+
+  vp.comparisonTable = (prompt) => {
+    const all = prompt.comparisons;
+    if (!all.length && !prompt.failures.length) return null;
+    const sim = prompt.clips.some((clip) => clip.simulated) ? " (simulated clips)" : "";
+    const draws = all.some((c) => c.draw > 0);
+    const said = all.filter((c) => c.rationale);
+    return vp.el("details", { class: "pairs compared" }, vp.el("summary", null, vp.plural(all.length, "comparison"),
+      prompt.failures.length ? `, ${prompt.failures.length} missing` : ""),
+    all.length ? vp.table(`Who preferred which clip, by number, in the order shown${sim}`, [
+      { name: "Judge", head: true, get: (c) => c.annotator },
+      { name: "dimension", get: (c) => vp.words(c.dimension) },
+      ...(draws ? [{ name: "draw", number: true, get: (c) => c.draw }] : []),
+      { name: "shown as", get: order },
+      { name: "prefers", get: outcome },
+      { name: "other order", get: (c) => agrees(c, all) }], all) : null,
+    vp.failureList(prompt.failures),
+    said.length ? vp.el("details", { class: "rationales" }, vp.el("summary", null, vp.plural(said.length, "rationale")),
+      said.map((c) => vp.el("div", { class: "rationale" },
+        vp.el("p", { class: "by" }, `${c.annotator} · ${vp.words(c.dimension)} · shown ${order(c)} · prefers `, outcome(c),
+          draws ? ` · draw ${c.draw}` : ""),
+        vp.el("p", { class: "said" }, c.rationale)))) : null);
+  };
+})();

@@ -1,0 +1,136 @@
+"use strict";
+/* What judges.json says: how well each judge does its work, whoever is right. */
+(() => {
+  const points = (value) => vp.fixed(value, 2);
+  const share = { format: (v) => vp.percent(v), bound: (v) => vp.fixed(100 * v, 1) };
+  const dollars = (value) => (value === 0 ? "$0" : value < 0.001 ? `$${value.toPrecision(2)}` : `$${value.toFixed(4)}`);
+  const SHOWN = {
+    refusal_rate: ["refused", share], parse_failure_rate: ["unreadable", share],
+    other_failure_rate: ["other failures", share], not_applicable_rate: ["not applicable", share],
+    distinct_draws: ["distinct draws", share], spread: ["spread of draws", { format: points, bound: points }],
+    position_consistency: ["same in every order", share], first_position_rate: ["picks the first", share],
+    first_position_expected: ["expected of the first", share], repeat_flip_rate: ["flips between draws", share],
+    cost_per_verdict_usd: ["cost of a verdict", { format: dollars, bound: dollars }],
+    output_tokens_per_verdict: ["output tokens", { format: (v) => vp.fixed(v, 0), bound: (v) => vp.fixed(v, 0) }],
+    judges_spearman_within_prompt: ["Spearman ρ within prompt", { format: points, bound: points }],
+    judges_same_choice: ["same choice", share],
+  };
+  const UNITS = { distinct_draws: "item", spread: "item", position_consistency: "item", repeat_flip_rate: "item",
+    judges_spearman_within_prompt: "prompt", judges_same_choice: "pair" };
+  const ORDER = ["first_position_rate", "first_position_expected", "position_consistency", "repeat_flip_rate"];
+  const HEALTH = Object.keys(SHOWN).filter((name) => !ORDER.includes(name) && !name.startsWith("judges_"));
+  const BETWEEN = ["judges_spearman_within_prompt", "judges_same_choice"];
+  const ALL = "all";
+  const MANY = 30; // figures that a reader is not shown unasked
+
+  /** Value, interval and n, one under the other; an unknown value is called so. */
+  const cell = (row) => {
+    if (!row) return "–";
+    if (!vp.isNumber(row.value)) return vp.el("span", { class: "muted" }, "unknown");
+    const { format, bound } = SHOWN[row.statistic][1];
+    return [vp.el("span", { class: "figure" }, format(row.value)),
+      vp.isNumber(row.low) && vp.isNumber(row.high) && row.low < row.high
+        && vp.el("span", { class: "interval line" }, `[${bound(row.low)}, ${bound(row.high)}]`),
+      vp.el("span", { class: "n line" }, vp.plural(row.n_items, UNITS[row.statistic] || "verdict"))];
+  };
+
+  /** Values of one field down, statistics across: only those that any row has. */
+  const table = (caption, corner, field, names, rows) => {
+    const values = vp.unique(rows.map((row) => row[field]));
+    const present = names.filter((name) => rows.some((row) => row.statistic === name));
+    return values.length ? vp.table(caption, [{ name: corner, head: true, get: (value) => (field === "dimension" ? vp.words(value) : value) },
+      ...present.map((name) => ({ name: SHOWN[name][0], number: true,
+        get: (value) => cell(rows.find((row) => row[field] === value && row.statistic === name)) }))],
+    values, { class: "pivot" }) : null;
+  };
+
+  const whole = (row) => row.dimension === ALL && row.generator === ALL;
+
+  /** One judge's figures by generator and by dimension. */
+  const slices = (rows, judge, words) => {
+    const own = rows.filter((row) => row.annotator === judge), names = [...HEALTH, ...ORDER];
+    const generators = own.filter((row) => row.dimension === ALL && row.generator !== ALL);
+    const dimensions = own.filter((row) => row.generator === ALL && row.dimension !== ALL);
+    if (!generators.length) return null;
+    return vp.el("details", { class: "slices" }, vp.el("summary", null, `${judge} by generator and dimension`),
+      table(`${judge} by generator${words}: a comparison counts for each generator that it shows`, "Generator", "generator", names, generators),
+      table(`${judge} by dimension${words}`, "Dimension", "dimension", names, dimensions));
+  };
+
+  const position = (rows, words) => {
+    const own = rows.filter((row) => whole(row) && ORDER.includes(row.statistic));
+    const first = own.filter((row) => row.statistic === "first_position_rate");
+    if (!own.length) return null;
+    const expected = vp.unique(own.filter((row) => row.statistic === "first_position_expected").map((row) => row.value));
+    return [vp.el("h3", null, "Does the order decide?"),
+      first.length ? vp.figure("How often the clip shown first is preferred, of decided comparisons in all orders, with 95 %"
+        + ` intervals over prompts${words}. A judge that looks at the clips alone lies on the line.`,
+        vp.estimates("Picks of the clip shown first", first.map((row) => ({ ...row, label: row.annotator })),
+          { format: vp.percent, bound: share.bound, domain: [0, 1], tick: (v) => vp.percent(v, 0),
+            lines: expected.map((value) => ({ value, label: "no bias" })) })) : null,
+      table(`Order of the clips shown${words}`, "Judge", "annotator", ORDER, own)];
+  };
+
+  const between = (rows, words) => {
+    const own = rows.filter((row) => BETWEEN.includes(row.statistic));
+    if (!own.length) return null;
+    const tables = vp.unique(own.map((row) => row.dimension)).map((dimension) =>
+      table(`Agreement of judges with each other on ${vp.words(dimension)}${words}`, "Judges", "annotator", BETWEEN,
+        own.filter((row) => row.dimension === dimension)));
+    return [vp.el("h3", null, "Judges with each other"),
+      vp.note("How far two judges say the same. It is no evidence that either is right: models share faults."),
+      own.length > MANY ? vp.el("details", null, vp.el("summary", null, vp.plural(own.length, "figure")), tables) : tables];
+  };
+
+  const interval = (row) => (!vp.isNumber(row.shift) ? "–" : vp.isNumber(row.low) && vp.isNumber(row.high)
+    ? `${vp.signed(row.shift)} [${vp.signed(row.low)}, ${vp.signed(row.high)}]` : vp.signed(row.shift));
+  const p = (value) => (!vp.isNumber(value) ? "–" : value < 0.001 ? "< 0.001" : vp.fixed(value, 3));
+  const changed = (row) => (row.changed ? vp.badge("changed", "bad")
+    : row.able === false ? vp.badge("cannot tell") : vp.badge("no change seen", "good"));
+
+  /** Sentinels: the same clips judged again and again. */
+  const drift = (found, words) => {
+    if (!found || !found.judges.length) return null;
+    const occasions = found.occasions || [];
+    const times = occasions.filter((one) => one.time).map((one) => `${one.time.slice(0, 16).replace("T", " ")} UTC`);
+    const when = times.length > 1 ? `, from ${times[0]} to ${times[times.length - 1]}` : times.map((time) => `, ${time}`);
+    return [vp.el("h3", null, "Did a judge change?"),
+      vp.note(`Sentinels: ${vp.plural(found.clips, "clip")}, judged again ${vp.plural(found.draws, "time")} on each of `
+        + `${vp.plural(occasions.length, "occasion")}${when}.`),
+      vp.table(`Scores of the sentinels now against before${words}`, [
+        { name: "Judge", head: true, get: (r) => r.annotator },
+        { name: "verdict", get: changed },
+        { name: "shift in points", number: true, get: interval },
+        { name: "p", number: true, get: (r) => p(r.p) },
+        { name: "p, adjusted", number: true, get: (r) => p(r.p_adjusted) },
+        { name: "clips", number: true, get: (r) => vp.count(r.n_clips) },
+        { name: "models that answered", get: (r) => (r.models || []).join(", ") || "–" },
+        { name: "in words", get: (r) => vp.el("span", { class: "why" }, r.said) }], found.judges)];
+  };
+
+  vp.sections.judges = (box, { run, judges, audit }) => {
+    const words = vp.simulatedWords(run, "clips");
+    vp.add(box, [vp.heading("judges", "Judges")]);
+    if (!judges) return vp.add(box, [vp.note("The health of the judges was not measured in this run.")]);
+    const health = judges.rows.filter((row) => whole(row) && HEALTH.includes(row.statistic));
+    return vp.add(box, [
+      vp.el("p", { class: "lead" }, "How each annotator did its work, whoever is right: what it refused, what could not be read,"
+        + " whether its draws differ, whether the order of the clips decides, and what a verdict costs."),
+      judges.notes.length ? vp.el("ul", { class: "findings" }, judges.notes.map((text) => vp.el("li", null, text))) : null,
+      table(`Health of each judge${words}, with 95 % intervals over prompts and n`, "Judge", "annotator", HEALTH, health)
+        || vp.note("No verdict was asked for."),
+      vp.unique(health.map((row) => row.annotator)).map((judge) => slices(judges.rows, judge, words)),
+      position(judges.rows, words), between(judges.rows, words),
+      audit && vp.juryRows(audit).length ? [vp.el("h3", null, "Do the judges err together?"),
+        vp.juryTable(audit, vp.simulatedWords(run, "raters", "clips"))] : null,
+      drift(judges.sentinels, words), howToRead(judges)]);
+  };
+
+  const howToRead = (judges) => {
+    const meaning = judges.statistics || {};
+    const names = Object.keys(SHOWN).filter((name) => meaning[name] && judges.rows.some((row) => row.statistic === name));
+    return names.length ? vp.el("details", { class: "glossary" }, vp.el("summary", null, "What each figure means"),
+      vp.el("dl", { class: "terms" }, names.map((name) => [vp.el("dt", null, SHOWN[name][0]), vp.el("dd", null, meaning[name])])),
+      vp.el("ul", { class: "prose" }, (judges.method || []).map((text) => vp.el("li", null, text)))) : null;
+  };
+})();

@@ -1,0 +1,82 @@
+"""What is refused before work, and what sentinels add to a run."""
+
+from collections.abc import Sequence
+
+from annotators.base import AnnotatorSpec
+from annotators.judge.spec import JudgeSpec
+from annotators.models import ModelTable, price_line
+from pipeline.sentinels.judges import is_batch, judges_of, scored
+from pipeline.sentinels.options import SentinelOptions
+from pipeline.sources.manifest import ManifestSource, read
+from schemas import Clip, Rubric
+from schemas.options import SetupError
+
+
+def check_sentinels(
+    options: SentinelOptions,
+    annotators: Sequence[AnnotatorSpec],
+    rubrics: Sequence[Rubric],
+    models: ModelTable,
+    *,
+    n_images: int,
+    capped: bool,
+) -> None:
+    """Raise :class:`SetupError` for sentinels that would watch nobody, or whose cost has no bound.
+
+    ``n_images``: frames of a clip at most. ``capped``: whether there is a budget in US dollars.
+    """
+    judges = judges_of(annotators, options, models)
+    if not judges:
+        raise SetupError(
+            "sentinels: none of the annotators asks a model that could change under its name; leave "
+            "the block out"
+        )
+    if not scored(rubrics):
+        raise SetupError(
+            "sentinels: they are judged by rubrics that score clips one by one, and none of rubrics: "
+            "does; add one, or leave the block out"
+        )
+    if options.path is not None and not manifest_clips(options.path):
+        raise SetupError(f"sentinels.path: {options.path} holds no clips")
+    batch = {a.annotator_id for a in annotators if is_batch(a)}
+    for judge in judges:
+        if capped and judge.price is None and judge.annotator_id in batch:
+            raise SetupError(
+                f"budget.usd: sentinels ask annotator {judge.annotator_id} at once, not by batches, "
+                f"and the price of that is not known for {judge.model}; put it into a file for "
+                f"models:, as\n  {price_line(judge.model)}\nor leave sentinels: out"
+            )
+        judge.check(scored(rubrics), n_images)
+
+
+def extra_requests(
+    options: SentinelOptions,
+    annotators: Sequence[AnnotatorSpec],
+    rubrics: Sequence[Rubric],
+    models: ModelTable,
+    *,
+    n_waves: int,
+    n_clips: int | None = None,
+) -> dict[str, int]:
+    """Requests at most that sentinels add in ``n_waves`` waves, by annotator_id.
+
+    ``n_clips``: clips that the run has, where there may be fewer than sentinels ask for.
+    """
+    clips = options.clips if options.path is None else len(manifest_clips(options.path))
+    if options.path is None and n_clips is not None:
+        clips = min(clips, n_clips)
+    return {
+        judge.annotator_id: n_waves * clips * sum(_requests(judge, r) for r in scored(rubrics))
+        for judge in judges_of(annotators, options, models)
+    }
+
+
+def _requests(judge: JudgeSpec, rubric: Rubric) -> int:
+    """For one clip: one for each draw, or one for all that share it."""
+    return 1 if judge.choices(rubric) else judge.draws
+
+
+def manifest_clips(path: str) -> list[Clip]:
+    """The clips of a manifest, where they lie. Raises :class:`SetupError` for what is wrong in it."""
+    _, clips = read(ManifestSource(path=path, keep="reference"))
+    return sorted(clips, key=lambda clip: clip.video_id)

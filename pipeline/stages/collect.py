@@ -1,0 +1,42 @@
+"""Clips -> videos and frames."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import check, graph
+from pipeline.books import Book
+from pipeline.dataset.parquet import write_rows
+from pipeline.state import fingerprint
+from pipeline.waves import Waves
+from schemas import Clip
+from schemas.tables import to_row
+
+
+def collect(run: Waves) -> str:
+    """Every wave. Returns the fingerprint of what it was made from."""
+    plan, config = run.plan, run.config
+    made = fingerprint(
+        "collect",
+        [to_row(clip) for clip in plan.clips],
+        config.generators and config.generators.model_dump(mode="json"),
+        config.frames.model_dump(mode="json"),
+        config.wave_size,
+    )
+    run.display.expect({"video": len(plan.clips), "frames": len(plan.clips)})
+    for number, clips in enumerate(run.waves):
+        _wave(run, number, made, clips)
+    return made
+
+
+def _wave(run: Waves, number: int, made: str, clips: Sequence[Clip]) -> None:
+    ids = [clip.video_id for clip in clips]
+    listed = write_rows(Clip, clips, run.layout.work / "plan" / f"clips-{number:05d}.parquet")
+
+    def build(out: Path) -> Callable[[Any], None]:
+        return lambda p: graph.collect(p, run.recipe, (str(listed),), str(out))
+
+    def books(out: Path) -> list[Book]:
+        return check.collect_books(ids, out)
+
+    run.wave("collect", number, made, build, books, len(ids))

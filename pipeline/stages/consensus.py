@@ -1,0 +1,39 @@
+"""What the consensus must learn from all clips of a run, before any prompt is judged."""
+
+import dataclasses
+
+from pipeline.dataset.parquet import read_columns, read_rows
+from pipeline.people import people_of
+from pipeline.preference.fit import fit
+from pipeline.transforms.assemble import MARK_COLUMNS, keyed_mark
+from pipeline.waves import Waves
+from schemas import HumanRating, Video
+
+
+def learn(run: Waves) -> None:
+    """Put what was learned into the rules that the pipelines follow; mostly there is nothing to learn."""
+    config, rules = run.config, run.recipe.rules
+    if not config.consensus.needs_fit:
+        return
+    columns = read_columns(run.wave_files("annotate", "annotations"), MARK_COLUMNS)
+    people: list[HumanRating] = []
+    if config.consensus.method == "human_weights":
+        videos = list(read_rows(Video, run.wave_files("collect", "videos")))
+        left_out = set(config.audit.leave_out_generators) if config.audit else set()
+        rated, _ = people_of(config, videos)
+        people = [rating for rating in rated if rating.generator not in left_out]
+    fitted = fit(
+        map(keyed_mark, columns),
+        config.consensus,
+        people,
+        config.audit.dimensions if config.audit else {},
+        {
+            dimension.name: [float(point.score) for point in dimension.scale]
+            for rubric in run.plan.rubrics
+            for dimension in rubric.dimensions
+        },
+    )
+    for note in fitted.notes:
+        run.say(f"consensus: {note}")
+    run.notes += fitted.notes
+    run.recipe = dataclasses.replace(run.recipe, rules=dataclasses.replace(rules, fitted=fitted))

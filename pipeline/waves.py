@@ -1,0 +1,162 @@
+"""One wave of clips through one pipeline: its folder appears whole, after its books."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline import check, graph
+from pipeline.books import Book, book_of, require
+from pipeline.config import Config
+from pipeline.display import Display
+from pipeline.plan import Plan
+from pipeline.preference.rules import Rules
+from pipeline.progress import Counts, Watch
+from pipeline.running import Run, resources_of
+from pipeline.sentinels.sentinels import sentinels_of
+from pipeline.state import fingerprint, fresh
+from pipeline.transforms.engine import Engine
+from schemas.layout import Layout
+
+STATUS_EVERY_S = 5.0
+
+Build = Callable[[Path], Callable[[Any], None]]  # output folder -> what builds the pipeline
+DrawBooks = Callable[[Path], list[Book]]  # output folder -> what the wave owed and wrote
+
+
+class Waves(Run):
+    """A run with an engine: what every stage needs to take its waves through a pipeline."""
+
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        layout: Layout,
+        engine: Engine,
+        display: Display,
+        name: str,
+    ) -> None:
+        super().__init__(config, plan, layout, display, name)
+        self.engine = engine
+        self._next_note = 0.0
+        self.recipe = _recipe(self, engine.workers)
+        self._sentinels = sentinels_of(self, self.recipe.resources)
+
+    def wave(
+        self,
+        stage: str,
+        number: int,
+        made_from: str,
+        build: Build,
+        draw_books: DrawBooks,
+        n_items: int,
+        whole: Callable[[Path], None] = lambda folder: None,
+    ) -> None:
+        """One slice of clips through one pipeline, unless it is whole already."""
+        folder = self.folder(stage, number)
+
+        def work() -> list[dict[str, Any]]:
+            if len(self.waves) > 1:
+                self.display.say(f"{stage}: wave {number + 1} of {len(self.waves)}")
+            shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped in this wave
+            out = fresh(folder.with_name(f".tmp-{folder.name}"))
+            with Watch(self.progress, self._show):
+                self.engine.run(build(out))
+            books = draw_books(out)
+            for book in books:
+                self.require(book)
+            out.rename(folder)
+            # a stopped wave keeps its rows, those that say what was not attempted too; without a
+            # mark the next run does it again, from the journal
+            check.require_health(stage, n_items, check.failures(folder), self._to_come(number))
+            whole(folder)
+            return [{"stage": b.stage, **b.as_dict()} for b in books]
+
+        name = wave_name(stage, number)
+        if not self.is_whole(name, fingerprint(made_from, number)):
+            self.watch(stage, number, made_from)
+        for noted in self.once(name, fingerprint(made_from, number), work):
+            self.add(book_of(noted))
+        if self._sentinels and stage == self._watched_stage:
+            self._sentinels.done(name)
+        unanswered = check.unanswered(check.failures(folder))
+        if unanswered:  # a server that was down: the questions are still worth asking
+            self.again(name)
+            self.display.say(
+                f"{stage}: {unanswered} questions found no server that answered; they "
+                "are failures now, and the same command asks them again"
+            )
+        self.note("running")
+
+    @property
+    def _watched_stage(self) -> str:
+        """The first that asks judges: its waves are those in which sentinels are judged."""
+        return "annotate" if self.config.protocol.scores else "compare"
+
+    def watch(self, stage: str, number: int, made_from: str) -> None:
+        """Have the sentinels judged before a wave that is about to be; a second time is free."""
+        if self._sentinels and stage == self._watched_stage:
+            self._sentinels.judge(wave_name(stage, number), fingerprint(made_from, number))
+
+    def watched(self) -> dict[str, Any] | None:
+        """What the sentinels told; says it, too. None where there are none."""
+        if self._sentinels is None:
+            return None
+        for line in self._sentinels.lines():
+            self.say(line)
+        return self._sentinels.summary()
+
+    def open_waves(self, stage: str, made_from: str) -> list[int]:
+        """Numbers of the waves that are still to be done."""
+        return [
+            number
+            for number in range(len(self.waves))
+            if not self.is_whole(wave_name(stage, number), fingerprint(made_from, number))
+        ]
+
+    def require(self, book: Book) -> None:
+        """A book that does not balance ends the run, and status.json shows it."""
+        if not book.balanced:
+            self.add(book)
+        require(book)
+
+    def _to_come(self, number: int) -> int:
+        """Clips of the waves after this one."""
+        return sum(len(clips) for clips in self.waves[number + 1 :])
+
+    def _show(self, counts: dict[str, Counts]) -> None:
+        self.display.show(counts, self.spent())
+        if time.monotonic() >= self._next_note:
+            self.note("running")
+            self._next_note = time.monotonic() + STATUS_EVERY_S
+
+
+def wave_name(stage: str, number: int) -> str:
+    """As a wave is marked when it is whole."""
+    return f"{stage}-{number:05d}"
+
+
+def _recipe(run: Run, workers: int) -> graph.Recipe:
+    config, plan, layout = run.config, run.plan, run.layout
+    resources = resources_of(config, plan, layout, run.ledger, workers)
+    pool = config.generators.pool if config.generators else []
+    return graph.Recipe(
+        layout=layout,
+        generators={spec.name: spec for spec in pool},
+        frames=config.frames,
+        annotators=plan.annotators,
+        rubrics=plan.rubrics,
+        comparing=plan.comparing,
+        protocol=config.protocol,
+        resources=resources,
+        rules=Rules(
+            dimensions=plan.dimensions,
+            consensus=config.consensus,
+            preferences=config.preferences,
+            splits=config.splits,
+            protocol=config.protocol,
+        ),
+        progress=str(run.progress),
+        processes=resources.processes,
+    )
