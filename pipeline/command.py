@@ -19,6 +19,7 @@ from pipeline.display import Display
 from pipeline.failed import TakenUp, find_failed
 from pipeline.final import RequirementError, finish, summary
 from pipeline.plan import Plan, make_plan
+from pipeline.running import slices, stages_of
 from pipeline.state import claim, claimed, layout_of, locked
 from schemas import FrameSet, Reason
 from schemas.layout import Layout
@@ -144,8 +145,11 @@ def retry(argv: Sequence[str]) -> int:
     def work(interrupts: _Interrupts) -> int:
         layout = layout_of(arguments.run)
         name, config = claimed(layout)
-        again = find_failed(layout, [Reason(reason) for reason in arguments.reason])
-        ask = _Ask(config, make_plan(config), layout, name, flags, again=again)
+        plan = make_plan(config)
+        reasons = [Reason(reason) for reason in arguments.reason]
+        n_waves = len(slices(plan.clips, config.wave_size))
+        again = find_failed(layout, reasons, stages_of(config.protocol), n_waves)
+        ask = _Ask(config, plan, layout, name, flags, again=again)
         return _run(ask, display, interrupts)
 
     return _guarded(work, display)

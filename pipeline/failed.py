@@ -1,6 +1,7 @@
 """The failures of a run that a person wants taken up again: where they stand, what they paid for."""
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,22 +32,23 @@ class TakenUp:
         return {f.reply_key for f in self.failures if f.reply_key is not None}
 
 
-def find_failed(layout: Layout, reasons: Sequence[Reason]) -> TakenUp:
-    """The failures with one of the reasons, of every wave.
+def find_failed(
+    layout: Layout, reasons: Sequence[Reason], stages: Sequence[str], n_waves: int
+) -> TakenUp:
+    """The failures with one of the reasons, of every wave of the run.
 
-    Raises :class:`SetupError` where there is none.
+    ``stages`` and ``n_waves`` are the run's own: its folder may hold more, of an earlier
+    configuration. Raises :class:`SetupError` where there is none.
     """
     found: list[Failure] = []
     waves: set[str] = set()
     others: Counter[str] = Counter()
-    for stage, again in DONE_ANEW.items():
-        for wave in sorted((layout.work / stage).glob("wave-*")):
-            failed = list(_failures(wave))
-            wanted = [failure for failure in failed if failure.reason in reasons]
-            others.update(failure.reason for failure in failed)
-            number = wave.name.removeprefix("wave-")
-            waves.update(f"{name}-{number}" for name in again if wanted)
-            found += wanted
+    for stage, number in itertools.product(stages, range(n_waves)):
+        failed = list(_failures(layout.work / stage / f"wave-{number:05d}"))
+        wanted = [failure for failure in failed if failure.reason in reasons]
+        others.update(failure.reason for failure in failed)
+        waves.update(f"{name}-{number:05d}" for name in DONE_ANEW[stage] if wanted)
+        found += wanted
     if not found:
         there = ", ".join(f"{times} {reason}" for reason, times in sorted(others.items()))
         raise SetupError(

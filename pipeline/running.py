@@ -14,11 +14,18 @@ from pipeline.config import Config, journal_of, processes_of
 from pipeline.dataset.parquet import parts, read_columns
 from pipeline.display import Display
 from pipeline.plan import Plan
+from pipeline.protocol import ProtocolOptions
 from pipeline.state import Marks, fresh, write_json
 from schemas import Clip
 from schemas.layout import Layout
 
 STAGES = ("collect", "annotate", "compare")  # those that go wave by wave
+
+
+def stages_of(protocol: ProtocolOptions) -> tuple[str, ...]:
+    """Those of ``STAGES`` that a protocol asks for."""
+    asked = {"collect": True, "annotate": protocol.scores, "compare": bool(protocol.compares)}
+    return tuple(stage for stage in STAGES if asked[stage])
 
 
 def ledger_of(config: Config, plan: Plan, layout: Layout) -> Ledger:
@@ -133,7 +140,13 @@ class Run:
         return self.layout.work / stage / f"wave-{number:05d}"
 
     def wave_files(self, stage: str, table: str) -> list[Path]:
-        """The files of a table, all waves of a stage together."""
+        """The files of a table, all waves of a stage together.
+
+        None of a stage that the protocol does not ask for: a folder may hold those of an earlier
+        configuration, and their rows are not of this run.
+        """
+        if stage not in stages_of(self.config.protocol):
+            return []
         folders = (self.folder(stage, number) for number in range(len(self.waves)))
         return [path for folder in folders for path in parts(folder / table)]
 

@@ -230,7 +230,7 @@ def test_what_is_in_the_journal_is_never_asked_again(
     spec: TransformersSpec, place: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = ask(spec, place, *many(place, 3))
-    monkeypatch.setattr(Engine, "submit", lambda self, job: pytest.fail("asked again"))
+    monkeypatch.setattr(share, "_open", lambda spec: pytest.fail("loaded for nothing"))
     assert ask(spec, place, *many(place, 3)) == first
     assert place.ledger.totals()["tiny"].requests == 3
 
@@ -416,6 +416,9 @@ def test_a_process_holds_one_copy_of_a_model(spec: TransformersSpec, place: Reso
     with spec.hold(place):
         assert not share._engines  # what is held is not loaded for it
         first, second = spec.open(place), other.open(place)
+        assert not share._engines  # and what is open loads it for the first question
+        answers = [judge.submit(one) for judge, one in zip((first, second), many(place, 2))]
+        assert all(isinstance(answer.result(60)[0], Annotation) for answer in answers)
         (engine,) = share._engines.values()
         assert engine.batch_size == 6
         first.close()
@@ -423,6 +426,7 @@ def test_a_process_holds_one_copy_of_a_model(spec: TransformersSpec, place: Reso
         second.close()
         assert list(share._engines.values()) == [engine]  # for the next wave
         third = spec.open(place)
+        assert isinstance(third.submit(many(place, 4)[3]).result(60)[0], Annotation)
         assert list(share._engines.values()) == [engine]
         third.close()
 
@@ -436,7 +440,7 @@ def test_weights_that_changed_under_way_are_found(
     pinned = spec.model_copy(update={"revision": spec.weights})
     tiny_vlm(folder, "llava", seed=1)
     with pytest.raises(SetupError, match="not those the run began with"):
-        pinned.open(place)
+        load(pinned)
 
 
 @pytest.mark.parametrize(
@@ -461,7 +465,7 @@ def test_a_model_that_cannot_be_asked_is_refused(
     else:
         (folder / "chat_template.jinja").write_text(template)
     with pytest.raises(SetupError, match=message):
-        TransformersSpec(model=str(folder)).open(place)
+        load(TransformersSpec(model=str(folder)))
 
 
 @pytest.mark.parametrize(
@@ -477,14 +481,27 @@ def test_a_folder_that_is_no_such_model_is_refused(
 ) -> None:
     (tmp_path / "config.json").write_text(config)
     with pytest.raises(SetupError, match=message):
-        TransformersSpec(model=str(tmp_path)).open(place)
+        load(TransformersSpec(model=str(tmp_path)))
 
 
 def test_a_setting_that_the_image_processor_does_not_know_is_refused(
     spec: TransformersSpec, place: Resources
 ) -> None:
     with pytest.raises(SetupError, match="max_pixel"):
-        spec.model_copy(update={"processor": {"max_pixel": 3}}).open(place)
+        load(spec.model_copy(update={"processor": {"max_pixel": 3}}))
+
+
+def test_a_model_that_cannot_be_loaded_stops_the_run_and_says_why(
+    spec: TransformersSpec, place: Resources
+) -> None:
+    wrong = spec.model_copy(update={"processor": {"max_pixel": 3}})
+    judge = wrong.open(place)
+    found = [judge.submit(one) for one in many(place, 3)]
+    rows = [future.result(60)[0] for future in found]
+    judge.close()
+    assert {row.reason for row in rows} == {Reason.NOT_ATTEMPTED}
+    assert all("max_pixel" in row.message for row in rows)
+    assert "max_pixel" in judge.stopped
 
 
 def test_the_models_own_settings_of_generation_shape_nothing(

@@ -132,6 +132,13 @@ def test_a_schema_that_cannot_be_kept_to_is_an_error(words: Vocabulary) -> None:
         words.held({"type": "array", "uniqueItems": True}, 100)
 
 
+def test_any_json_object_is_an_object_or_is_cut(words: Vocabulary) -> None:
+    said = [babble(words, {"type": "object"}, 400, seed) for seed in range(30)]
+    whole = [json.loads(text) for text in said if text is not None]
+    assert len(whole) > 5
+    assert all(isinstance(one, dict) for one in whole)
+
+
 def test_tokens_are_bytes(words: Vocabulary, tmp_path: Path) -> None:
     said = "größer 日本"
     tokens = words.tokenizer.encode(said)

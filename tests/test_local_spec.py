@@ -1,5 +1,6 @@
 """Kind `transformers` before anything is loaded: what is refused, and which weights a name means."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,11 @@ def test_a_resolved_spec_is_pinned(folder: Path) -> None:
     assert spec.resolved(load_models()) == spec
     (folder / "model.safetensors").write_bytes(b"new weights")
     assert spec.weights == spec.revision  # what the run began with; loading finds the change
+
+
+def test_a_spec_travels_to_workers(folder: Path) -> None:
+    spec = TransformersSpec(model=str(folder), quantization={"load_in_8bit": True})
+    assert pickle.loads(pickle.dumps(spec)) == spec
 
 
 def test_a_commit_needs_no_hub() -> None:

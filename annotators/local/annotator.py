@@ -18,6 +18,7 @@ from annotators.judge.spec import TOP_LOGPROBS
 from annotators.ledger import RESERVED, Amount, OverBudget
 from annotators.local.body import body_of
 from annotators.local.conversation import conversation
+from annotators.local.engine import Engine
 from annotators.local.gate import Gate, Unanswered
 from annotators.local.job import Job, JobFailed, Reply
 from annotators.local.pictures import read_picture
@@ -25,6 +26,7 @@ from annotators.local.share import enter, leave
 from annotators.local.spec import TransformersSpec
 from annotators.local.tighten import tightened
 from schemas import HARMLESS, Failure, Reason
+from schemas.options import SetupError
 
 AHEAD = 4  # batches' worth of questions submitted: one at work, one read, others in the journal
 WAIT_S = 0.05  # until what is under way may have left room in the budget
@@ -42,7 +44,8 @@ class LocalAnnotator:
         self._price = spec.price.model_dump(exclude_none=True)
         self._fingerprint = spec.weights
         self._open = True
-        self._engine = enter(spec)
+        self._engine: Engine | None = None  # loaded for the first reply that the journal lacks
+        self._loading = asyncio.Lock()
         self._background = Background(f"annotator-{spec.annotator_id}")
         # pictures of a clip are many times the size of its JPEGs: not all in flight are read at once
         self._reading = asyncio.Semaphore(2 * spec.batch_size)
@@ -63,7 +66,9 @@ class LocalAnnotator:
         self._open = False
         self.gate.shut("the run ended")
         self._background.close(_nothing)
-        leave(self.spec)
+        if self._engine is not None:
+            self._engine = None
+            leave(self.spec)
 
     async def _answer(self, question: Question) -> Sequence[Outcome]:
         chain: list[tuple[Request, Entry]] = []
@@ -93,14 +98,29 @@ class LocalAnnotator:
         """The reply's body. Raises :class:`Unanswered`."""
         async with self._reading:
             self.gate.check()
+            engine = await self._loaded()
             asked.append(request)
             job = await asyncio.to_thread(self._job, request)
-            reply = await self._booked(job)
+            reply = await self._booked(engine, job)
         try:
             yield body_of(self.spec.model, self._fingerprint, reply)
         except Exception as error:  # a full disk must not cost a night's work of the model
             self.gate.shut(f"a reply could not be kept: {error}")
             raise
+
+    async def _loaded(self) -> Engine:
+        """The engine. A model that cannot be loaded answers nothing: the run stops, and says why."""
+        async with self._loading:
+            self.gate.check()
+            if self._engine is None:
+                try:
+                    self._engine = await asyncio.to_thread(enter, self.spec)
+                except Exception as error:
+                    known = isinstance(error, SetupError)
+                    self.gate.shut(str(error) if known else f"loading failed: {_internal(error)}")
+                    self.gate.check()
+                    raise
+            return self._engine
 
     def _job(self, request: Request) -> Job:
         settings = request.settings
@@ -120,12 +140,12 @@ class LocalAnnotator:
             top_logprobs=TOP_LOGPROBS if settings.logprobs else 0,
         )
 
-    async def _booked(self, job: Job) -> Reply:
+    async def _booked(self, engine: Engine, job: Job) -> Reply:
         """The model's reply, within the budget; what it used is in the ledger afterwards."""
         worst = self._amount(0, job.max_tokens)  # what goes in is counted once it is read
         await self._reserve(worst)
         try:
-            reply = await asyncio.wrap_future(self._engine.submit(job))
+            reply = await asyncio.wrap_future(engine.submit(job))
         except JobFailed as error:
             self._ledger.release(self.annotator_id, worst)
             reason = Reason.TOO_LARGE if error.too_large else Reason.INTERNAL

@@ -165,7 +165,7 @@ def _reply_of(row: Row, length: int, loaded: Loaded) -> Reply:
     if row.held is not None and row.held.fault:
         raise JobFailed(f"the reply could not be held to its schema: {row.held.fault}")
     return Reply(
-        text=loaded.vocabulary.text(row.tokens),
+        text=row.text,
         finish_reason=row.finish or "length",
         input_tokens=length,
         output_tokens=len(row.tokens),

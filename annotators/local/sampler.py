@@ -34,6 +34,13 @@ class Row:
         digest = hashlib.sha256(f"{self.job.key}:{len(self.tokens)}".encode()).digest()
         return int.from_bytes(digest[:4], "big") / 2**32
 
+    @property
+    def text(self) -> str:
+        """What was said: of a held reply every byte, for that is what fits the schema."""
+        if self.held is None:
+            return self._vocabulary.text(self.tokens)
+        return b"".join(map(self._vocabulary.raw, self.tokens)).decode(errors="replace")
+
     def take(self, token: int, spoken: Spoken | None) -> None:
         """Go on with a token, or end."""
         if token in self._vocabulary.ends:

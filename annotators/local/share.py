@@ -39,17 +39,19 @@ def enter(spec: TransformersSpec) -> "Engine":
 
 
 def leave(spec: TransformersSpec) -> None:
-    """The last one to leave lets go of the model and its memory."""
+    """The last one to leave lets go of the model and its memory, before anybody loads another."""
     key = _key(spec)
     with _lock:
         _users[key] -= 1
-        engine = None if _users[key] > 0 else _engines.pop(key, None)
-    if engine is not None:
-        from annotators.local.device import release
+        if _users[key] > 0:
+            return
+        del _users[key]
+        if engine := _engines.pop(key, None):
+            from annotators.local.device import release
 
-        engine.close()
-        del engine
-        release()
+            engine.close()
+            del engine
+            release()
 
 
 @contextlib.contextmanager

@@ -58,7 +58,7 @@ def _stamps(folder: Path) -> tuple[Stamp, ...]:
     """Files that may shape a reply: those of the folder itself, but for notes and hidden ones."""
     files = sorted(
         path
-        for path in folder.iterdir()
+        for path in folder.resolve().iterdir()
         if path.is_file() and path.suffix not in _SHAPES_NOTHING and not path.name.startswith(".")
     )
     found = [(path, path.stat()) for path in files]
@@ -81,8 +81,8 @@ def _file_hash(path: str) -> str:
 @functools.lru_cache(maxsize=32)
 def _commit(model: str, revision: str) -> str:
     """As the hub says now; where it cannot be reached, as this machine's cache has it."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         found = HfApi().model_info(model, revision=revision, timeout=_TIMEOUT_S).sha
@@ -93,20 +93,12 @@ def _commit(model: str, revision: str) -> str:
             f"model {model}, revision {revision}: the hub says {str(error).splitlines()[0]}; check "
             "both names, and log in with `hf auth login` where the model asks for it"
         ) from error
-    except (OfflineModeIsEnabled, OSError):  # every network error of the hub's client is an OSError
-        found = _cached_commit(model, revision)
-    except Exception as error:  # the client's transport has errors of its own
-        found = _cached_commit(model, revision, error)
+    except Exception:  # offline by choice, or one of the many errors of a network
+        cached = try_to_load_from_cache(model, "config.json", revision=revision)
+        found = Path(cached).parent.name if isinstance(cached, str) else None
     if found is None:
         raise SetupError(
             f"model {model}: the hub cannot be reached, and revision {revision} is not in this "
             "machine's cache; go online once, give the commit as `revision:`, or give a folder"
         )
     return found
-
-
-def _cached_commit(model: str, revision: str, error: Exception | None = None) -> str | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(model, "config.json", revision=revision)
-    return Path(found).parent.name if isinstance(found, str) else None
