@@ -9,6 +9,7 @@ from annotators.base import AnnotatorSpec
 from annotators.batch import OpenAIBatchSpec
 from annotators.chat import OpenAISpec
 from annotators.embedding import EmbeddingSpec
+from annotators.local import TransformersSpec
 from annotators.recorded import RecordedSpec
 from annotators.signal import SignalSpec
 from schemas import RecordError
@@ -17,7 +18,7 @@ from schemas.options import SetupError
 
 # One block of `annotators:` in a configuration, told apart by its `kind`.
 Spec = Annotated[
-    OpenAISpec | OpenAIBatchSpec | RecordedSpec | SignalSpec | EmbeddingSpec,
+    OpenAISpec | OpenAIBatchSpec | TransformersSpec | EmbeddingSpec | SignalSpec | RecordedSpec,
     Field(discriminator="kind"),
 ]
 
@@ -29,6 +30,7 @@ __all__ = [
     "RecordedSpec",
     "SignalSpec",
     "Spec",
+    "TransformersSpec",
     "expand_all",
 ]
 

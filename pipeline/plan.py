@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.config import Config
 from pipeline.generators.pool import plan_clips
 from pipeline.preference.checks import check_consensus
 from pipeline.preference.splits import split_of
+from pipeline.protocol import ProtocolOptions, lineups_of_prompt, written_alike
 from pipeline.sentinels.check import check_sentinels
 from pipeline.sources import manifest, simulated
 from pipeline.videorm.options import MIN_TRAIN_PROMPTS
@@ -146,6 +148,7 @@ def rubrics_of(config: Config) -> tuple[tuple[Rubric, ...], tuple[Rubric, ...]]:
     Raises :class:`SetupError` where a rubric is written for another protocol than is asked for.
     """
     named, protocol = [load_rubric(name) for name in config.rubrics], config.protocol
+    _refuse_repeated_names(named)
     _refuse_repeated_dimensions(named)
     if protocol.scores:
         _refuse_others("pointwise", named, protocol.kind)
@@ -193,8 +196,37 @@ def _check_protocol(
             f"{MOST_IN_A_LIST}; set protocol: pairwise"
         )
     shown = config.frames.count * (most if wanted == "listwise" else 2)
+    comparing = rubrics_of(config)[1]
     for annotator in able:
-        annotator.check(rubrics_of(config)[1], shown)
+        annotator.check(comparing, shown)
+    _refuse_alike(config.protocol, comparing[0], max(a.draws for a in able), clips)
+
+
+def _refuse_alike(
+    protocol: ProtocolOptions, rubric: Rubric, draws: int, clips: Sequence[Clip]
+) -> None:
+    """Two comparisons with one key could not be told apart in the books."""
+    joined = {clip.prompt_id for clip in clips if "+" in clip.video_id}
+    for prompt in sorted(joined):
+        videos = sorted(clip.video_id for clip in clips if clip.prompt_id == prompt)
+        every_pair = itertools.combinations(videos, 2)
+        asked = lineups_of_prompt(protocol, prompt, videos, rubric, draws, every_pair)
+        if twins := written_alike(asked):
+            one, other = (" and ".join(map(repr, lineup.video_ids)) for lineup in twins)
+            raise SetupError(
+                f"protocol: {protocol.kind}: prompt {prompt}: the keys of the clips {one}, and of "
+                f"{other}, are the same, for ids are joined by '+'; give those clips a video_id "
+                "without it"
+            )
+
+
+def _refuse_repeated_names(rubrics: Sequence[Rubric]) -> None:
+    counted = Counter(rubric.name for rubric in rubrics)
+    if twice := [name for name, times in counted.items() if times > 1]:
+        raise SetupError(
+            f"rubrics: two are named {twice[0]!r}, and what is asked is kept by that name; change "
+            "`name:` in one of the files, or drop one"
+        )
 
 
 def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:

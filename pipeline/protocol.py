@@ -13,6 +13,7 @@ from annotators.base import AnnotatorSpec, Question
 from schemas import FrameSet, Lineup, Rubric
 from schemas.ids import hash_fraction
 from schemas.options import Options
+from schemas.tables import key_of
 
 
 class ProtocolOptions(Options):
@@ -105,3 +106,13 @@ def lineups_of_prompt(
     else:
         pairs = itertools.combinations(videos, 2) if protocol.kind == "pairwise" else close
         yield from lineups_of_pairs(prompt_id, pairs, rubric.name, draws)
+
+
+def written_alike(lineups: Iterable[Lineup]) -> tuple[Lineup, Lineup] | None:
+    """Two lineups whose keys are the same text, if any: ids are joined by ``+``, and may hold one."""
+    known: dict[str, Lineup] = {}
+    for lineup in lineups:
+        other = known.setdefault(key_of(lineup), lineup)
+        if other is not lineup:
+            return other, lineup
+    return None

@@ -40,6 +40,8 @@ FREE_FIELDS = (
     "rounds",
     "transfers",
     "device",
+    "device_map",
+    "attn_implementation",
     "batch_size",
 )  # of annotators
 

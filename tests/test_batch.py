@@ -17,8 +17,8 @@ from annotators.base import Outcome, Question, Resources, RunStopped
 from annotators.batch import OpenAIBatchSpec
 from annotators.batch.state import folder_of
 from annotators.chat import errors
-from annotators.judge.request import LONGER, request_of
 from annotators.journal import Journal
+from annotators.judge.request import LONGER, request_of
 from annotators.ledger import Amount, Budget, Ledger, OverBudget
 from annotators.models import ModelFacts, ModelTable, Price
 from schemas import Annotation, Failure, Reason

@@ -18,9 +18,9 @@ from annotators.batch.notes import EVERY_OTHER, Note, Notes
 from annotators.batch.results import member, read_lines
 from annotators.batch.shards import Draft, Feed, Limits, Ticket, Tickets, line_of
 from annotators.batch.state import INPUT, OUTPUT, Fault, Shard, Shelf, Step
+from annotators.journal import Journal, Request
 from annotators.judge.chain import chain_of
 from annotators.judge.request import request_of
-from annotators.journal import Journal, Request
 from annotators.ledger import Amount, Ledger
 from schemas import Reason
 from schemas.options import SetupError

@@ -26,10 +26,10 @@ from annotators import OpenAISpec
 from annotators.base import Outcome, Question, Resources
 from annotators.batch import OpenAIBatchSpec
 from annotators.chat import errors
-from annotators.chat.gate import AT_LEAST
 from annotators.journal import Journal
 from annotators.judge.completion import read_choice, read_completion
 from annotators.judge.distribution import Token
+from annotators.judge.gate import AT_LEAST
 from annotators.judge.request import request_of
 from annotators.ledger import Budget
 from annotators.models import Capabilities, Price
@@ -327,6 +327,75 @@ def test_asking_again_for_one_refused_choice_buys_that_draw_alone(place: Resourc
     assert [body.get("n") for body in server.bodies] == [3, None, None]
     assert costs(rows) == [pytest.approx(ALL), 0.0, pytest.approx(2 * ALONE)]
     assert spent(place)[3] == pytest.approx(ALL + 2 * ALONE)
+
+
+def refuses_all(handler: object, body: dict[str, object]) -> None:
+    """Every one of the replies asked for is a refusal; billed as the loopback judge bills."""
+    message = {"role": "assistant", "content": None, "refusal": "No."}
+    n = int(str(body.get("n", 1)))
+    reply = {
+        "model": "judge",
+        "choices": [{"index": k, "finish_reason": "stop", "message": message} for k in range(n)],
+        "usage": {"prompt_tokens": IN, "completion_tokens": n * OUT},
+    }
+    handler.send(200, json.dumps(reply))  # type: ignore[attr-defined]
+
+
+def test_a_request_of_which_no_draw_stands_is_asked_again_as_one(place: Resources) -> None:
+    """All three refused: one request for three again. Of that one draw is refused: it alone."""
+    asked = draws_of(place, "v0")
+    with JudgeServer(faults=[refuses_all, "refused_choice"]) as server:
+        spec = spec_for(server, concurrency=1)
+        rows = first(ask(spec, place, asked))
+        for n in (3, 1):  # draws without a score: first all, then the last
+            refused = [row for row in rows if isinstance(row, Failure)]
+            assert [row.reason for row in refused] == [Reason.REFUSAL] * n
+            keys = {row.reply_key for row in refused if row.reply_key is not None}
+            assert len(keys) == 1
+            Journal(place.journal).set_aside(keys)
+            rows = first(ask(spec, place, asked))
+        assert [body.get("n") for body in server.bodies] == [3, 3, None]
+        assert first(ask(spec, place, asked)) == rows  # and all of it lies in the journal
+        assert len(server.bodies) == 3
+    found = [row for row in rows if isinstance(row, Annotation)]
+    assert [row.score for row in found] == [*scores("v0", [0, 1]), *scores("v0", [0])]
+    # draw 0 carries what both shared requests cost, 2 x ALL; the last draw its own
+    assert [row.cost_usd for row in found] == pytest.approx([2 * ALL, 0.0, ALONE])
+    assert spent(place) == (3, 3 * IN, 7 * OUT, pytest.approx(2 * ALL + ALONE))
+
+
+def test_a_draw_that_was_cut_keeps_its_longer_reply_when_the_others_are_set_aside(
+    place: Resources,
+) -> None:
+    """Draw 1 of three is cut and asked for alone with a larger cap; 0 and 2 are refused. Setting these
+    aside buys them alone, for one draw stands, and draw 1 not at all."""
+
+    def faults(handler: object, body: dict[str, object]) -> None:
+        cut = {"role": "assistant", "content": '{"sco', "refusal": None}
+        no = {"role": "assistant", "content": None, "refusal": "No."}
+        choices = [
+            {"index": k, "finish_reason": "length" if k == 1 else "stop",
+             "message": cut if k == 1 else no}
+            for k in range(3)
+        ]  # fmt: skip
+        usage = {"prompt_tokens": IN, "completion_tokens": 3 * OUT}
+        reply = {"model": "judge", "choices": choices, "usage": usage}
+        handler.send(200, json.dumps(reply))  # type: ignore[attr-defined]
+
+    asked = draws_of(place, "v0")
+    with JudgeServer(faults=[faults]) as server:
+        spec = spec_for(server, concurrency=1)
+        before = first(ask(spec, place, asked))
+        assert [(body.get("n"), body["max_tokens"]) for body in server.bodies] == [
+            (3, 512), (None, 2048)]  # fmt: skip
+        assert before[0].reply_key is not None
+        Journal(place.journal).set_aside([before[0].reply_key])
+        after = first(ask(spec, place, asked))
+        assert [(body.get("n"), body["max_tokens"]) for body in server.bodies[2:]] == [
+            (None, 512), (None, 512)]  # fmt: skip
+    assert isinstance(before[1], Annotation)
+    assert after[1] == before[1]
+    assert all(isinstance(row, Annotation) for row in after)
 
 
 def test_a_refusal_of_draw_0_leaves_the_bill_where_it_was(place: Resources) -> None:

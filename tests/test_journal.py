@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from judge_server import JudgeServer
 from questions import frame_set, question, resources
 
-from annotators.judge.request import request_of
 from annotators.chat.spec import OpenAISpec
 from annotators.journal import Journal, JournalError, Request, entry_name
+from annotators.judge.request import request_of
 from schemas import Settings
 from schemas.store import Store
 

@@ -20,8 +20,8 @@ from questions import QUALITY, frame_set, jpegs, question, resources
 from annotators import OpenAISpec, Spec, expand_all
 from annotators.base import Outcome, Question, Resources
 from annotators.chat import errors
-from annotators.chat.gate import AT_LEAST, Gate
 from annotators.journal import Journal, entry_name
+from annotators.judge.gate import AT_LEAST, Gate
 from annotators.ledger import Spent
 from annotators.models import Capabilities, Price, load_models
 from prompts import load_rubric, render, reply_schema
@@ -108,7 +108,8 @@ def test_a_verdict_with_everything_that_it_rests_on(place: Resources) -> None:
         n_frames=2, model=SNAPSHOT, system_fingerprint="fp_loopback",
         rationale="A loopback judge looked at 2 frames.",
         rubric="videoprefer/video_quality", rubric_version=1, rubric_sha256=QUALITY.sha256,
-        requested=settings, effective=settings, reply_key=row.reply_key, input_tokens=770,
+        requested=dataclasses.replace(settings, max_output_tokens=None), effective=settings,
+        reply_key=row.reply_key, input_tokens=770,
         output_tokens=40, cost_usd=COST)  # fmt: skip
     assert place.journal.exists(entry_name(row.reply_key or ""))
     (body,) = server.bodies

@@ -109,6 +109,25 @@ def test_expected_scores_come_over_the_wire(folder: Path, place: Resources) -> N
     assert row.score == pytest.approx(sum(p * s for s, p in enumerate(row.distribution, 1)))
 
 
+def test_log_probabilities_that_do_not_come_are_missed(folder: Path, place: Resources) -> None:
+    """The reply is a verdict; what was to be read beside it is not there, so there is no score."""
+    with TinyServer(folder, ignores=["logprobs", "top_logprobs"]) as server:
+        spec = spec_for(server.base_url, score="expected")
+        ((row,),) = ask(spec, place, question(clip("v0", place.frames)))
+    assert isinstance(row, Failure)
+    assert row.reason is Reason.NO_DISTRIBUTION
+
+
+def test_fewer_replies_than_asked_for_are_made_up_for(folder: Path, place: Resources) -> None:
+    """A server that gives one reply whatever `n` says: the other draws are asked for on their own."""
+    frames = clip("v0", place.frames)
+    with TinyServer(folder, ignores=["n"]) as server:
+        spec = spec_for(server.base_url, draws=3, several_choices=True, temperature=1)
+        found = ask(spec, place, *(question(frames, draw=draw) for draw in range(3)))
+        assert sorted(body.get("n", 1) for body in server.bodies) == [1, 1, 3]
+    assert all(isinstance(row, Annotation) for (row,) in found)
+
+
 def test_what_the_model_cannot_take_is_rejected(ours: TinyServer, place: Resources) -> None:
     ((row,),) = ask(
         spec_for(ours.base_url, max_output_tokens=9000), place, question(clip("v0", place.frames))
@@ -185,7 +204,9 @@ def test_random_text_of_a_server_becomes_failures_and_no_scores(
 
 
 @pytest.mark.slow
-def test_log_probabilities_that_a_server_forgets_are_missed(theirs: str, place: Resources) -> None:
+def test_log_probabilities_that_a_server_ignores_make_no_score(
+    theirs: str, place: Resources
+) -> None:
     """Nothing random can be read as a score here either; what matters is that no score is made up."""
     spec = spec_for(theirs, model="./tiny_vlm", max_output_tokens=8, score="expected")
     ((row,),) = ask(spec, place, question(clip("v0", place.frames)))

@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import threading
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,10 @@ SNAPSHOT = "tiny-random"
 class TinyServer:
     """Runs while the ``with`` block does."""
 
-    def __init__(self, folder: Path, *, port: int = 0, batch_size: int = 8) -> None:
+    def __init__(
+        self, folder: Path, *, port: int = 0, batch_size: int = 8, ignores: Sequence[str] = ()
+    ) -> None:
+        self._ignores = frozenset(ignores)  # fields of a request, as servers do that know them not
         self.engine = Engine(load(TransformersSpec(model=str(folder))), batch_size)
         self.bodies: list[dict[str, Any]] = []  # every request that arrived, in order
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -68,6 +72,7 @@ class TinyServer:
     def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body of a chat completion."""
         self.bodies.append(body)
+        body = {name: value for name, value in body.items() if name not in self._ignores}
         waiting = [self.engine.submit(_job(body, i)) for i in range(body.get("n") or 1)]
         return completion_of(SNAPSHOT, "fp_tiny", [one.result() for one in waiting])
 

@@ -10,7 +10,7 @@ from annotators.batch.notes import Note, Notes
 from annotators.batch.progress import Progress
 from annotators.batch.spec import OpenAIBatchSpec
 from annotators.batch.state import Shard, Shelf, Step
-from annotators.chat.gate import AT_LEAST
+from annotators.judge.gate import AT_LEAST
 from schemas import Reason
 
 

@@ -13,10 +13,10 @@ from contextlib import AbstractAsyncContextManager
 from annotators.background import Background
 from annotators.base import Outcome, Question, Resources, failures
 from annotators.chat.buyer import Buyer
-from annotators.chat.errors import Unanswered
 from annotators.chat.spec import OpenAISpec
 from annotators.journal import Entry, Journal, JournalError, Request
 from annotators.judge.chain import next_request
+from annotators.judge.gate import Unanswered
 from annotators.judge.outcomes import outcomes_of, paid
 from schemas import HARMLESS, Failure, Reason
 

@@ -12,14 +12,15 @@ from annotators.base import Question, Resources
 from annotators.chat import errors
 from annotators.chat.client import Client
 from annotators.chat.descriptors import make_room
-from annotators.chat.errors import TryElsewhere, Unanswered
-from annotators.chat.gate import Gate, Probe, not_attempted
+from annotators.chat.errors import TryElsewhere
+from annotators.chat.gate import Gate, Probe
 from annotators.chat.lanes import lanes_of
 from annotators.chat.purse import Purse
 from annotators.chat.spec import Endpoint, OpenAISpec, read_key
 from annotators.chat.wire import body_around, image_parts, read_frames, shown
 from annotators.journal import Request
 from annotators.judge.completion import read_completion
+from annotators.judge.gate import Unanswered, not_attempted
 from annotators.models import unknown
 from annotators.pace import Lanes, LanesClosed, Turn
 from schemas import Reason

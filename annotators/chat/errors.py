@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import tenacity
 
+from annotators.judge.gate import Unanswered
 from annotators.judge.printable import printable
 from schemas import STOPS_RUN, Reason
 from schemas.ids import hash_fraction
@@ -34,14 +35,6 @@ _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 # Answers of what stands before the model, which may be at work, and paid, all the same
 _GATEWAY = frozenset({502, 504, 520, 524})
 _LONGEST = 500  # characters of a message
-
-
-class Unanswered(Exception):
-    """A request that ended without a reply: reason, message, what it may have cost in US dollars."""
-
-    def __init__(self, reason: Reason, message: str, cost_usd: float | None = 0.0) -> None:
-        super().__init__(reason, message, cost_usd)
-        self.reason, self.message, self.cost_usd = reason, message, cost_usd
 
 
 class TryElsewhere(Exception):

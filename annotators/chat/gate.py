@@ -1,32 +1,29 @@
-"""Whether one annotator may still send: the stop flag and the failure rate."""
+"""What lets the requests of one event loop out: the judge's gate, and a first request alone."""
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from annotators.chat.errors import Unanswered
+from annotators.judge import gate
+from annotators.judge.gate import Unanswered
 from schemas import Reason
 
-WINDOW = 200  # finished items that the failure rate looks back on
-AT_LEAST = 20  # finished items before it says anything
 PROBES = 3  # refusals of a model whose settings are not known before it is given up
 
 
-class Gate:
-    """Open until it is shut for good. Lives on one event loop.
-
-    Shutting it turns away at once everybody who has not sent yet; requests already on the wire end as
-    they end, for they are paid.
-    """
+class Gate(gate.Gate):
+    """A gate at which one can wait. Lives on one event loop."""
 
     def __init__(
         self, max_failure_rate: float = 0.5, on_shut: Callable[[str], None] = lambda why: None
     ) -> None:
-        self.why: str | None = None  # it was shut
-        self._max_failure_rate, self._on_shut = max_failure_rate, on_shut
         self._shut = asyncio.Event()
-        self._recent: deque[bool] = deque(maxlen=WINDOW)
+
+        def shut(why: str) -> None:
+            self._shut.set()
+            on_shut(why)
+
+        super().__init__(max_failure_rate, shut)
 
     async def sleep(self, seconds: float) -> None:
         """Wait between two attempts, no longer than the gate stays open."""
@@ -34,33 +31,6 @@ class Gate:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._shut.wait(), seconds)
         self.check()
-
-    def shut(self, why: str) -> None:
-        """Let nothing out any more. Only the first reason counts."""
-        if self.why is None:
-            self.why = why
-            self._shut.set()
-            self._on_shut(why)
-
-    def count(self, *, failed: bool) -> None:
-        """Note a finished item; shuts the gate when too many of the recent ones failed."""
-        self._recent.append(failed)
-        n_failed, n = sum(self._recent), len(self._recent)
-        if n >= AT_LEAST and n_failed > self._max_failure_rate * n:
-            self.shut(f"{n_failed} of the last {n} items failed; the table of failures says why")
-
-    def check(self) -> None:
-        """Raises :class:`Unanswered` (not attempted) once the gate is shut."""
-        if self.why is not None:
-            raise not_attempted(self.why)
-
-
-def not_attempted(why: str) -> Unanswered:
-    """What becomes of a question that is not sent any more."""
-    return Unanswered(
-        Reason.NOT_ATTEMPTED,
-        f"not sent, because the run was stopped ({why}); the same command resumes it",
-    )
 
 
 class Probe:

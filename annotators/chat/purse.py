@@ -2,10 +2,11 @@
 
 from annotators.base import Question
 from annotators.chat.cost import estimated_input, used, with_whole_output
-from annotators.chat.gate import Gate, not_attempted
+from annotators.chat.gate import Gate
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
 from annotators.judge.completion import Completion
+from annotators.judge.gate import not_attempted
 from annotators.ledger import RESERVED, Amount, Ledger, OverBudget
 
 # of estimated input tokens: beyond it an estimate, and a cap that rests on it, is wrong

@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from annotators.chat.errors import Unanswered
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
+from annotators.judge.gate import Unanswered
 from annotators.judge.spec import TOP_LOGPROBS
 from schemas import Reason
 from schemas.ids import sha256_hex

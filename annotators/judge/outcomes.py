@@ -116,7 +116,7 @@ def _row(
         "draw": question.draw,
         "prompt_id": question.frames.prompt_id,
         "n_frames": len(request.frames),
-        "model": completion.model or spec.model,
+        "model": completion.model or spec.model_name,
         "system_fingerprint": completion.system_fingerprint,
         "rationale": None if said.rationale is None else printable(said.rationale),
         "rubric": rubric.name,

@@ -31,7 +31,7 @@ def request_of(
     draw = question.draw if choices is None else 0
     return Request(
         kind=spec.interface,
-        model=spec.model,
+        model=spec.model_name,
         rubric=rubric.name,
         rubric_version=rubric.version,
         system=words.system,

@@ -49,6 +49,16 @@ class JudgeSpec(AnnotatorSpec):
         return self.max_output_tokens or max(512, 192 * len(rubric.dimensions))
 
     @property
+    def annotator_id(self) -> str:
+        """``name``, else the model's."""
+        return self.name or self.model_name
+
+    @property
+    def model_name(self) -> str:
+        """What rows and the journal's keys call the model."""
+        return self.model
+
+    @property
     def engine(self) -> dict[str, Any]:
         """What shapes the replies of a model that runs here, beside its name and settings."""
         return {}

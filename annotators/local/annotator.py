@@ -13,13 +13,13 @@ from annotators.background import Background
 from annotators.base import Outcome, Question, Resources, failures
 from annotators.journal import Entry, Journal, JournalError, Request
 from annotators.judge.chain import next_request
+from annotators.judge.gate import Gate, Unanswered
 from annotators.judge.outcomes import outcomes_of, paid
 from annotators.judge.spec import TOP_LOGPROBS
 from annotators.ledger import RESERVED, Amount, OverBudget
 from annotators.local.body import body_of
 from annotators.local.conversation import conversation
 from annotators.local.engine import Engine
-from annotators.local.gate import Gate, Unanswered
 from annotators.local.job import Job, JobFailed, Reply
 from annotators.local.pictures import read_picture
 from annotators.local.share import enter, leave
@@ -103,7 +103,7 @@ class LocalAnnotator:
             job = await asyncio.to_thread(self._job, request)
             reply = await self._booked(engine, job)
         try:
-            yield body_of(self.spec.model, self._fingerprint, reply)
+            yield body_of(self.spec.model_name, self._fingerprint, reply)
         except Exception as error:  # a full disk must not cost a night's work of the model
             self.gate.shut(f"a reply could not be kept: {error}")
             raise

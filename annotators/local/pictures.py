@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from annotators.local.gate import Unanswered
+from annotators.judge.gate import Unanswered
 from schemas import Reason
 from schemas.ids import sha256_hex
 from schemas.store import Store, blob_name

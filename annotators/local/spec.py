@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -44,6 +45,12 @@ class TransformersSpec(JudgeSpec):
     # of the image processor: {size: {longest_edge: 364}}, {do_image_splitting: false}, ...
     processor: dict[str, Any] = Field(default_factory=dict)
     price: Price = FREE  # of one's own hours, where they are to be counted
+
+    @property
+    def model_name(self) -> str:
+        """A name of the hub, or a folder's own name: where it lies says nothing of what it is."""
+        folder = Path(self.model).expanduser()
+        return folder.resolve().name if folder.is_dir() else self.model
 
     @property
     def engine(self) -> dict[str, Any]:

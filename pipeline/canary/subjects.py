@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from annotators.base import AnnotatorSpec, Resources
-from annotators.chat.errors import Unanswered
+from annotators.judge.gate import Unanswered
 from annotators.recorded import RecordedSpec
 from pipeline.canary.ask import Made
 from pipeline.canary.caption import TooSmall, share_covered

@@ -11,6 +11,7 @@ from pipeline.estimate.clips import Clips, look_at
 from pipeline.estimate.lines import line_of
 from pipeline.estimate.questions import draws_of
 from pipeline.estimate.result import Disk, Estimate, Line
+from pipeline.estimate.watching import watching_lines
 from pipeline.plan import Plan
 from schemas import FrameSet
 
@@ -32,10 +33,12 @@ def estimate(
         line_of(spec, draws_of(spec, plan, config.protocol, clips), journal)
         for spec in plan.annotators
     ]
+    watching = list(watching_lines(config, plan, clips))
     found = Estimate(
         heading=words.heading(config, plan, clips),
         lines=tuple(line for line, _ in counted),
-        disk=_disk(config, plan, clips, counted),
+        watching=tuple(line for line, _ in watching),
+        disk=_disk(config, plan, clips, counted, sum(n_bytes for _, n_bytes in watching)),
         assumed=tuple(words.assumed(config, plan, clips)),
         notes=(*words.unreadable(clips), *words.unpriced(plan), *plan.notes),
     )
@@ -43,7 +46,11 @@ def estimate(
     return dataclasses.replace(found, notes=(*found.notes, *short))
 
 
-def _disk(config: Config, plan: Plan, clips: Clips, counted: Sequence[tuple[Line, int]]) -> Disk:
+def _disk(
+    config: Config, plan: Plan, clips: Clips, counted: Sequence[tuple[Line, int]], watching: int
+) -> Disk:
+    """``watching``: bytes of sentinels' replies."""
+
     def pixels(sets: Mapping[str, FrameSet]) -> int:
         return sum(len(f.indices) * f.frame_width_px * f.frame_height_px for f in sets.values())
 
@@ -56,6 +63,6 @@ def _disk(config: Config, plan: Plan, clips: Clips, counted: Sequence[tuple[Line
     return Disk(
         clips=clips.new_bytes,
         frames=round(new * JPEG_BYTES_PER_PIXEL),
-        journal=sum(n_bytes for _, n_bytes in counted),
+        journal=watching + sum(n_bytes for _, n_bytes in counted),
         tables=round(published * JPEG_BYTES_PER_PIXEL) + rows * ROW_BYTES,
     )

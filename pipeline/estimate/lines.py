@@ -4,80 +4,61 @@ The function that bounds a request's cost while a run goes on is asked here for 
 the sum is what the run may spend, not a sample's mean.
 """
 
+import dataclasses
 import json
 import math
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable
 
 from annotators.base import AnnotatorSpec, Question
 from annotators.chat.cost import worst_case
 from annotators.chat.spec import ChatSpec, OpenAISpec
-from annotators.journal import Journal, JournalError
-from annotators.judge.chain import chain_of
+from annotators.journal import Journal
 from annotators.judge.request import request_of
-from annotators.judge.spec import TOP_LOGPROBS
+from annotators.judge.spec import TOP_LOGPROBS, JudgeSpec
 from annotators.ledger import Amount
 from annotators.models import request_tokens
 from pipeline.estimate.assumptions import ALTERNATIVE_BYTES, LATENCY_S, OUTPUT_TOKENS, REPLY_BYTES
+from pipeline.estimate.here import Here
+from pipeline.estimate.owed import owed
 from pipeline.estimate.result import Line
 from schemas import FrameSet, Rubric
 
+Asked = Iterable[tuple[list[Question], bool]]  # the draws of every question; are its frames taken?
 
-def line_of(
-    spec: AnnotatorSpec, asked: Iterable[tuple[list[Question], bool]], journal: Journal | None
-) -> tuple[Line, int]:
+
+def line_of(spec: AnnotatorSpec, asked: Asked, journal: Journal | None) -> tuple[Line, int]:
     """The annotator's line, and the bytes its replies will take in the journal.
 
-    ``asked``: the draws of every question, and whether its frames are taken.
+    ``asked``: clips on their own first, then those that are compared.
     """
-    if not isinstance(spec, ChatSpec):
-        n_questions = sum(len(draws) for draws, _ in asked)
-        return Line(annotator_id=spec.annotator_id, questions=n_questions), 0
-    sums = _Sums(spec)
+    if isinstance(spec, ChatSpec):
+        return _summed(_Sums(spec), asked, journal)
+    if isinstance(spec, JudgeSpec):
+        return _summed(Here(spec), asked, journal)
+    n_questions = sum(len(draws) for draws, _ in asked)
+    return Line(annotator_id=spec.annotator_id, questions=n_questions), 0
+
+
+def _summed(sums: "_Sums | Here", asked: Asked, journal: Journal | None) -> tuple[Line, int]:
+    """Where clips are judged on their own, which pairs follow only their scores can tell: the least
+    is none of them."""
+    least: Line | None = None
+    compared = False
     for draws, taken in asked:
+        if draws[0].others and sums.questions and not compared:
+            least = sums.line()
+        compared = bool(draws[0].others)
         sums.questions += len(draws)
-        for choices, times in _owed(spec, draws, journal if taken else None).items():
+        for choices, times in owed(sums.spec, draws, journal if taken else None).items():
             sums.add(draws[0], choices, times)
-    return sums.line(), sums.n_bytes
-
-
-def _owed(spec: ChatSpec, draws: Sequence[Question], journal: Journal | None) -> dict[int, int]:
-    """Requests that the draws of a question need: how many replies one asks for -> how many such."""
-    shared = spec.choices(draws[0].rubric)
-    if journal is None:
-        return {1: len(draws)} if shared is None else {shared: 1}
-    if shared is None:
-        return {1: sum(not _answered(spec, draw, journal) for draw in draws)}
-    missing = {key: n for draw in draws for key, n in _missing(spec, draw, journal)}
-    return dict(Counter(missing.values()))
-
-
-def _answered(spec: ChatSpec, question: Question, journal: Journal) -> bool:
-    """Whether a draw of its own has a reply that counts. No entry is opened."""
-    attempt = 0
-    while journal.known(key := request_of(spec, question, attempt=attempt).key):
-        if not journal.is_set_aside(key):
-            return True
-        attempt += 1
-    return False
-
-
-def _missing(spec: ChatSpec, question: Question, journal: Journal) -> Iterator[tuple[str, int]]:
-    """The request that a draw lacks, if any: its key, and how many replies it asks for. Draws that
-    share one find their replies in its body, where a server may have left some out."""
-    try:
-        request = chain_of(spec, journal, question)[1]
-    except JournalError:
-        return  # whoever reads it for its score says so
-    if request is not None:
-        yield request.key, request.settings.choices or 1
+    return dataclasses.replace(sums.line(), least=least), sums.n_bytes
 
 
 class _Sums:
     """What one annotator's requests come to."""
 
     def __init__(self, spec: ChatSpec) -> None:
-        self._spec = spec
+        self.spec = spec
         self.questions = self._requests = self._replies = 0
         self._text = self._images = self._output = self._likely = 0
         self._costs: dict[Hashable, tuple[Amount, int]] = {}
@@ -95,7 +76,7 @@ class _Sums:
         self._images += times * images
         self._text += times * (worst.input_tokens - images)
         self._output += times * worst.output_tokens
-        self._likely += times * choices * likely_output(self._spec, question.rubric)
+        self._likely += times * choices * likely_output(self.spec, question.rubric)
         self.n_bytes += times * n_bytes
 
     def _cost_of(self, question: Question, choices: int) -> tuple[Amount, int]:
@@ -110,24 +91,24 @@ class _Sums:
         )
         same = question.rubric.sha256, question.frames.prompt, clips, choices
         if same not in self._costs:
-            request = request_of(self._spec, question, alone=choices == 1)
+            request = request_of(self.spec, question, alone=choices == 1)
             captions = sum(len(words) for words, _ in request.captions)
             words = len(request.system) + len(request.user) + len(json.dumps(request.reply_schema))
             n_bytes = words + captions + choices * self._reply_bytes(question.rubric)
-            self._costs[same] = worst_case(self._spec, question, request), n_bytes
+            self._costs[same] = worst_case(self.spec, question, request), n_bytes
         return self._costs[same]
 
     def _reply_bytes(self, rubric: Rubric) -> int:
-        if not self._spec.wants_distribution(rubric):
+        if not self.spec.wants_distribution(rubric):
             return REPLY_BYTES
-        tokens = likely_output(self._spec, rubric)
+        tokens = likely_output(self.spec, rubric)
         return REPLY_BYTES + tokens * TOP_LOGPROBS * ALTERNATIVE_BYTES
 
     def _images_of(self, frames: FrameSet) -> int:
         """Tokens of one clip's frames; clips of one size have the same."""
         n, size = len(frames.indices), (frames.frame_width_px, frames.frame_height_px)
         if (n, *size) not in self._image_tokens:
-            rule, detail = self._spec.image_tokens, self._spec.image_detail
+            rule, detail = self.spec.image_tokens, self.spec.image_detail
             with_them = request_tokens("", "", None, [size] * n, rule, detail)
             without = request_tokens("", "", None, [], rule, detail)
             self._image_tokens[n, *size] = with_them - without
@@ -135,11 +116,12 @@ class _Sums:
 
     def line(self) -> Line:
         """The sums."""
-        spec, sent = self._spec, self._text + self._images
+        spec, sent = self.spec, self._text + self._images
         price = spec.price
         seconds, limit = duration_s(spec, self._requests, sent + self._output)
         return Line(
             annotator_id=spec.annotator_id,
+            way="remote",
             questions=self.questions,
             requests=self._requests,
             replies=self._replies,

@@ -1,5 +1,7 @@
 """What an estimate says beside its table: what it rests on, what is missing, what will not fit."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from annotators.chat.spec import ChatSpec, OpenAISpec
@@ -16,8 +18,10 @@ from pipeline.estimate.assumptions import (
     ROW_BYTES,
 )
 from pipeline.estimate.clips import Clips
+from pipeline.estimate.figures import plural
 from pipeline.generators.stage import CANVAS, FRAMES
 from pipeline.plan import Plan
+from pipeline.protocol import ProtocolOptions
 
 
 def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
@@ -25,12 +29,33 @@ def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
     n_frames = sum(len(frames.indices) for frames, _ in clips.frame_sets())
     measured = len(clips.coming) - clips.n_generated
     return (
-        f"{len(plan.prompts):,} prompts, {len(plan.clips):,} clips, {len(plan.dimensions)} "
-        f"dimensions in {len(plan.rubrics or plan.comparing)} rubrics",
-        f"{n_frames:,} frames, at most {config.frames.count} per clip",
+        f"{plural(len(plan.prompts), 'prompt')}, {plural(len(plan.clips), 'clip')}, "
+        f"{plural(len(plan.dimensions), 'dimension')} in "
+        f"{plural(len(plan.rubrics or plan.comparing), 'rubric')}",
+        f"{plural(n_frames, 'frame')}, at most {config.frames.count} per clip",
         f"sizes of clips: {len(clips.known):,} known from this folder, {measured:,} from their "
         f"headers, {clips.n_generated:,} assumed (not generated yet)",
+        *_compared(config.protocol, clips),
     )
+
+
+def _compared(protocol: ProtocolOptions, clips: Clips) -> Iterator[str]:
+    """What is asked where clips are compared."""
+    sizes = Counter(frames.prompt_id for frames, _ in clips.frame_sets()).values()
+    n_pairs = sum(math.comb(n, 2) for n in sizes)
+    n_lists = sum(n > 1 for n in sizes)
+    if protocol.kind == "pairwise":
+        yield f"pairwise: {plural(n_pairs, 'pair')} of clips of one prompt, each in both orders"
+    elif protocol.kind == "listwise":
+        yield (
+            f"listwise: {plural(n_lists, 'list')} of {max(sizes, default=0)} clips at most, each in "
+            "an order and in its reverse"
+        )
+    elif protocol.kind == "tie_band":
+        yield (
+            f"tie_band: every clip on its own; then, in both orders, those of {n_pairs:,} pairs whose "
+            f"scores differ by at most {protocol.band:g}: from none to all of them"
+        )
 
 
 def assumed(config: Config, plan: Plan, clips: Clips) -> Iterator[str]:
@@ -51,7 +76,10 @@ def assumed(config: Config, plan: Plan, clips: Clips) -> Iterator[str]:
     if any(isinstance(spec, OpenAISpec) for spec in asking):
         yield f"time: {LATENCY_S:g} s per reply, nothing refused, nothing sent twice"
     if asking and config.protocol.kind == "tie_band":
-        yield "every pair of a prompt's clips lies in the tie band; only their scores can tell which do"
+        yield (
+            "of what lies between no pair and all pairs, nothing: which of them lie in the tie band "
+            "only their scores can tell. The caps of a budget are held against all pairs"
+        )
     if shared := [spec for spec in asking if _shares(spec, plan)]:
         yield (
             f"draws of {_names(shared)} that share a request pay for its input once, where the "
@@ -98,7 +126,7 @@ def unreadable(clips: Clips) -> Iterator[str]:
     """How many clips the estimate leaves out."""
     if clips.unreadable:
         yield (
-            f"{len(clips.unreadable):,} clips cannot be read and are left out; the first: "
+            f"{plural(len(clips.unreadable), 'clip')} cannot be read and left out; the first: "
             + clips.unreadable[0]
         )
 

@@ -3,6 +3,12 @@
 import textwrap
 import unicodedata
 
+from pipeline.estimate.figures import plural, usd
+
+__all__ = [
+    "count", "fold", "number", "plain", "plural", "scale", "seconds", "size", "times", "usd",
+]  # fmt: skip
+
 NONE, HARD_BLANK = "–", "\u00a0"
 NOT_SENT = f"not{HARD_BLANK}sent"
 # turn the direction of what follows, outside their own text too
@@ -39,13 +45,6 @@ def fold(text: str, width: int, lines: int) -> str:
     )
 
 
-def usd(value: float | None) -> str:
-    """Dollars; four decimals below one. None: unknown."""
-    if value is None:
-        return "unknown"
-    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
-
-
 def count(value: float | None) -> str:
     """A whole number with separators."""
     return NONE if value is None else f"{round(value):,}"
@@ -74,8 +73,3 @@ def times(ratio: float | None) -> str:
 def size(n_bytes: int) -> str:
     """Bytes of a picture."""
     return f"{n_bytes / 1000:.1f} kB"
-
-
-def plural(n: int, word: str) -> str:
-    """``1 clip``, ``5 clips``."""
-    return f"{n:,} {word}{'' if n == 1 else 's'}"

@@ -1,0 +1,74 @@
+"""What sentinels add: the same few clips judged anew before every wave."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from annotators.base import Question
+from annotators.judge.spec import JudgeSpec
+from pipeline.config import Config
+from pipeline.estimate.clips import Clips, look_at
+from pipeline.estimate.figures import plural
+from pipeline.estimate.lines import line_of
+from pipeline.estimate.result import Line
+from pipeline.plan import Plan
+from pipeline.running import slices
+from pipeline.sentinels.check import manifest_clips
+from pipeline.sentinels.judges import judges_of
+from pipeline.sentinels.options import SentinelOptions
+from schemas import FrameSet, Rubric
+from schemas.ids import hash_fraction
+
+OCCASION = "estimate"  # none of a run's, so the journal holds nothing of it
+
+
+def watching_lines(config: Config, plan: Plan, clips: Clips) -> Iterator[tuple[Line, int]]:
+    """A line for every judge that sentinels watch, and the bytes its replies take in the journal.
+
+    At most: a wave that is whole already is not judged again. The rubrics, the clips and the number of
+    waves are those of :mod:`pipeline.sentinels`.
+    """
+    options = config.sentinels
+    if options is None:
+        return
+    shown = sentinels_among(options, config, clips)
+    n_waves = len(slices(plan.clips, config.wave_size))
+    for judge in judges_of(plan.annotators, options, plan.models):
+        asked = [(draws, False) for draws in _draws(judge, shown, plan.watching)]
+        line, n_bytes = line_of(judge, asked, None)
+        yield _repeated(line, n_waves, len(shown)), n_waves * n_bytes
+
+
+def sentinels_among(options: SentinelOptions, config: Config, clips: Clips) -> list[FrameSet]:
+    """The frames of the clips that are judged again and again, as far as they can be told now."""
+    if options.path is not None:
+        own = look_at(manifest_clips(options.path), config.frames, {})
+        return [frames for frames, _ in own.frame_sets()]
+    found = (frames for frames, _ in clips.frame_sets())
+    # as sentinels.clips.own_clips chooses them
+    first = sorted(found, key=lambda f: (hash_fraction("sentinels", f.video_id), f.video_id))
+    return first[: options.clips]
+
+
+def _draws(
+    judge: JudgeSpec, clips: Sequence[FrameSet], rubrics: Sequence[Rubric]
+) -> Iterator[list[Question]]:
+    for frames in clips:
+        for rubric in rubrics:
+            yield [
+                Question(frames=frames, rubric=rubric, draw=draw, occasion=OCCASION)
+                for draw in range(judge.draws)
+            ]
+
+
+def _repeated(line: Line, n_waves: int, n_clips: int) -> Line:
+    """Of one occasion -> of all, one after the other."""
+    when = "before the only wave" if n_waves == 1 else f"before each of {n_waves:,} waves"
+    counted = ("questions", "requests", "replies", "text_tokens", "image_tokens", "output_at_most",
+               "output_likely", "usd_at_most", "usd_likely", "seconds")  # fmt: skip
+    each = {name: getattr(line, name) for name in counted}
+    return dataclasses.replace(
+        line,
+        annotator_id=f"sentinels: {line.annotator_id}",
+        remark=f"{plural(n_clips, 'clip')} anew {when}",
+        **{name: None if value is None else n_waves * value for name, value in each.items()},
+    )
