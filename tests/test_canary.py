@@ -13,7 +13,7 @@ from PIL import Image
 
 from annotators.base import Question, failures
 from annotators.chat.spec import OpenAISpec
-from annotators.chat.wire import read_frames
+from annotators.judge.frames import read_frames
 from annotators.signal import SignalSpec
 from annotators.signal.judge import judge
 from pipeline.audit.bootstrap import cluster_bootstrap

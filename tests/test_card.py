@@ -191,3 +191,7 @@ def test_no_prompt_or_rationale_stands_in_the_card(run: tuple[Path, dict[str, An
     body = card_of(run[0])[1]
     assert HOSTILE not in body
     assert "<script>" not in body
+
+
+def test_a_name_cannot_turn_the_line_around() -> None:
+    assert markdown("model\u202egnp.exe\x1b[31m") == "model\ufffdgnp.exe\ufffd\\[31m"

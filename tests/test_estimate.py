@@ -15,15 +15,20 @@ from annotators.chat.spec import ChatSpec
 from annotators.journal import Journal
 from annotators.judge.request import request_of
 from annotators.ledger import Amount
+from annotators.local.spec import TransformersSpec
 from pipeline.config import Config, load_config
 from pipeline.estimate import Estimate, estimate
 from pipeline.estimate.clips import look_at
+from pipeline.estimate.watching import sentinels_among
 from pipeline.media.errors import MediaError
 from pipeline.media.ingest import ingest
 from pipeline.media.options import FramesOptions
 from pipeline.media.probe import probe
 from pipeline.media.sample import sample_frames
 from pipeline.plan import Plan, make_plan
+from pipeline.running import slices
+from pipeline.sentinels.check import extra_requests
+from pipeline.sentinels.clips import own_clips
 from schemas import Clip, FrameSet, Reason, Video
 from schemas.store import Store
 from tests.coded_clips import write_clip, write_sound
@@ -184,9 +189,7 @@ def test_draws_that_share_a_request_pay_for_its_input_once(tmp_path: Path) -> No
     assert shared.output_likely == alone.output_likely == 1440  # 12 x 120
     sent = shared.text_tokens + 2720
     assert shared.usd_at_most == pytest.approx(sent * 2.5e-6 + 0.06144)
-    assert "requests      4  (12 replies, up to 3 in each; 0 more are paid)" in _block(
-        found, "gpt-4o"
-    )
+    assert "requests      4  (12 replies, up to 3 in each)" in _block(found, "gpt-4o")
     assert "draws of gpt-4o that share a request pay for its input once" in found.text()
     words = estimate(*_plan(tmp_path, {**GPT_4O, **ALONE, "draws": 3})).text()
     assert "in each;" not in words
@@ -244,7 +247,127 @@ def test_comparisons_are_counted_with_the_frames_of_all_that_is_shown(
     each = 1 if protocol == "listwise" else 3
     assert line.questions == line.replies == each * requests
     assert line.output_at_most == line.replies * 512
-    assert ("lies in the tie band" in found.text()) == isinstance(protocol, dict)
+    assert ("lies in the tie band" in found.text(None)) == isinstance(protocol, dict)
+
+
+def test_a_tie_band_costs_from_no_pair_to_all_pairs(tmp_path: Path) -> None:
+    """As above with one draw: 12 requests for scores, and 24 more if every pair is close."""
+    _clips(tmp_path, *[20] * 6)
+    band = {"kind": "tie_band", "band": 1}
+    found = estimate(*_plan(tmp_path, GPT_4O, STRANGER, protocol=band))
+    line, stranger = found.lines
+    (pointwise,) = estimate(*_plan(tmp_path, GPT_4O)).lines
+    assert line.least == pointwise  # no pair: the scores alone
+    assert found.worst.requests == 2 * 36
+    block = _block(found, "gpt-4o")
+    assert "requests      12 to 36\n" in block
+    assert "output tokens 6,144 to 18,432  (at most; 1,440 to 4,320 likely*)" in block
+    assert f"cost          ${pointwise.usd_at_most:.4f} to ${line.usd_at_most:.4f} at most" in block
+    assert stranger.least is not None
+    assert stranger.least.usd_at_most is None
+    assert "requests      24 to 72\n" in _block(found, "all")
+    assert "cost          unknown\n" in _block(found, "all")
+    # 2 prompts x 3 pairs
+    assert "of 6 pairs whose scores differ by at most 1: from none" in found.text(None)
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_sentinels_are_judged_before_every_wave(tmp_path: Path, draws: int) -> None:
+    """Two clips and two rubrics before each of two waves, with three draws of their own whatever the
+    annotator's: 8 requests, each for three replies, of one judge; 24 of the other."""
+    _clips(tmp_path, 20, 20, 20, 20, 20)  # 3 and 2 clips of a prompt
+    watched = {"sentinels": {"clips": 2}, "wave_size": 2}
+    alone = {**GPT_4O, **ALONE, "name": "alone", "temperature": 1.0}
+    config, plan = _plan(tmp_path, {**GPT_4O, "draws": draws}, alone, {"kind": "signal"}, **watched)
+    n_waves = len(slices(plan.clips, config.wave_size))
+    assert n_waves == 2
+    found = estimate(config, plan)
+    shared, own = found.watching
+    assert (shared.requests, shared.replies, shared.paid) == (8, 24, 0)  # 2 x 2 x 2 waves
+    assert (own.requests, own.replies) == (24, 24)
+    assert (shared.image_tokens, own.image_tokens) == (8 * 8 * 85, 24 * 8 * 85)
+    assert shared.output_at_most == own.output_at_most == 24 * 512
+    assert config.sentinels is not None
+    assert {line.annotator_id: line.requests for line in found.watching} == {
+        f"sentinels: {name}": n
+        for name, n in extra_requests(
+            config.sentinels, plan.annotators, plan.watching, plan.models, n_waves=n_waves
+        ).items()
+    }
+    block = _block(found, "sentinels: gpt-4o")
+    assert "requests      8  (2 clips anew before each of 2 waves)" in block
+    # 5 clips x 2 rubrics of the one, and of the other; the caps hold for all
+    every = (*found.lines, *found.watching)
+    assert found.worst == sum((line.worst for line in every), Amount(requests=0))
+    assert found.worst.requests == 10 + 10 + 8 + 24
+    assert found.worst.usd == pytest.approx(sum(line.usd_at_most or 0 for line in every))
+    # first the sentinels, one occasion after the other: 2 x 5 s; then everybody, 5 s
+    assert "time          15 s*" in _block(found, "all")
+
+
+def test_the_sentinels_of_an_estimate_are_those_of_the_run(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 20, 20, 20, 3)
+    config, plan = _plan(tmp_path, GPT_4O, sentinels={"clips": 3})
+    assert config.sentinels is not None
+    clips = look_at(plan.clips, config.frames, {})
+    chosen = sentinels_among(config.sentinels, config, clips)
+    waves = slices(plan.clips, config.wave_size)
+    assert chosen == own_clips(waves, 3, lambda _: clips.coming)
+
+
+def test_sentinels_of_a_manifest_are_measured_too(tmp_path: Path) -> None:
+    (tmp_path / "watch").mkdir()
+    _clips(tmp_path / "watch", 3, 20)
+    _clips(tmp_path, 20)
+    watched = {"sentinels": {"path": str(tmp_path / "watch" / "manifest.csv"), "draws": 1}}
+    (line,) = estimate(*_plan(tmp_path, GPT_4O, **watched)).watching
+    assert (line.requests, line.image_tokens) == (4, 1870)  # 2 rubrics x (3 + 8 frames) x 85
+    assert line.remark == "2 clips anew before the only wave"
+
+
+def test_a_model_that_runs_here_is_free_and_takes_a_time_that_nobody_knows(tmp_path: Path) -> None:
+    _clips(tmp_path, 20, 3, 24)  # no two alike
+    config, plan = _plan(tmp_path, GPT_4O)
+    here = TransformersSpec(model="org/small", revision="0" * 40, draws=2)
+    both = dataclasses.replace(plan, annotators=(*plan.annotators, here))
+    taken = _frames(tmp_path, plan, config.frames)
+    journal = Journal(Store(str(tmp_path / "journal")))
+    first = next(iter(taken.values()))
+    journal.put(request_of(here, Question(frames=first, rubric=plan.rubrics[0], draw=1)), "{}")
+    found = estimate(config, both, frames=taken, journal=journal)
+    remote, local = found.lines
+    # 3 clips x 2 rubrics x 2 draws, one of them there; 19 frames in all, four times each
+    images = 4 * 19 - len(first.indices)
+    assert (local.questions, local.paid, local.images) == (12, 1, images)
+    assert found.worst == remote.worst
+    assert _block(found, "org/small").split("\n") == [
+        "org/small (it runs here)",
+        "  questions     11  (1 more is answered already)",
+        f"  images        {images}",
+        "  output tokens 5,632  (at most)",  # 11 x 512
+        "  cost          free",
+        "  time          unknown  (a progress bar tells once it runs)",
+    ]
+    assert "\nall\n" not in found.text()  # one judge is all there is to pay
+
+
+@pytest.mark.parametrize(
+    "protocol", ["pointwise", "pairwise", "listwise", {"kind": "tie_band", "band": 0.5}]
+)
+def test_the_text_keeps_to_80_columns(tmp_path: Path, protocol: Any) -> None:
+    _clips(tmp_path, *[20] * 6)
+    dear = {**GPT_4O, "draws": 7, "image_detail": "high", "name": "a judge"}
+    given = {"protocol": protocol, "sentinels": {}, "budget": {"tokens": 1}, "wave_size": 2}
+    found = estimate(*_plan(tmp_path, dear, STRANGER, frames={"long_side_px": 2048}, **given))
+    assert max(map(len, found.text().split("\n"))) <= 80
+    assert " ".join(found.text().split()) == " ".join(found.text(None).split())
+
+
+def test_one_of_a_thing_is_one(tmp_path: Path) -> None:
+    _clips(tmp_path, 1)
+    rubrics = ["videoprefer/video_quality"]
+    text = estimate(*_plan(tmp_path, GPT_4O, rubrics=rubrics)).text()
+    assert text.startswith("1 prompt, 1 clip, 1 dimension in 1 rubric\n1 frame, at most 8 per clip")
 
 
 def test_pairs_in_the_journal_are_paid(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from annotators.batch.money import Money
 from annotators.batch.notes import Note, Notes
 from annotators.batch.shards import Draft, Feed, Ticket, line_of
 from annotators.batch.spec import OpenAIBatchSpec
-from annotators.chat.wire import body_around, image_parts, read_frames, shown
+from annotators.chat.wire import body_around, image_parts, shown
 from annotators.journal import Request
+from annotators.judge.frames import read_frames
 from annotators.judge.gate import Unanswered
 from annotators.ledger import Amount, OverBudget
 from schemas import Reason

@@ -17,9 +17,10 @@ from annotators.chat.gate import Gate, Probe
 from annotators.chat.lanes import lanes_of
 from annotators.chat.purse import Purse
 from annotators.chat.spec import Endpoint, OpenAISpec, read_key
-from annotators.chat.wire import body_around, image_parts, read_frames, shown
+from annotators.chat.wire import body_around, image_parts, shown
 from annotators.journal import Request
 from annotators.judge.completion import read_completion
+from annotators.judge.frames import read_frames
 from annotators.judge.gate import Unanswered, not_attempted
 from annotators.models import unknown
 from annotators.pace import Lanes, LanesClosed, Turn

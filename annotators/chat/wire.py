@@ -12,11 +12,7 @@ from typing import Any
 
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
-from annotators.judge.gate import Unanswered
 from annotators.judge.spec import TOP_LOGPROBS
-from schemas import Reason
-from schemas.ids import sha256_hex
-from schemas.store import Store, blob_name
 
 
 def image_parts(jpegs: Sequence[bytes], detail: str) -> bytes:
@@ -76,24 +72,3 @@ def _response_format(request: Request) -> dict[str, Any] | None:
             "json_schema": {"name": "verdict", "strict": True, "schema": request.reply_schema},
         }
     return {"type": "json_object"} if request.reply_format == "json_object" else None
-
-
-def read_frames(frames: Store, sha256s: Sequence[str]) -> list[bytes]:
-    """The JPEGs as they were taken, never encoded again. Raises :class:`Unanswered`."""
-    return [_read_frame(frames, sha256) for sha256 in sha256s]
-
-
-def _read_frame(frames: Store, sha256: str) -> bytes:
-    name = blob_name(sha256, ".jpg")
-    data = frames.get(name)
-    if data is None:
-        raise Unanswered(
-            Reason.NOT_FOUND,
-            f"frame {frames.path(name)} is gone; run again with --rebuild to take the frames anew",
-        )
-    if sha256_hex(data) != sha256:
-        raise Unanswered(
-            Reason.CHECKSUM,
-            f"frame {frames.path(name)} is damaged; delete it and run again with --rebuild",
-        )
-    return data

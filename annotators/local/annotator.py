@@ -136,7 +136,7 @@ class LocalAnnotator:
             schema=_schema(request),
             temperature=settings.temperature or 0.0,
             top_p=1.0 if settings.top_p is None else settings.top_p,
-            max_tokens=settings.max_output_tokens or self.spec.max_output_tokens,
+            max_tokens=settings.max_output_tokens or 0,  # always set
             top_logprobs=TOP_LOGPROBS if settings.logprobs else 0,
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from annotators.chat.wire import read_frames
+from annotators.judge.frames import read_frames
 from pipeline.media.jpeg import encode
 from pipeline.media.options import FramesOptions
 from schemas import FrameSet

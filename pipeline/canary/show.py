@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from annotators.base import owed_key
-from annotators.chat.wire import read_frames
+from annotators.judge.frames import read_frames
 from pipeline.canary.ask import Asked
 from pipeline.canary.study import Said, Shown
 from pipeline.canary.variants import CLEAN, IN_FRAMES

@@ -63,14 +63,19 @@ def _environment(simulated: Sequence[str]) -> jinja2.Environment:
     return environment
 
 
+# control characters, and marks that turn the direction of writing: a name could look like another
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
 def markdown(value: Any) -> str:
     """Text of other people in one line of Markdown or one cell of a table, shown as it is.
 
-    Escapes what Markdown and HTML would act on; line breaks become blanks; None is a dash.
+    Escapes what Markdown and HTML would act on; line breaks become blanks, control characters and
+    marks of writing direction a replacement character; None is a dash.
     """
     if value is None or value == "":
         return "–"
-    text = " ".join(str(value).split())
+    text = " ".join(_UNSEEN.sub("\ufffd", str(value)).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|~!#])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 

@@ -72,7 +72,8 @@ def _here(line: "Line") -> Iterator[Row]:
     def between(name: str) -> str:
         return span(f"{getattr(least, name):,}", f"{getattr(line, name):,}")
 
-    yield "questions", between("replies"), f"{line.paid:,} more are answered already"
+    answered = f"{line.paid:,} more {'is' if line.paid == 1 else 'are'} answered already"
+    yield "questions", between("replies"), answered if line.paid else ""
     yield "images", between("images"), ""
     yield "output tokens", between("output_at_most"), "at most"
     yield "cost", "free", ""
@@ -85,7 +86,7 @@ def _remote(line: "Line") -> Iterator[Row]:
     def between(name: str) -> str:
         return span(f"{getattr(least, name):,}", f"{getattr(line, name):,}")
 
-    yield "requests", between("requests"), line.remark or _requests(line)
+    yield "requests", between("requests"), line.remark or _requests(least, line)
     sorts = f"{line.text_tokens:,} of text*, {line.image_tokens:,} of images"
     yield "input tokens", between("input_tokens"), sorts if least is line else f"at most {sorts}"
     yield "output tokens", between("output_at_most"), f"at most; {between('output_likely')} likely*"
@@ -100,9 +101,11 @@ def _cost(least: "Line", line: "Line") -> str:
     return f"{most} at most, {span(usd(least.usd_likely), usd(line.usd_likely))} likely*"
 
 
-def _requests(line: "Line") -> str:
+def _requests(least: "Line", line: "Line") -> str:
     """What is behind their number: replies that share one, and questions that need none."""
+    paid = f"{line.paid:,} more {'is' if line.paid == 1 else 'are'} paid already"
     if line.choices == 1:
-        return f"{line.paid:,} more {'is' if line.paid == 1 else 'are'} paid already"
-    replies = f"{line.replies:,} {'reply' if line.replies == 1 else 'replies'}"
-    return f"{replies}, up to {line.choices} in each; {line.paid:,} more are paid"
+        return paid if line.paid else ""
+    replies = f"{span(f'{least.replies:,}', f'{line.replies:,}')} replies"
+    shared = f"{replies}, up to {line.choices} in each"
+    return f"{shared}; {paid}" if line.paid else shared

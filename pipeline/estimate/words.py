@@ -33,10 +33,18 @@ def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
         f"{plural(len(plan.dimensions), 'dimension')} in "
         f"{plural(len(plan.rubrics or plan.comparing), 'rubric')}",
         f"{plural(n_frames, 'frame')}, at most {config.frames.count} per clip",
-        f"sizes of clips: {len(clips.known):,} known from this folder, {measured:,} from their "
-        f"headers, {clips.n_generated:,} assumed (not generated yet)",
+        f"sizes of clips: {_origins(len(clips.known), measured, clips.n_generated)}",
         *_compared(config.protocol, clips),
     )
+
+
+def _origins(known: int, measured: int, generated: int) -> str:
+    told = (
+        (known, "known from this folder"),
+        (measured, "from their headers"),
+        (generated, "assumed (not generated yet)"),
+    )
+    return ", ".join(f"{n:,} {where}" for n, where in told if n) or "none"
 
 
 def _compared(protocol: ProtocolOptions, clips: Clips) -> Iterator[str]:
@@ -77,8 +85,8 @@ def assumed(config: Config, plan: Plan, clips: Clips) -> Iterator[str]:
         yield f"time: {LATENCY_S:g} s per reply, nothing refused, nothing sent twice"
     if asking and config.protocol.kind == "tie_band":
         yield (
-            "of what lies between no pair and all pairs, nothing: which of them lie in the tie band "
-            "only their scores can tell. The caps of a budget are held against all pairs"
+            "for the most, every pair of a prompt's clips lies in the tie band, for the least none: "
+            "only their scores can tell. A budget is held against the most"
         )
     if shared := [spec for spec in asking if _shares(spec, plan)]:
         yield (
@@ -123,10 +131,12 @@ def unpriced(plan: Plan) -> Iterator[str]:
 
 
 def unreadable(clips: Clips) -> Iterator[str]:
-    """How many clips the estimate leaves out."""
-    if clips.unreadable:
+    """Which clips the estimate leaves out."""
+    if len(clips.unreadable) == 1:
+        yield f"one clip cannot be read and is left out: {clips.unreadable[0]}"
+    elif clips.unreadable:
         yield (
-            f"{plural(len(clips.unreadable), 'clip')} cannot be read and left out; the first: "
+            f"{len(clips.unreadable):,} clips cannot be read and are left out; the first: "
             + clips.unreadable[0]
         )
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from annotators.base import owed_key
-from annotators.chat.wire import read_frames
+from annotators.judge.frames import read_frames
 from annotators.judge.request import requested
 from pipeline.preview.ask import Answer, Chat
 from pipeline.preview.cost import Measured

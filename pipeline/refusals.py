@@ -1,0 +1,164 @@
+"""What is refused before any work: judges, prices, consensus, splits and people that cannot work."""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+
+from annotators.base import AnnotatorSpec
+from annotators.chat.spec import ChatSpec
+from annotators.judge import JudgeSpec
+from annotators.judge.request import requested
+from annotators.models import price_line
+from pipeline.audit.options import AuditOptions
+from pipeline.audit.ratings import check_ratings, rated_dimensions, tables_of
+from pipeline.config import Config
+from pipeline.preference.checks import check_consensus as check_options
+from pipeline.preference.splits import split_of
+from pipeline.protocol import ProtocolOptions, lineups_of_prompt, written_alike
+from pipeline.rubrics import rubrics_of
+from pipeline.videorm.options import MIN_TRAIN_PROMPTS
+from schemas import Clip, Prompt, Rubric
+from schemas.ids import canonical_json
+from schemas.options import SetupError
+
+MOST_IN_A_LIST = 26  # clips are named by letters
+
+
+def check_protocol(
+    config: Config,
+    annotators: Sequence[AnnotatorSpec],
+    prompts: Sequence[Prompt],
+    clips: Sequence[Clip],
+) -> None:
+    """Whoever must compare can, and there is something to compare."""
+    wanted, kind = config.protocol.compares, config.protocol.kind
+    if wanted is None:
+        return
+    able = [a for a in annotators if wanted in a.protocols]
+    unable = [a.annotator_id for a in annotators if wanted not in a.protocols]
+    if not able or (unable and not config.protocol.scores):
+        raise SetupError(
+            f"protocol: {kind}: {', '.join(unable)} can score clips, not compare them; leave it out, "
+            "or set protocol: pointwise" + (" or tie_band" if able else "")
+        )
+    n_clips = Counter(clip.prompt_id for clip in clips)
+    most = max(n_clips.values(), default=0)
+    if most < 2:
+        raise SetupError(f"protocol: {kind}: no prompt has two clips to compare")
+    if wanted == "listwise" and most > MOST_IN_A_LIST:
+        crowded = max(n_clips, key=lambda prompt: n_clips[prompt])
+        raise SetupError(
+            f"protocol: listwise: prompt {crowded} has {most} clips, and a list holds at most "
+            f"{MOST_IN_A_LIST}; set protocol: pairwise"
+        )
+    shown = config.frames.count * (most if wanted == "listwise" else 2)
+    comparing = rubrics_of(config)[1]
+    for annotator in able:
+        annotator.check(comparing, shown)
+    _refuse_alike(config.protocol, comparing[0], max(a.draws for a in able), clips)
+
+
+def _refuse_alike(
+    protocol: ProtocolOptions, rubric: Rubric, draws: int, clips: Sequence[Clip]
+) -> None:
+    """Two comparisons with one key could not be told apart in the books."""
+    joined = {clip.prompt_id for clip in clips if "+" in clip.video_id}
+    for prompt in sorted(joined):
+        videos = sorted(clip.video_id for clip in clips if clip.prompt_id == prompt)
+        every_pair = itertools.combinations(videos, 2)
+        asked = lineups_of_prompt(protocol, prompt, videos, rubric, draws, every_pair)
+        if twins := written_alike(asked):
+            one, other = (" and ".join(map(repr, lineup.video_ids)) for lineup in twins)
+            raise SetupError(
+                f"protocol: {protocol.kind}: prompt {prompt}: the keys of the clips {one}, and of "
+                f"{other}, are the same, for ids are joined by '+'; give those clips a video_id "
+                "without it"
+            )
+
+
+def refuse_twins(annotators: Sequence[AnnotatorSpec]) -> None:
+    """Two judges that ask the same of the same model share every reply: no second opinion."""
+    first: dict[object, str] = {}
+    for judge in annotators:
+        if not isinstance(judge, JudgeSpec):
+            continue
+        asked = (
+            judge.interface,
+            judge.model,
+            canonical_json(judge.engine),
+            judge.reply_format,
+            requested(judge),
+            judge.score,
+            judge.levels,
+        )
+        twin = first.setdefault(asked, judge.annotator_id)
+        if twin != judge.annotator_id:
+            raise SetupError(
+                f"annotators: {twin} and {judge.annotator_id} ask the same of {judge.model}, so the "
+                "journal gives both the same replies; for more replies of one judge set draws:, for "
+                "another judge change a setting, or the model's name where a server has another one"
+            )
+
+
+def check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
+    """A cap in USD holds only where every price is known."""
+    if config.budget.usd is None:
+        return
+    for annotator in annotators:
+        if isinstance(annotator, ChatSpec) and annotator.price is None:
+            raise SetupError(
+                f"budget.usd: no price is known for {annotator.model} (annotator "
+                f"{annotator.annotator_id}), so a cap in USD cannot hold; add to the annotator:\n"
+                f"  {price_line(annotator.model)}\nor cap requests or tokens instead"
+            )
+
+
+def check_consensus(
+    config: Config, annotators: Sequence[AnnotatorSpec], rubrics: Sequence[Rubric]
+) -> None:
+    check_options(
+        config.consensus,
+        {a.annotator_id: a.own_scale for a in annotators},
+        {d.name: [point.score for point in d.scale] for r in rubrics for d in r.dimensions},
+        rated_dimensions(config.audit) if config.audit else (),
+        config.audit.dimensions if config.audit else {},
+        scored=config.protocol.scores,
+        compared=bool(config.protocol.compares),
+    )
+
+
+def check_weights(config: Config, dimensions: Sequence[str]) -> None:
+    weights = config.preferences.weights
+    if weights is None:
+        return
+    for name, weight in weights.items():
+        if name not in dimensions or weight < 0:
+            raise SetupError(
+                f"preferences.weights.{name}: {weight:g}; expected a weight of at least 0 for one of "
+                + ", ".join(dimensions)
+            )
+    if not any(weights.values()):
+        raise SetupError("preferences.weights: at least one dimension must weigh more than 0")
+
+
+def check_splits(config: Config, prompts: Sequence[Prompt], clips: Sequence[Clip]) -> None:
+    """VideoRM needs prompts with pairs in both splits: found out now, not after the judging."""
+    n_clips = Counter(clip.prompt_id for clip in clips)
+    paired = [prompt for prompt in prompts if n_clips[prompt.prompt_id] > 1]
+    count = Counter(split_of(prompt, config.splits) for prompt in paired)
+    for split, needed in (("train", MIN_TRAIN_PROMPTS), ("test", 1)):
+        if count[split] < needed:
+            raise SetupError(
+                f"videorm: {count[split]} prompts with at least two clips fall into the {split} "
+                f"split, at least {needed} are needed; give more prompts, change splits:, or leave "
+                "the videorm block out"
+            )
+
+
+def check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) -> None:
+    """Read the human tables now: a fault in them must not wait until the money is spent."""
+    if not options.ratings:
+        raise SetupError("audit: no ratings are given; name a table, or leave the block out")
+    if config.generators is None and len(tables_of(options)) < len(options.ratings):
+        raise SetupError("audit.ratings: simulated raters can rate simulated clips only")
+    check_ratings(options, clips)
