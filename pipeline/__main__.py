@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 VERBS = {
-    "run": "the main job: clips -> annotations -> preferences -> VideoRM, audit, report",
-    "preview": "five items before the night: the request with its frames, the reply, the cost",
+    "run": "the main job: clips to annotations, preferences, VideoRM, report",
+    "preview": "five items before the night: requests with frames, replies, cost",
     "canary": "how far words inside frames or prompt move a judge",
     "retry": "take failures of chosen reasons up again",
     "audit": "hold recorded scores or a run's annotations against human ratings",
@@ -15,7 +15,7 @@ VERBS = {
     "report": "draw the pages of a finished run anew",
 }
 
-HELP = """usage: videoprefer VERB [options]      (videoprefer VERB --help shows an example)
+HELP = """usage: videoprefer VERB [options]    (videoprefer VERB --help shows an example)
 
 {verbs}
 """

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import logging
 import signal
+import textwrap
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -37,11 +38,13 @@ RESUME = "Everything paid for is kept; run the same command again to resume."
 EXAMPLE = """\
 example:
   python -m pipeline.run --config demo --output out/demo
-  python -m pipeline.run --config my.yaml --output out/mine --set annotators.0.temperature=0.5 \\
-      --runner=FnApiRunner --direct_running_mode=multi_processing --direct_num_workers=2
+  python -m pipeline.run --config my.yaml --output out/mine --estimate
+  python -m pipeline.run --config my.yaml --output out/mine \\
+      --set annotators.0.temperature=0.5 --runner=FnApiRunner \\
+      --direct_running_mode=multi_processing --direct_num_workers=2
 
-exit codes: 0 complete; 1 failed; 2 refused before work started; 3 stopped early, run the same command
-again to resume; 4 audit.require not met
+exit codes: 0 complete; 1 failed; 2 refused before work started; 3 stopped
+early, run the same command again to resume; 4 audit.require not met
 """
 
 
@@ -52,9 +55,12 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="From a configuration to an annotated preference dataset, a trained VideoRM, an "
-        "audit and a report. Run it again with the same arguments to resume. Other "
-        "options (--runner=..., --project=...) are handed to Apache Beam.",
+        description=textwrap.fill(
+            "From a configuration to an annotated preference dataset, a trained VideoRM, an audit and "
+            "a report. Run it again with the same arguments to resume. Other options (--runner=..., "
+            "--project=...) are handed to Apache Beam.",
+            80,
+        ),
     )
     p.add_argument(
         "--config",
@@ -126,9 +132,12 @@ def retry(argv: Sequence[str]) -> int:
         prog="videoprefer retry",
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Take failures of a run up again and bring the run to its end. A paid reply that "
-        "was of no use (a refusal, a cut) stays in the journal and is bought anew; clips that could "
-        "not be read are read anew. Other options are handed to Apache Beam.",
+        description=textwrap.fill(
+            "Take failures of a run up again and bring the run to its end. A paid reply that was of "
+            "no use (a refusal, a cut) stays in the journal and is bought anew; clips that could not "
+            "be read are read anew. Other options are handed to Apache Beam.",
+            80,
+        ),
         epilog="example:\n  videoprefer retry out/mine --reason refusal --reason no_answer",
     )
     p.add_argument("run", type=Path, metavar="DIR", help="the run's output folder")
@@ -137,7 +146,8 @@ def retry(argv: Sequence[str]) -> int:
         action="append",
         required=True,
         choices=sorted(reason.value for reason in Reason),
-        help="of the failures to take up; may be repeated",
+        metavar="REASON",
+        help="of the failures to take up; may be repeated: " + ", ".join(sorted(Reason)),
     )
     arguments, flags = p.parse_known_args(argv)
     display = Display()

@@ -205,7 +205,7 @@ def _agreement_lines(layout: Layout) -> list[str]:
     }
     return [
         f"  {r['dimension']}: {name[r['statistic']]} on {_interval(r)} of pairs "
-        f"({r['n_items']} pairs, {r['n_raters']} raters)"
+        f"({r['n_items']} pairs x raters, {r['n_raters']} raters)"
         for r in wanted
     ]
 

@@ -1,7 +1,7 @@
 """What is refused before any work: judges, prices, consensus, splits and people that cannot work."""
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from annotators.base import AnnotatorSpec
@@ -41,6 +41,13 @@ def check_protocol(
             f"protocol: {kind}: {', '.join(unable)} can score clips, not compare them; leave it out, "
             "or set protocol: pointwise" + (" or tie_band" if able else "")
         )
+    counted = set(config.consensus.annotators or ())
+    if counted and counted <= {a.annotator_id for a in annotators if a not in able}:
+        raise SetupError(
+            f"protocol: {kind}: none of consensus.annotators compares clips, so what the others say "
+            "of them would be paid for and count for nothing; name one of "
+            f"{', '.join(a.annotator_id for a in able)} there too, or set protocol: pointwise"
+        )
     n_clips = Counter(clip.prompt_id for clip in clips)
     most = max(n_clips.values(), default=0)
     if most < 2:
@@ -62,9 +69,13 @@ def _refuse_alike(
     protocol: ProtocolOptions, rubric: Rubric, draws: int, clips: Sequence[Clip]
 ) -> None:
     """Two comparisons with one key could not be told apart in the books."""
-    joined = {clip.prompt_id for clip in clips if "+" in clip.video_id}
-    for prompt in sorted(joined):
-        videos = sorted(clip.video_id for clip in clips if clip.prompt_id == prompt)
+    videos_of: dict[str, list[str]] = defaultdict(list)
+    for clip in clips:
+        videos_of[clip.prompt_id].append(clip.video_id)
+    for prompt, videos in sorted(videos_of.items()):
+        if not any("+" in video for video in videos):
+            continue
+        videos.sort()
         every_pair = itertools.combinations(videos, 2)
         asked = lineups_of_prompt(protocol, prompt, videos, rubric, draws, every_pair)
         if twins := written_alike(asked):
@@ -116,6 +127,7 @@ def check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
 def check_consensus(
     config: Config, annotators: Sequence[AnnotatorSpec], rubrics: Sequence[Rubric]
 ) -> None:
+    """The annotators can be put together as asked."""
     check_options(
         config.consensus,
         {a.annotator_id: a.own_scale for a in annotators},
@@ -128,6 +140,7 @@ def check_consensus(
 
 
 def check_weights(config: Config, dimensions: Sequence[str]) -> None:
+    """The dimensions that `overall` weighs are asked for."""
     weights = config.preferences.weights
     if weights is None:
         return

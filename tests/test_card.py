@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from report_run import HOSTILE, N_FRAMES, SIZE, make_run, manifest, write_tables
@@ -75,6 +77,47 @@ def test_every_table_loads_offline_by_its_name(
     assert loaded["preferences"] == {"train": 2, "validation": 2}  # no row of test: no split
     assert set(loaded["refused"]) <= {"comparisons", "human_votes"}  # those without rows
     assert loaded["sizes"] == [[SIZE, SIZE]] * (5 * N_FRAMES)
+
+
+SCORES = """
+import sys
+from datasets import load_dataset
+for root in sys.argv[1:]:
+    print(*load_dataset(root, "annotations")["train"]["score"])
+"""
+
+
+def test_a_run_is_not_shown_for_another_in_a_folder_of_that_name_nor_old_rows_for_new(
+    tmp_path: Path,
+) -> None:
+    """`datasets` keeps what it read under the folder's own name, `out` for both of these."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache"),
+                   "HF_DATASETS_CACHE": str(tmp_path / "cache")}  # fmt: skip
+    one, other = tmp_path / "one" / "out", tmp_path / "other" / "out"
+    for root in (one, other):
+        root.mkdir(parents=True)
+        record = make_run(root)
+    (file,) = Layout(other).table("annotations").glob("*.parquet")
+
+    def add(points: float) -> None:
+        table = pq.read_table(file)
+        at = table.schema.get_field_index("score")
+        moved = pc.add(table.column("score"), points)
+        pq.write_table(table.set_column(at, table.schema.field(at), moved), file)
+        write_card(other, record)
+
+    def loaded(*roots: Path) -> list[list[float]]:
+        command = [sys.executable, "-c", SCORES, *map(str, roots)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return [[float(x) for x in line.split()] for line in done.stdout.splitlines()]
+
+    write_card(one, record)
+    add(10)
+    first, second = loaded(one, other)
+    assert second == [score + 10 for score in first]
+    add(10)  # as a rebuild would
+    assert loaded(other) == [[score + 20 for score in first]]
 
 
 def test_a_run_without_any_row_loads_too(tmp_path: Path) -> None:

@@ -329,22 +329,10 @@ def test_asking_again_for_one_refused_choice_buys_that_draw_alone(place: Resourc
     assert spent(place)[3] == pytest.approx(ALL + 2 * ALONE)
 
 
-def refuses_all(handler: object, body: dict[str, object]) -> None:
-    """Every one of the replies asked for is a refusal; billed as the loopback judge bills."""
-    message = {"role": "assistant", "content": None, "refusal": "No."}
-    n = int(str(body.get("n", 1)))
-    reply = {
-        "model": "judge",
-        "choices": [{"index": k, "finish_reason": "stop", "message": message} for k in range(n)],
-        "usage": {"prompt_tokens": IN, "completion_tokens": n * OUT},
-    }
-    handler.send(200, json.dumps(reply))  # type: ignore[attr-defined]
-
-
 def test_a_request_of_which_no_draw_stands_is_asked_again_as_one(place: Resources) -> None:
     """All three refused: one request for three again. Of that one draw is refused: it alone."""
     asked = draws_of(place, "v0")
-    with JudgeServer(faults=[refuses_all, "refused_choice"]) as server:
+    with JudgeServer(faults=["refusal", "refused_choice"]) as server:
         spec = spec_for(server, concurrency=1)
         rows = first(ask(spec, place, asked))
         for n in (3, 1):  # draws without a score: first all, then the last
@@ -615,6 +603,20 @@ def test_what_a_shared_line_lacks_is_a_line_of_the_next_batch(
         assert spent(place)[3] == pytest.approx(sum(by_draw))
         assert ask(spec, place, asked) == rows
         assert len(server.batches) == 2
+
+
+def test_a_shared_line_of_which_no_draw_stands_is_one_line_again(place: Resources) -> None:
+    asked = draws_of(place, "v0")
+    with BatchServer(lines=lambda key, n: "refusal") as server:
+        spec = batch_spec(server)
+        rows = first(ask(spec, place, asked))
+        assert [row.reason for row in rows if isinstance(row, Failure)] == [Reason.REFUSAL] * 3
+        Journal(place.journal).set_aside({row.reply_key for row in rows if row.reply_key})
+        server._lines = lambda key, n: None
+        again = ask(spec, place, asked)
+    assert [[body["n"] for body in bodies] for bodies in lines_of(server)] == [[3], [3]]
+    assert [row.score for row in annotations(again)] == scores("v0", range(3))
+    assert costs(again) == [pytest.approx(2 * ALL), 0.0, 0.0]
 
 
 def test_a_line_that_fails_is_every_draws_failure(place: Resources) -> None:

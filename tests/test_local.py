@@ -388,7 +388,7 @@ def test_a_judge_of_little_use_stops_the_run(spec: TransformersSpec, place: Reso
     judge.close()
     asked = sum(reason is not Reason.NOT_ATTEMPTED for reason in reasons)
     assert 20 <= asked < 40
-    assert "items failed" in judge.stopped
+    assert "items failed; the last of them: truncated: the reply reached" in judge.stopped
 
 
 def test_a_budget_holds_here_too(spec: TransformersSpec, place: Resources) -> None:

@@ -24,6 +24,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def folder(tmp_path: Path) -> Path:
     """What passes for a model as long as nobody loads it."""
     (tmp_path / "config.json").write_text('{"model_type": "llava"}')
+    (tmp_path / "chat_template.jinja").write_text("{{ messages }}")
     (tmp_path / "model.safetensors").write_bytes(b"old weights")
     return tmp_path
 
@@ -87,6 +88,20 @@ def test_a_folder_without_a_model_is_told_from_a_model_of_the_hub(tmp_path: Path
     with pytest.raises(SetupError, match=r"no config\.json"):
         folder_of(str(tmp_path))
     assert folder_of("org/model") is None
+
+
+def test_a_folder_without_a_chat_template_is_refused_before_any_judge_is_paid(folder: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+    for held in (None, '{"model_max_length": 512}', '{"chat_template": null}'):
+        if held:
+            (folder / "tokenizer_config.json").write_text(held)
+        with pytest.raises(SetupError, match="annotator judge: .*it has no chat template"):
+            TransformersSpec(model=str(folder), name="judge").check([QUALITY], 8)
+    (folder / "tokenizer_config.json").write_text("{")
+    with pytest.raises(SetupError, match=r"tokenizer_config\.json cannot be read"):
+        TransformersSpec(model=str(folder), name="judge").check([QUALITY], 8)
+    (folder / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
+    TransformersSpec(model=str(folder), name="judge").check([QUALITY], 8)
 
 
 def test_new_weights_under_an_old_path_are_another_model(folder: Path) -> None:

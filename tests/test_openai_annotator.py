@@ -359,7 +359,9 @@ def test_too_many_failures_stop_the_run(place: Resources) -> None:
     rejected = reasons.pop(Reason.REJECTED)
     assert AT_LEAST <= rejected <= AT_LEAST + 1  # the next one may be on the wire already
     assert reasons == {Reason.NOT_ATTEMPTED: 60 - rejected}
-    assert "20 of the last 20 items failed" in rows[-1][0].message  # type: ignore[union-attr]
+    message = rows[-1][0].message  # type: ignore[union-attr]
+    assert "20 of the last 20 items failed; the last of them: rejected: " in message
+    assert "An image could not be read" in message  # what the server said
 
 
 def test_half_may_fail_and_old_failures_are_forgotten() -> None:

@@ -5,6 +5,7 @@ prefers can be said beforehand: in the table of frames lie the pictures it was s
 """
 
 import base64
+import hashlib
 import itertools
 import json
 from collections import Counter
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from judge_server import JudgeServer, expected_taste
 
+import prompts
 from pipeline import command
 from pipeline.dataset.parquet import parts
 from prompts import as_protocol, load_rubric, render_several
@@ -197,7 +199,7 @@ def test_a_pair_without_both_orders_has_no_preference(tmp_path, capsys) -> None:
         assert run(tmp_path, config(server, "pairwise", judge={"concurrency": 1})) == 0
     (failure,) = table(tmp_path, "failures")
     assert (failure["stage"], failure["reason"]) == ("compare", "refusal")
-    prompt, shown, dimension, annotator, draw = failure["key"].split("/")
+    _, shown, dimension, *_ = failure["key"].split("/")
     videos = sorted(shown.split("+"))
     missing = [
         (dimension, *videos),
@@ -222,6 +224,9 @@ def test_what_cannot_compare_is_refused_before_work(tmp_path, server, capsys) ->
     tree["annotators"].append({"kind": "signal"})
     assert run(tmp_path, tree) == 2
     assert "signal can score clips, not compare them" in capsys.readouterr().err
+    tree |= {"protocol": {"kind": "tie_band", "band": 1}, "consensus": {"annotators": ["signal"]}}
+    assert run(tmp_path, tree) == 2
+    assert "none of consensus.annotators compares clips" in capsys.readouterr().err
     assert run(tmp_path, config(server, {"kind": "pairwise", "band": 1})) == 2
     assert "band: goes with kind: tie_band" in capsys.readouterr().err
     alone = config(server, "pairwise")
@@ -229,3 +234,71 @@ def test_what_cannot_compare_is_refused_before_work(tmp_path, server, capsys) ->
     assert run(tmp_path, alone) == 2
     assert "no prompt has two clips" in capsys.readouterr().err
     assert server.n_bills == 0
+
+
+def test_ids_that_join_to_one_key_are_refused_before_work(tmp_path, server, capsys) -> None:
+    """``a+b`` before ``c``, and ``a`` before ``b+c``: the books could not tell the two apart."""
+
+    def with_ids(*ids: str) -> dict[str, Any]:
+        lines = ["prompt,prompt_id,generator,video,video_id"]
+        for number, name in enumerate(ids):
+            (tmp_path / f"{number}.mp4").write_bytes(b"no video")
+            lines.append(f"a red circle,p,g{number},{number}.mp4,{name}")
+        (tmp_path / "clips.csv").write_text("\n".join(lines) + "\n")
+        tree = config(server, "pairwise")
+        del tree["generators"]
+        return tree | {"sources": [{"kind": "manifest", "path": str(tmp_path / "clips.csv")}]}
+
+    assert run(tmp_path, with_ids("a+b", "c", "a", "b+c")) == 2
+    assert "the clips 'a' and 'b+c', and of 'a+b' and 'c', are the same" in capsys.readouterr().err
+    assert run(tmp_path, with_ids("a+b", "c", "a", "b+d")) == 0  # such ids alone do no harm
+    assert len(table(tmp_path, "failures")) == 4  # but these clips are none
+
+
+def test_two_rubrics_of_one_name_are_refused_before_work(tmp_path, server, capsys) -> None:
+    """Their dimensions differ, so that is not what tells them apart."""
+    names = ("static_quality", "temporal_quality")
+    text = (Path(prompts.__file__).parent / "rubrics/videoprefer/video_quality.v1.yaml").read_text()
+    for name in names:
+        own = text.replace("name: video_quality\n", f"name: {name}\n")
+        assert own != text
+        (tmp_path / f"{name}.yaml").write_text(own)
+    rubrics = [str(tmp_path / f"{name}.yaml") for name in names]
+    for protocol in ("pointwise", "pairwise"):
+        assert run(tmp_path, config(server, protocol, rubrics=rubrics)) == 2
+        assert "two are named 'videoprefer/video_quality'" in capsys.readouterr().err
+    assert server.n_bills == 0
+
+
+def test_a_jury_whose_judges_differ_in_draws_and_fail_now_and_then(tmp_path) -> None:
+    """The second judge, of two draws, never answers about one order of one pair: the pair has its
+    first judge's word only where that judge alone counts."""
+
+    def faults(n: int, key: str) -> str | None:
+        body = running.bodies[n]
+        return "refusal" if body["model"] == "other" and key in refused else None
+
+    refused: set[str] = set()
+    with JudgeServer(faults=faults) as running:
+        tree = config(running, "pairwise")
+        (first,) = tree["annotators"]
+        tree["annotators"] += [{**first, "model": "other", "draws": 2, "temperature": 0.7}]
+        (tmp_path / "calm").mkdir()
+        assert run(tmp_path / "calm", tree) == 0
+        # 12 questions of each rubric in one draw, and in two
+        assert len(table(tmp_path / "calm", "comparisons")) == 24 + 48
+        assert {row["n_a"] for row in table(tmp_path / "calm", "preferences")} == {6, 12}
+        other = [body for body in running.bodies if body["model"] == "other"]
+        refused.add(hashlib.sha256(json.dumps(other[0], sort_keys=True).encode()).hexdigest())
+        assert run(tmp_path, tree) == 0
+        missing = {f["key"].split("/")[1] for f in table(tmp_path, "failures")}
+        (pair,) = {tuple(sorted(key.split("+"))) for key in missing}
+        assert len(table(tmp_path, "preferences")) == 18 - 2  # its dimension, and overall
+        alone = {"consensus": {"annotators": ["judge"]}}
+        before = running.n_bills
+        assert run(tmp_path, tree | alone, "--rebuild") == 0
+        assert running.n_bills == before
+    preferences = table(tmp_path, "preferences")
+    assert len(preferences) == 18
+    assert {row["n_a"] for row in preferences} == {2, 4}
+    assert pair in {tuple(sorted((row["video_a"], row["video_b"]))) for row in preferences}

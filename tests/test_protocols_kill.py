@@ -2,6 +2,7 @@
 and the tables are those of a run that nothing stopped."""
 
 import json
+import random
 import signal
 import time
 import zlib
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from batch_server import BatchServer
 from judge_server import JudgeServer
 from test_protocols import config, table
 from test_protocols import run as run_here
@@ -103,6 +105,7 @@ def snapshot(folder: Path) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["pairwise", BAND], ids=["pairwise", "tie_band"])
 def test_a_budget_that_ends_while_comparing_can_be_raised(tmp_path: Path, protocol: Any) -> None:
     with JudgeServer() as server:
@@ -177,6 +180,7 @@ def test_retry_takes_up_what_was_refused_while_comparing(tmp_path: Path) -> None
     assert costs[-3:] == pytest.approx([2 * costs[0]] * 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["pairwise", "listwise"])
 def test_rows_of_another_protocol_do_not_stay_after_a_rebuild(
     tmp_path: Path, protocol: str
@@ -208,3 +212,54 @@ def test_retry_knows_no_failure_of_another_protocol(tmp_path: Path, capsys: Any)
         assert not table(tmp_path, "failures")
         assert command.retry([str(tmp_path / "out"), "--reason", "refusal"]) == 2
         assert "there are none at all" in capsys.readouterr().err
+
+
+def batch_tree(server: BatchServer, protocol: Any) -> dict[str, Any]:
+    tree = tree_for(server, protocol, draws=2, temperature=0.7)  # type: ignore[arg-type]
+    (judge,) = tree["annotators"]
+    del judge["concurrency"]
+    judge |= {"kind": "openai-batch", "poll_s": 0.05, "shard_requests": 20}
+    return tree | {"sources": [{"kind": "simulated", "prompts": 2}], "wave_size": 3}
+
+
+def test_a_batch_judge_is_asked_for_scores_and_then_for_comparisons(tmp_path: Path) -> None:
+    with BatchServer() as batches, JudgeServer() as online:
+        tree = batch_tree(batches, BAND)
+        assert run_here(tmp_path, tree) == 0
+        compared = table(tmp_path, "comparisons")
+        # 6 clips x 2 rubrics x 2 draws are scored, and every close pair in both orders and draws
+        assert len(table(tmp_path, "annotations")) == 24
+        assert len(compared) > 0
+        assert list(batches.bills.values()) == [1] * (24 + len(compared))
+        bought = snapshot(tmp_path)
+        (judge,) = tree["annotators"]
+        judge |= {"kind": "openai", "base_url": online.base_url}
+        del judge["poll_s"], judge["shard_requests"]
+        assert run_here(tmp_path, tree, "--rebuild") == 0
+        assert online.bodies == []  # the same questions, found in the journal
+    assert snapshot(tmp_path) == bought
+
+
+@pytest.mark.slow
+def test_a_batch_run_killed_between_its_batches_buys_nothing_twice(tmp_path: Path) -> None:
+    with BatchServer() as whole:
+        write(tmp_path / "w", batch_tree(whole, BAND))
+        assert start(tmp_path / "w", "out").wait(timeout=120) == 0
+        wanted = len(whole.bills)
+    kills, rng = 0, random.Random(0)
+    with BatchServer(looks=4) as server:
+        write(tmp_path / "k", batch_tree(server, BAND))
+        run = start(tmp_path / "k", "out")
+        while kills < 6 and run.poll() is None:
+            calls = sum(server.calls.values()) + rng.randrange(1, 7)  # die somewhere within these
+            while run.poll() is None and sum(server.calls.values()) < calls:
+                time.sleep(0.005)
+            if run.poll() is None:
+                kill(run)
+                kills += 1
+                run = start(tmp_path / "k", "out")
+        run.wait(timeout=120)
+        assert run.returncode == 0, (tmp_path / "k" / "out.log").read_text()[-2000:]
+        assert kills >= 4
+        assert list(server.bills.values()) == [1] * wanted
+    assert rows(tmp_path / "k" / "out") == rows(tmp_path / "w" / "out")

@@ -273,6 +273,16 @@ def test_the_headline_compares_on_targets_that_leave_a_rater_out() -> None:
     assert "65.0 %" in sentence
     assert "one rater against the others reaches 70.0 %" in sentence
     assert "90.0" not in sentence
+    assert "9 pairs × raters, 3 raters; the nearest of 2 to them)" in sentence
+
+
+def test_of_equals_the_headline_is_about_the_consensus() -> None:
+    names = ("a", "consensus", "z")
+    (sentence,) = headlines({"rows": [row(n, "pair_accuracy_ties_half", 0.6) for n in names]})
+    assert "On video quality, consensus prefers" in sentence
+    assert "9 pairs, 3 raters; the nearest of 3 to them)" in sentence
+    (alone,) = headlines({"rows": [row("a", "pair_accuracy_ties_half", 0.6)]})
+    assert "nearest" not in alone
 
 
 def test_no_headline_from_undefined_values_slices_or_references_alone() -> None:

@@ -315,6 +315,16 @@ def test_a_judge_that_refuses_is_recorded_and_said(night: Nightly, judge: NoisyJ
     assert night.said[-1].startswith("sentinels: judge: CHANGED: no scores on both sides")
 
 
+def test_what_was_said_of_an_occasion_is_not_said_again(night: Nightly, judge: NoisyJudge) -> None:
+    sentinels = night.sentinels()
+    judge.shift = 7  # off the scale
+    sentinels.judge("annotate-00000", "made")  # a run asks before its first wave, and again with it
+    said = list(night.said)
+    assert len(said) == 1
+    night.wave(sentinels, 0)
+    assert night.said == said
+
+
 def test_without_frames_nobody_is_asked_and_that_is_said(night: Nightly, judge: NoisyJudge) -> None:
     night.frames = []
     night.wave(night.sentinels(), 0)
@@ -383,6 +393,18 @@ def test_what_is_refused_before_work(tmp_path: Path) -> None:
         check([own], path=str(tmp_path / "gone.csv"))
     with pytest.raises(pydantic.ValidationError, match="not both"):
         SentinelOptions(clips=4, path="clips.csv")
+
+
+def test_a_history_that_cannot_be_written_is_refused_before_a_reply_is_paid_for(
+    tmp_path: Path,
+) -> None:
+    own = OpenAISpec(model="own", base_url="http://localhost:1/v1")
+    (tmp_path / "a-file").write_text("no folder")
+    for wrong in ("a-file", "a-file/below"):
+        with pytest.raises(SetupError, match=rf"sentinels\.history: .*{wrong} cannot be written"):
+            check([own], history=str(tmp_path / wrong))
+    check([own], history=str(tmp_path / "new"))
+    assert list((tmp_path / "new").iterdir()) == []  # the trial leaves nothing
 
 
 def clip(video_id: str) -> Clip:

@@ -32,7 +32,12 @@ PROMPT = Prompt(prompt_id="p", text="a red circle", source="test")
 
 
 def said(
-    video_ids: str, ranking: Sequence[int], *, judge: str = "j", dimension: str = "quality", draw: int = 0
+    video_ids: str,
+    ranking: Sequence[int],
+    *,
+    judge: str = "j",
+    dimension: str = "quality",
+    draw: int = 0,
 ) -> Ranking:
     """Clips of one letter each, in the order shown."""
     return Ranking(
@@ -63,9 +68,7 @@ def test_only_what_is_said_in_both_orders_counts() -> None:
         said("bd", [1, 2]),
     ]  # fmt: skip
     votes = votes_of(rankings)
-    assert votes == {
-        Draw("j", "quality", 0): {("a", "b"): 1, ("a", "c"): 0, ("b", "c"): 0}
-    }
+    assert votes == {Draw("j", "quality", 0): {("a", "b"): 1, ("a", "c"): 0, ("b", "c"): 0}}
 
 
 def test_a_list_and_its_reverse_say_something_of_every_pair() -> None:
@@ -149,13 +152,15 @@ def test_other_names_give_mirrored_votes_and_nothing_else(
 ) -> None:
     """Which id sorts first must not matter: the vote on a pair is the same, seen from its clips."""
     name = dict(zip("abcde", order, strict=True))
-    renamed = [
-        r._replace(video_ids=tuple(name[v] for v in r.video_ids)) for r in rankings
-    ]
+    renamed = [r._replace(video_ids=tuple(name[v] for v in r.video_ids)) for r in rankings]
 
-    def towards(given: Sequence[Ranking], back: dict[str, str]) -> dict[tuple[str, str, str], Opinion]:
+    def towards(
+        given: Sequence[Ranking], back: dict[str, str]
+    ) -> dict[tuple[str, str, str], Opinion]:
         found = {}
-        for (dimension, (one, other)), opinion in opinions(votes_of(given), ConsensusOptions()).items():
+        for (dimension, (one, other)), opinion in opinions(
+            votes_of(given), ConsensusOptions()
+        ).items():
             found[dimension, back[one], back[other]] = opinion
             found[dimension, back[other], back[one]] = opinion._replace(vote=-opinion.vote)
         return found
@@ -188,7 +193,9 @@ def test_a_judge_that_takes_the_first_only_ties(n: int, listwise: bool) -> None:
 def test_a_consistent_judge_gives_a_total_order(taste: list[str], listwise: bool) -> None:
     """Of n clips the k-th best wins n - k of its n - 1 comparisons, and every pair goes that way."""
     place = {video: taste.index(video) for video in taste}
-    lineups = [tuple("abcdef"), tuple("fedcba")] if listwise else itertools.permutations("abcdef", 2)
+    lineups = (
+        [tuple("abcdef"), tuple("fedcba")] if listwise else itertools.permutations("abcdef", 2)
+    )
     rankings = [
         said("".join(shown), [1 + sorted(place[v] for v in shown).index(place[v]) for v in shown])
         for shown in lineups

@@ -64,9 +64,10 @@ class ChatAnnotator:
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         """Replies from the journal and items turned away say nothing about the service's health."""
-        reasons = [o.reason for o in outcomes if isinstance(o, Failure)]
-        if not any(reason in HARMLESS or reason is Reason.NOT_ATTEMPTED for reason in reasons):
-            self.buyer.gate.count(failed=bool(reasons))
+        failed = [o for o in outcomes if isinstance(o, Failure)]
+        if not any(o.reason in HARMLESS or o.reason is Reason.NOT_ATTEMPTED for o in failed):
+            why = f"{failed[-1].reason}: {failed[-1].message}" if failed else ""
+            self.buyer.gate.count(failed=bool(failed), why=why)
 
     def _internal(self, error: Exception) -> str:
         if isinstance(error, JournalError):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from annotators.loading import loading
+
 T = TypeVar("T")
 
 
@@ -27,7 +29,8 @@ def hold(key: Hashable, make: Callable[[], T]) -> tuple[T, Callable[[], None]]:
     """
     with _holding:
         if key not in _held:
-            _held[key] = _Held(make())
+            with loading():
+                _held[key] = _Held(make())
         held = _held[key]
         held.holders += 1
     gone = threading.Event()

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 
 from annotators.embedding.files import content_hash, model_files
 from annotators.embedding.pictures import Unmeasured
+from annotators.loading import computing
 from schemas import Reason
 from schemas.options import SetupError
 
@@ -41,8 +42,9 @@ class Towers:
 
         Raises :class:`Unmeasured` where one picture alone does not fit into memory.
         """
-        pixels = self.processor(list(pictures), return_tensors="pt")["pixel_values"]
-        with self._lock, torch.inference_mode():  # a fast tokenizer is no more for two than a model
+        # a fast tokenizer is no more for two than a model
+        with self._lock, computing(), torch.inference_mode():
+            pixels = self.processor(list(pictures), return_tensors="pt")["pixel_values"]
             ids, tokens = self._ids(prompt)
             text = self._unit(self.clip.get_text_features(input_ids=ids.to(self.clip.device)))
             images = self._images(pixels, batch_size)

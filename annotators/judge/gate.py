@@ -49,12 +49,16 @@ class Gate:
             self.why = why
         self._on_shut(why)
 
-    def count(self, *, failed: bool) -> None:
-        """Note a finished item; shuts the gate when too many of the recent ones failed."""
+    def count(self, *, failed: bool, why: str = "") -> None:
+        """Note a finished item; shuts the gate when too many of the recent ones failed.
+
+        ``why`` it failed: a run that stops tells of the last one, for its tables are not written yet.
+        """
         self._recent.append(failed)
         n_failed, n = sum(self._recent), len(self._recent)
         if n >= AT_LEAST and n_failed > self._max_failure_rate * n:
-            self.shut(f"{n_failed} of the last {n} items failed; the table of failures says why")
+            last = f"; the last of them: {why}" if why else ""
+            self.shut(f"{n_failed} of the last {n} items failed{last}")
 
     def check(self) -> None:
         """Raises :class:`Unanswered` (not attempted) once the gate is shut."""

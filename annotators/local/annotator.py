@@ -89,9 +89,10 @@ class LocalAnnotator:
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         """Replies from the journal and items turned away say nothing about the model."""
-        reasons = [one.reason for one in outcomes if isinstance(one, Failure)]
-        if not any(reason in HARMLESS or reason is Reason.NOT_ATTEMPTED for reason in reasons):
-            self.gate.count(failed=bool(reasons))
+        failed = [one for one in outcomes if isinstance(one, Failure)]
+        if not any(one.reason in HARMLESS or one.reason is Reason.NOT_ATTEMPTED for one in failed):
+            why = f"{failed[-1].reason}: {failed[-1].message}" if failed else ""
+            self.gate.count(failed=bool(failed), why=why)
 
     @contextlib.asynccontextmanager
     async def _ask(self, request: Request, asked: list[Request]) -> AsyncIterator[str]:

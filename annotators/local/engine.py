@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessorList
 
+from annotators.loading import computing
 from annotators.local.conversation import as_text
 from annotators.local.device import release
 from annotators.local.job import Job, JobFailed, Reply
@@ -106,7 +107,8 @@ class Engine:
     def _attempt(self, jobs: Sequence[Job]) -> list[Reply] | JobFailed:
         """The fault is returned without the frames it came from: they hold on to the tensors."""
         try:
-            return self._reply(jobs)
+            with computing():
+                return self._reply(jobs)
         except Exception as error:  # whatever a model raises, its jobs get it and the thread lives
             return _failed(error)
 

@@ -18,6 +18,6 @@ def read_picture(frames: Store, sha256: str) -> Image.Image:
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise Unanswered(
             Reason.UNDECODABLE,
-            f"frame {frames.path(blob_name(sha256, '.jpg'))} is no picture that can be read ({error}); delete it and run "
-            "again with --rebuild",
+            f"frame {frames.path(blob_name(sha256, '.jpg'))} is no picture that can be read ({error}); "
+            "delete it and run again with --rebuild",
         ) from error

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from annotators.loading import loading
 from annotators.local.spec import TransformersSpec
 from schemas.ids import canonical_json
 
@@ -70,4 +71,5 @@ def _open(spec: TransformersSpec) -> "Engine":
     from annotators.local.engine import Engine
     from annotators.local.load import load
 
-    return Engine(load(spec), spec.batch_size)
+    with loading():
+        return Engine(load(spec), spec.batch_size)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from annotators.base import Annotator, Resources
 from annotators.judge.spec import JudgeSpec
-from annotators.local.weights import COMMIT, FOLDER, folder_of, pin
+from annotators.local.weights import COMMIT, FOLDER, check_talks, folder_of, pin
 from annotators.models import ModelTable, Price
 from schemas import Rubric
 from schemas.options import SetupError
@@ -96,6 +96,8 @@ class TransformersSpec(JudgeSpec):
     def _check_folder(self) -> None:
         try:
             folder = folder_of(self.model)
+            if folder:
+                check_talks(folder)
         except SetupError as error:
             raise SetupError(f"annotator {self.annotator_id}: {error}") from error
         if folder and self.revision and not self.revision.startswith(FOLDER):

@@ -6,6 +6,7 @@ journal's keys, so that old replies are never taken for those of new weights.
 
 import functools
 import hashlib
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ FOLDER = "sha256:"  # what the pin of a folder begins with
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?\Z")
 _SHAPES_NOTHING = {".md", ".log", ".png", ".jpg", ".jpeg", ".pdf"}
 _TIMEOUT_S = 20.0
+
+_TEMPLATES = ("chat_template.jinja", "chat_template.json")  # files of their own; else a key of
+_MAY_HOLD_ONE = ("processor_config.json", "tokenizer_config.json")
 
 Stamp = tuple[str, int, int]  # of a file: path, size, time of its last change
 
@@ -38,6 +42,26 @@ def folder_of(model: str) -> Path | None:
     if model.startswith((".", "/", "~")) or not _HUB_NAME.match(model):
         raise SetupError(f"model {model}: there is no such folder, and no model of the hub has it")
     return None
+
+
+def check_talks(folder: Path) -> None:
+    """Raise :class:`SetupError` for a folder without a chat template: no question can be put to it, and
+    that is known before another judge of the run is paid."""
+    if any((folder / name).is_file() for name in _TEMPLATES):
+        return
+    if not any(_holds_template(folder / name) for name in _MAY_HOLD_ONE):
+        raise SetupError(
+            f"model {folder}: it has no chat template; choose the version tuned to instructions"
+        )
+
+
+def _holds_template(file: Path) -> bool:
+    try:
+        return bool(json.loads(file.read_bytes()).get("chat_template"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, AttributeError) as error:
+        raise SetupError(f"model {file.parent}: {file.name} cannot be read: {error}") from error
 
 
 def pin(model: str, revision: str | None) -> str:

@@ -64,7 +64,9 @@ def _environment(simulated: Sequence[str]) -> jinja2.Environment:
 
 
 # control characters, and marks that turn the direction of writing: a name could look like another
-_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def markdown(value: Any) -> str:
@@ -94,7 +96,8 @@ def _simulated_words(simulated: Sequence[str], kinds: Iterable[str]) -> str:
 
 def _metadata(facts: Mapping[str, Any]) -> Row:
     """Front matter of the card: what a hub and ``datasets`` read."""
-    n_pairs = next(table["rows"] for table in facts["tables"] if table["name"] == "preferences")
+    tables = {table["name"]: table for table in facts["tables"]}
+    n_pairs = tables["preferences"]["rows"]
     size = next((name for limit, name in SIZES if n_pairs < limit), "10M<n<100M")
     licence = _hub_licence(facts["licences"])
     return {
@@ -106,20 +109,24 @@ def _metadata(facts: Mapping[str, Any]) -> Row:
         "tags": ["preference", "reward-model", "text-to-video", "videoprefer",
                  *(["simulated"] if facts["simulated"] else [])],
         "size_categories": [size],
-        "configs": [_config(name, facts["splits"]) for name in ("preferences", *NAMES[:-1])],
+        "configs": [_config(tables[name], facts["splits"]) for name in ("preferences", *NAMES[:-1])],
     }  # fmt: skip
 
 
-def _config(name: str, splits: Sequence[str]) -> Row:
+def _config(table: Row, splits: Sequence[str]) -> Row:
     """Where ``datasets`` finds a table. ``splits`` are those of the preferences that have rows.
 
-    A split without rows is left out: ``datasets`` (5.2) refuses to load a set that holds one.
+    A split without rows is left out: ``datasets`` (5.2) refuses to load a set that holds one. The
+    description names what the table holds, because ``datasets`` keeps what it has read under the
+    folder's own name and a hash of these blocks: without it ``a/out`` would be shown for ``b/out``,
+    and yesterday's rows after a rebuild.
     """
+    name, of = table["name"], {"description": f"sha256 {table['sha256']}"}
     if name == "preferences":
         files = [{"split": s, "path": f"tables/{name}/{s}/*.parquet"} for s in (splits or SPLITS)]
-        return {"config_name": name, "data_files": files, "default": True}
+        return {"config_name": name, "data_files": files, "default": True, **of}
     files = [{"split": "train", "path": f"tables/{name}/*.parquet"}]
-    return {"config_name": name, "data_files": files}
+    return {"config_name": name, "data_files": files, **of}
 
 
 def _hub_licence(licences: Sequence[str | None]) -> str:

@@ -1,7 +1,9 @@
 """What the dataset card states: counts, judges, rubrics, cost and agreement of a finished run."""
 
+import hashlib
 import importlib.resources
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dataset.card_judges import judge_rows
+from pipeline.dataset.parquet import IMAGES, read_columns
 from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import failure_groups, preference_counts
 from pipeline.report.agreement import HEADLINES, headlines, is_whole
@@ -71,7 +74,22 @@ def _table(layout: Layout, name: str) -> Row:
         "rows": sum(pq.read_metadata(file).num_rows for file in files),
         "what": (record.__doc__ or "").split("\n\n")[0].replace("``", ""),
         "columns": [{"name": f.name, "type": str(f.type)} for f in schema],
+        "sha256": content_sha256(files, schema.names),
     }
+
+
+def content_sha256(files: Sequence[Path], columns: Sequence[str]) -> str:
+    """Hash of what a table holds: of its files, or of the rows where they carry pictures, whose
+    hashes stand in the rows anyway."""
+    found = hashlib.sha256()
+    if IMAGES in columns:
+        for row in read_columns(files, [name for name in columns if name != IMAGES]):
+            found.update(repr(row).encode())
+    else:
+        for file in files:
+            with open(file, "rb") as opened:
+                found.update(hashlib.file_digest(opened, "sha256").digest())
+    return found.hexdigest()
 
 
 def _counted(table: pa.Table, what: str) -> list[Row]:

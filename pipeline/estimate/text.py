@@ -74,6 +74,8 @@ def _here(line: "Line") -> Iterator[Row]:
 
     answered = f"{line.paid:,} more {'is' if line.paid == 1 else 'are'} answered already"
     yield "questions", between("replies"), answered if line.paid else ""
+    if not line.replies:
+        return
     yield "images", between("images"), ""
     yield "output tokens", between("output_at_most"), "at most"
     yield "cost", "free", ""
@@ -87,6 +89,8 @@ def _remote(line: "Line") -> Iterator[Row]:
         return span(f"{getattr(least, name):,}", f"{getattr(line, name):,}")
 
     yield "requests", between("requests"), line.remark or _requests(least, line)
+    if not line.requests:
+        return
     sorts = f"{line.text_tokens:,} of text*, {line.image_tokens:,} of images"
     yield "input tokens", between("input_tokens"), sorts if least is line else f"at most {sorts}"
     yield "output tokens", between("output_at_most"), f"at most; {between('output_likely')} likely*"

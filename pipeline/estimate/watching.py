@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from annotators.base import Question
 from annotators.judge.spec import JudgeSpec
@@ -66,9 +67,12 @@ def _repeated(line: Line, n_waves: int, n_clips: int) -> Line:
     counted = ("questions", "requests", "replies", "text_tokens", "image_tokens", "output_at_most",
                "output_likely", "usd_at_most", "usd_likely", "seconds")  # fmt: skip
     each = {name: getattr(line, name) for name in counted}
+    of_all: dict[str, Any] = {
+        name: None if value is None else n_waves * value for name, value in each.items()
+    }
     return dataclasses.replace(
         line,
         annotator_id=f"sentinels: {line.annotator_id}",
         remark=f"{plural(n_clips, 'clip')} anew {when}",
-        **{name: None if value is None else n_waves * value for name, value in each.items()},
+        **of_all,
     )

@@ -61,8 +61,9 @@ def _compared(protocol: ProtocolOptions, clips: Clips) -> Iterator[str]:
         )
     elif protocol.kind == "tie_band":
         yield (
-            f"tie_band: every clip on its own; then, in both orders, those of {n_pairs:,} pairs whose "
-            f"scores differ by at most {protocol.band:g}: from none to all of them"
+            "tie_band: every clip on its own; then, in both orders, those of "
+            f"{plural(n_pairs, 'pair')} whose scores differ by at most {protocol.band:g}: from none to "
+            "all of them"
         )
 
 

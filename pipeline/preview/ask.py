@@ -11,6 +11,7 @@ from annotators.chat.spec import ChatSpec
 from annotators.journal import Entry, Journal, Request
 from annotators.judge.completion import Completion, read_choice, read_completion
 from annotators.judge.request import request_of
+from annotators.judge.spec import JudgeSpec
 from annotators.ledger import Amount
 from annotators.models import ModelTable
 from pipeline.at_once import immediate
@@ -20,11 +21,12 @@ from schemas.options import SetupError
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
-    """What a chat judge is sent for a question, and what came back; ``entry`` None: nothing."""
+    """What a judge is told about a question, and what came back; ``entry`` None: nothing."""
 
-    spec: ChatSpec
+    spec: JudgeSpec
     request: Request
-    worst: Amount  # of the request: its estimated input, and a whole output
+    # of the request: its estimated input, and a whole output; None: the model runs here
+    worst: Amount | None
     entry: Entry | None = None
 
     @property
@@ -61,7 +63,7 @@ class Answer:
     spec: AnnotatorSpec
     question: Question
     outcomes: Sequence[Outcome] = ()
-    chat: Chat | None = None  # of chat judges only
+    chat: Chat | None = None  # of judges that reply in words
 
 
 def at_once(spec: AnnotatorSpec, models: ModelTable, *, capped: bool = False) -> AnnotatorSpec:
@@ -83,25 +85,31 @@ def at_once(spec: AnnotatorSpec, models: ModelTable, *, capped: bool = False) ->
 
 
 def unsent(annotators: Sequence[AnnotatorSpec], questions: Sequence[Question]) -> list[Answer]:
-    """What would be asked, chat judges only. Nothing is sent."""
+    """What would be asked of judges that reply in words. Nothing is sent."""
     return [
         Answer(spec=spec, question=question, chat=_chat(spec, question))
         for spec in annotators
-        for question in questions
-        if isinstance(spec, ChatSpec)
+        if isinstance(spec, JudgeSpec)
+        for question in asked_of(spec, questions)
     ]
+
+
+def asked_of(spec: AnnotatorSpec, questions: Sequence[Question]) -> list[Question]:
+    """Those that a run would put to an annotator: of a tie band, some can only score."""
+    return [question for question in questions if question.rubric.protocol in spec.protocols]
 
 
 def ask(
     annotators: Sequence[AnnotatorSpec], questions: Sequence[Question], resources: Resources
 ) -> list[Answer]:
-    """Every question to every annotator, all at the same time."""
+    """Every question to every annotator that can answer it, all at the same time."""
     with contextlib.ExitStack() as opened:
         waiting: list[tuple[AnnotatorSpec, Question, Any]] = []
         for spec in annotators:
             annotator = spec.open(resources)
             opened.callback(annotator.close)
-            waiting += [(spec, question, annotator.submit(question)) for question in questions]
+            own = asked_of(spec, questions)
+            waiting += [(spec, question, annotator.submit(question)) for question in own]
         answered = [(spec, question, future.result()) for spec, question, future in waiting]
     journal = Journal(resources.journal)
     return [
@@ -109,14 +117,14 @@ def ask(
             spec=spec,
             question=question,
             outcomes=outcomes,
-            chat=_chat(spec, question, outcomes, journal) if isinstance(spec, ChatSpec) else None,
+            chat=_chat(spec, question, outcomes, journal) if isinstance(spec, JudgeSpec) else None,
         )
         for spec, question, outcomes in answered
     ]
 
 
 def _chat(
-    spec: ChatSpec,
+    spec: JudgeSpec,
     question: Question,
     outcomes: Sequence[Outcome] = (),
     journal: Journal | None = None,
@@ -126,6 +134,6 @@ def _chat(
     return Chat(
         spec=spec,
         request=request,
-        worst=worst_case(spec, question, request),
+        worst=worst_case(spec, question, request) if isinstance(spec, ChatSpec) else None,
         entry=journal.get(keys[0]) if journal is not None and keys else None,
     )

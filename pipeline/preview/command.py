@@ -13,23 +13,24 @@ from pipeline.config import Config, load_config
 from pipeline.estimate import estimate
 from pipeline.plan import Plan, make_plan
 from pipeline.preview.ask import Answer, ask, at_once, unsent
-from pipeline.preview.choose import choose
+from pipeline.preview.choose import Subject, subjects
 from pipeline.preview.collect import collect
 from pipeline.preview.cost import measure
 from pipeline.preview.page import write_page
+from pipeline.preview.show import item_of
 from pipeline.preview.terminal import print_preview
-from pipeline.preview.view import Item, Preview, item_of
+from pipeline.preview.view import Item, Preview
 from pipeline.preview.words import plural
+from pipeline.protocol import ProtocolOptions, alone, compared, lineups_of_prompt
 from pipeline.running import ledger_of, resources_of
 from pipeline.state import layout_of, locked
-from schemas import Clip, Failure, FrameSet, Rubric
+from schemas import Failure, FrameSet
 from schemas.layout import Layout
 from schemas.options import SetupError
 from schemas.store import Store
 
 COMPLETE, STOPPED = 0, 3
 
-Chosen = list[tuple[Clip, Rubric]]
 Frames = dict[str, FrameSet | Failure]
 
 
@@ -51,12 +52,7 @@ def preview(asked: Ask, say: Callable[[str], None]) -> int:
     """
     config = load_config(asked.config, asked.overrides)
     plan = make_plan(config)
-    if not plan.rubrics:
-        raise SetupError(
-            f"--config {asked.config}: a preview shows clips that are judged on their own, and protocol: "
-            f"{config.protocol.kind} only compares them; look with --set protocol=pointwise"
-        )
-    chosen = choose(plan.clips, plan.rubrics, asked.items)
+    chosen = subjects(config.protocol, plan.clips, plan.rubrics, plan.comparing, asked.items)
     if not chosen:
         raise SetupError(f"--config {asked.config}: it has no clips to look at")
     layout = layout_of(asked.output)
@@ -71,15 +67,16 @@ def _look(
     asked: Ask,
     config: Config,
     plan: Plan,
-    chosen: Chosen,
+    chosen: Sequence[Subject],
     layout: Layout,
     say: Callable[[str], None],
 ) -> Preview:
     resources = resources_of(config, plan, layout, ledger_of(config, plan, layout), workers=1)
-    n_clips = len({clip.video_id for clip, _ in chosen})
-    say(f"preview: taking the frames of {plural(n_clips, 'clip')}")
-    frames = collect((clip for clip, _ in chosen), config, layout, resources.processes)
-    questions = _questions(chosen, frames)
+    clips = {clip.video_id: clip for subject in chosen for clip in subject.clips}
+    say(f"preview: taking the frames of {plural(len(clips), 'clip')}")
+    frames = collect(clips.values(), config, layout, resources.processes)
+    asking = [(subject, _questions(subject, frames, config.protocol)) for subject in chosen]
+    questions = [question for _, own in asking for question in own]
     before = resources.ledger.totals()
     if asked.unsent:
         answers = unsent(plan.annotators, questions)
@@ -96,12 +93,13 @@ def _look(
     return Preview(
         name=Path(asked.config).stem,
         sent=not asked.unsent,
-        simulated=any(clip.simulated for clip, _ in chosen),
-        items=_items(chosen, frames, answers, layout.frames),
+        simulated=any(clip.simulated for clip in clips.values()),
+        items=_items(asking, frames, answers, layout.frames, config.protocol),
         measured=measure(
             judges, answers, expected, {name: after[name] - before[name] for name in before}
         ),
-        estimate=expected.text(),
+        estimate=expected.text(None),
+        watched=bool(expected.watching),
         stopped=_stopped(answers),
     )
 
@@ -110,28 +108,48 @@ def _names(plan: Plan) -> str:
     return ", ".join(a.annotator_id for a in plan.annotators)
 
 
-def _questions(chosen: Chosen, frames: Frames) -> list[Question]:
+def _questions(subject: Subject, frames: Frames, protocol: ProtocolOptions) -> list[Question]:
+    """The first draw: one question, or where clips are compared one in each order. As in a run, only
+    clips that have frames are compared."""
+    found = (frames[clip.video_id] for clip in subject.clips)
+    taken = {one.video_id: one for one in found if isinstance(one, FrameSet)}
+    if subject.rubric.protocol == "pointwise":
+        return [q for one in taken.values() for q in alone(one, [subject.rubric], draws=1)]
+    lineups = lineups_of_prompt(
+        protocol,
+        subject.clips[0].prompt_id,
+        taken,
+        subject.rubric,
+        draws=1,
+        close=itertools.combinations(sorted(taken), 2),  # a pair, as if it lay in a tie band
+    )
     return [
-        Question(frames=found, rubric=rubric, draw=0)
-        for clip, rubric in chosen
-        if isinstance(found := frames[clip.video_id], FrameSet)
+        compared(lineup, [taken[video] for video in lineup.video_ids], [subject.rubric])
+        for lineup in lineups
     ]
 
 
-def _items(chosen: Chosen, frames: Frames, answers: Sequence[Answer], store: Store) -> list[Item]:
-    def key(answer: Answer) -> tuple[str, str]:
-        return answer.question.frames.video_id, answer.question.rubric.sha256
-
-    by_item = {k: list(g) for k, g in itertools.groupby(sorted(answers, key=key), key=key)}
+def _items(
+    asking: Sequence[tuple[Subject, list[Question]]],
+    frames: Frames,
+    answers: Sequence[Answer],
+    store: Store,
+    protocol: ProtocolOptions,
+) -> list[Item]:
+    band = (
+        "A run asks this pair only where the scores of its clips differ by at most "
+        f"{protocol.band:g}."
+    )
     return [
         item_of(
-            clip,
-            rubric,
-            frames[clip.video_id],
-            by_item.get((clip.video_id, rubric.sha256), []),
+            subject,
+            frames,
+            own,
+            [answer for answer in answers if any(answer.question is one for one in own)],
             store,
+            band if protocol.kind == "tie_band" and len(subject.clips) > 1 else "",
         )
-        for clip, rubric in chosen
+        for subject, own in asking
     ]
 
 

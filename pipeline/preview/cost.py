@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from annotators.chat.spec import ChatSpec
 from annotators.ledger import Spent
 from pipeline.estimate import Estimate
+from pipeline.estimate.figures import plural, usd
 from pipeline.preview.ask import Answer
 
 
@@ -23,10 +24,29 @@ class Measured:
     bought: Spent  # now
     to_come: int  # requests that the whole run has still to pay for
     replies_to_come: int = 0  # that these ask for
+    at_most: bool = False  # how many there are only scores can tell: these are all pairs
     usd_at_most: float | None = None  # of those, estimated with whole outputs
     input_to_come: int | None = None  # estimated tokens of those, times the ratio
     output_to_come: int | None = None
     usd_to_come: float | None = None
+
+    @property
+    def paid_now(self) -> str:
+        """What was bought, in words."""
+        spent = self.bought
+        if not spent.unpriced:
+            return f"{plural(spent.requests, 'request')}, {usd(spent.usd)}"
+        if spent.unpriced == spent.requests:
+            return f"{plural(spent.requests, 'request')} of unknown cost"
+        unknown = plural(spent.unpriced, "request")
+        return (
+            f"{plural(spent.requests, 'request')}, {usd(spent.usd)} and {unknown} of unknown cost"
+        )
+
+    @property
+    def requests_to_come(self) -> str:
+        """How many, in words."""
+        return f"{'up to ' if self.at_most else ''}{plural(self.to_come, 'request')}"
 
     @property
     def ratio(self) -> float | None:
@@ -54,6 +74,7 @@ def measure(
             bought=bought.get(name, Spent()),
             to_come=line.requests,
             replies_to_come=line.replies,
+            at_most=line.least is not None and line.least.requests < line.requests,
             usd_at_most=line.usd_at_most,
         )
         measured.append(_projected(own, spec, sent))
@@ -64,9 +85,12 @@ def _sums(answers: Sequence[Answer], name: str) -> Measured:
     estimated = counted = output = replies = 0
     for answer in answers:
         completion = answer.chat.completion if answer.chat else None
-        if answer.chat is None or completion is None or completion.input_tokens is None:
+        worst = answer.chat.worst if answer.chat else None
+        if answer.chat is None or worst is None:
             continue
-        estimated += answer.chat.worst.input_tokens
+        if completion is None or completion.input_tokens is None:
+            continue
+        estimated += worst.input_tokens
         counted += completion.input_tokens
         output += completion.output_tokens or 0
         replies += answer.chat.replies

@@ -17,7 +17,7 @@ TEMPLATE = "preview.html.j2"
 
 def write_page(shown: Preview, folder: Path) -> Path:
     """Write ``folder/index.html``, whole or not at all; its path."""
-    html = _template().render(shown=shown)
+    html = _template().render(shown=shown, kinds=words.kinds([item.what for item in shown.items]))
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".tmp-{uuid.uuid4().hex}"
     temporary.write_text(html, "utf-8")
@@ -37,10 +37,14 @@ def _template() -> jinja2.Template:
         finalize=_plain,
     )
     environment.filters.update(
+        asked=words.asked,
+        capital=lambda text: text[:1].upper() + text[1:],
         count=words.count,
         number=words.number,
         plural=words.plural,
+        rank=words.count,
         seconds=words.seconds,
+        share=words.share,
         size=words.size,
         times=words.times,
         usd=words.usd,
@@ -49,6 +53,7 @@ def _template() -> jinja2.Template:
     report = importlib.resources.files("pipeline.report").joinpath("assets", "style.css")
     own = importlib.resources.files("pipeline.preview").joinpath("preview.css")
     environment.globals["scale"] = words.scale
+    environment.globals["watched"] = words.WATCHED
     environment.globals["style"] = report.read_text("utf-8") + own.read_text("utf-8")
     return environment.get_template(TEMPLATE)
 

@@ -7,9 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.preview.cost import Measured
-from pipeline.preview.view import Exchange, Item, Mark, Preview, Shown
+from pipeline.preview.view import Exchange, Item, Mark, Preview, Seen, Shown, Turn
 from pipeline.preview.words import (
     NOT_SENT,
+    WATCHED,
+    asked,
     count,
     fold,
     number,
@@ -32,13 +34,15 @@ def print_preview(shown: Preview, page: Path, console: Console | None = None) ->
     seen: set[str] = set()  # words that every item of a rubric shares are printed once
     for n, item in enumerate(shown.items, 1):
         out.print()
-        out.rule(Text(plain(f"{n} of {len(shown.items)}: {item.rubric}")), align="left")
-        _print_item(out, item, repeated=item.system in seen)
-        seen.add(item.system)
+        what = "" if item.what == "clip" else f", {asked(item.what)}"
+        out.rule(Text(plain(f"{n} of {len(shown.items)}: {item.rubric}{what}")), align="left")
+        _print_item(out, item, seen)
     out.print()
     out.rule("cost", align="left")
     for measured in shown.measured if shown.sent else ():
         _print_cost(out, measured)
+    if shown.watched:
+        out.print(Text(f"{WATCHED}\n"))
     out.print(Text("the whole run, estimated:"))
     for line in plain(shown.estimate).split("\n"):
         out.print(Text(line), soft_wrap="  " in line)  # the rows of a table are not folded
@@ -64,41 +68,62 @@ class _Lines:
         self.grid.add_row(Text(plain(label)), Text(fold(text, self._width, lines), style=style))
 
 
-def _print_item(out: Console, item: Item, *, repeated: bool) -> None:
+def _print_item(out: Console, item: Item, seen: set[str]) -> None:
     lines = _Lines(out)
-    lines.add("prompt", item.clip.prompt, lines=4, style="bold")
-    lines.add("clip", _clip(item))
-    if item.frames is None:
-        lines.add("no frames", item.why_no_frames, style="red")
-    else:
-        taken = (f"{picture.index} ({seconds(picture.time_s)})" for picture in item.pictures)
-        lines.add("frames", ", ".join(taken))
-    if item.system:
-        lines.add("system", "as above" if repeated else item.system)
-        lines.add("user", item.user)
+    lines.add("prompt", item.prompt, lines=4, style="bold")
+    for clip in item.clips:
+        _add_clip(lines, clip)
+    if item.note:
+        lines.add("note", item.note)
+    for words in item.words:
+        if words.system not in seen or words is item.words[0]:
+            lines.add("system", "as above" if words.system in seen else words.system)
+        if words is item.words[0] or words.user != item.words[0].user:
+            lines.add("user", words.user)
+        seen.add(words.system)
     for answer in item.answers:
         _add_answer(lines, answer)
     out.print(lines.grid)
 
 
-def _clip(item: Item) -> str:
-    made = f"{item.clip.generator}, {item.clip.video_id}"
-    if (frames := item.frames) is None:
-        return made
-    return (
-        f"{made}; {len(frames.indices)} of {plural(frames.n_frames_in_clip, 'frame')}, "
-        f"{frames.frame_width_px} x {frames.frame_height_px} px"
+def _add_clip(lines: _Lines, seen: Seen) -> None:
+    made = f"{seen.clip.generator}, {seen.clip.video_id}"
+    label = f"{', then '.join(seen.letters)}: " if seen.letters else ""
+    if (frames := seen.frames) is None:
+        lines.add("clip", made)
+        lines.add("no frames", seen.why_no_frames, style="red")
+        return
+    lines.add(
+        "video" if label else "clip",
+        f"{label}{made}; {len(frames.indices)} of {plural(frames.n_frames_in_clip, 'frame')}, "
+        f"{frames.frame_width_px} x {frames.frame_height_px} px",
     )
+    taken = (f"{picture.index} ({seconds(picture.time_s)})" for picture in seen.pictures)
+    lines.add("frames", ", ".join(taken))
 
 
 def _add_answer(lines: _Lines, answer: Shown) -> None:
     lines.add("", "")
-    exchange = answer.exchange
     lines.add("annotator", answer.annotator_id, style="bold")
+    for n, turn in enumerate(answer.turns):
+        if turn.shown:
+            lines.add("other" if n else "first", f"order: {turn.shown}", style="bold")
+        _add_turn(lines, turn)
+    for one in answer.together:
+        style = {None: "red", True: "green", False: "yellow"}[one.agreed]
+        lines.add("together", f"{one.dimension}: {one.said}", style=style)
+    if answer.together and answer.cost_usd is not None:
+        lines.add("cost", f"{usd(answer.cost_usd)} for both orders")
+
+
+def _add_turn(lines: _Lines, turn: Turn) -> None:
+    exchange = turn.exchange
     if exchange is not None:
         given = [f"{name} {sent}" for name, _, sent in exchange.settings if sent != NOT_SENT]
         lines.add("sent with", ", ".join([*given, exchange.reply_format]))
-    for mark in answer.marks:
+    if turn.words is not None:
+        lines.add("system", turn.words.system)
+    for mark in turn.marks:
         text = _verdict(mark)
         style = "" if mark.harmless else "red" if mark.reason else "green"
         lines.add("verdict", f"{mark.dimension}: {text}", style=style)
@@ -133,10 +158,9 @@ def _add_exchange(lines: _Lines, exchange: Exchange) -> None:
 
 
 def _print_cost(out: Console, measured: Measured) -> None:
-    lines, spent = _Lines(out), measured.bought
+    lines = _Lines(out)
     lines.add("annotator", measured.annotator_id, style="bold")
-    unknown = f" and {plural(spent.unpriced, 'request')} of unknown cost" if spent.unpriced else ""
-    lines.add("paid now", f"{plural(spent.requests, 'request')}, {usd(spent.usd)}{unknown}")
+    lines.add("paid now", measured.paid_now)
     shown = f"{plural(measured.asked, 'question')}, {usd(measured.cost_usd)}"
     lines.add("paid ever", f"{shown} for what is shown here")
     if measured.ratio is not None:
@@ -155,7 +179,7 @@ def _projection(measured: Measured) -> str:
         return "every question is paid for"
     return (
         f"at this ratio and {count(measured.output / measured.replies)} output tokens a reply, "
-        f"{plural(measured.to_come, 'more request')}{_for_replies(measured)}: "
+        f"{measured.requests_to_come.replace('request', 'more request')}{_for_replies(measured)}: "
         f"{count(measured.input_to_come)} tokens in, "
         f"{count(measured.output_to_come)} out, {usd(measured.usd_to_come)}"
     )

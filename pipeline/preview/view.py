@@ -1,17 +1,10 @@
 """What is shown of each item, in plain values: the page and the terminal draw the same."""
 
 import dataclasses
-import json
-from collections.abc import Sequence
 
-from annotators.base import owed_key
-from annotators.judge.frames import read_frames
-from annotators.judge.request import requested
-from pipeline.preview.ask import Answer, Chat
 from pipeline.preview.cost import Measured
-from pipeline.preview.words import NONE, NOT_SENT, count, times, usd
-from schemas import HARMLESS, Annotation, Clip, Comparison, Failure, FrameSet, Rubric, Settings
-from schemas.store import Store
+from pipeline.preview.together import Together
+from schemas import Clip, FrameSet
 
 Row = tuple[str, ...]
 
@@ -23,6 +16,27 @@ class Frame:
     index: int
     time_s: float | None
     jpeg: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A clip as it is looked at. ``letters``: by which it is called where several are compared, in
+    the first order and in the other."""
+
+    clip: Clip
+    letters: Row
+    frames: FrameSet | None
+    why_no_frames: str
+    pictures: list[Frame]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A request's words as sent. ``captions``: each stands before the frames of the clip named."""
+
+    system: str
+    user: str
+    captions: list[Row]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +55,7 @@ class Mark:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request to a chat judge and its reply."""
+    """One request to a judge and its reply."""
 
     model: str  # asked for
     answered_by: str  # the snapshot, as the server says; empty: it does not
@@ -63,26 +77,38 @@ class Exchange:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """One annotator's answer."""
+class Turn:
+    """One question to one annotator. ``shown``: the clips in their order; empty where it is one.
+    ``words``: only where they are not those of the item, as with levels in an order of its own."""
 
-    annotator_id: str
-    kind: str
+    shown: str
+    words: Words | None
     marks: list[Mark]
     exchange: Exchange | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A clip and a rubric."""
+class Shown:
+    """One annotator's answers: one, or one in each order and what they come to together."""
 
-    clip: Clip
+    annotator_id: str
+    kind: str
+    turns: list[Turn]
+    together: list[Together]
+    cost_usd: float | None  # of all turns; None: unknown
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A clip and a rubric, or several clips that are compared by one."""
+
+    prompt: str
+    simulated: bool
     rubric: str
-    frames: FrameSet | None
-    why_no_frames: str
-    pictures: list[Frame]
-    system: str  # empty where no chat judge is asked
-    user: str
+    what: str  # "clip", "pair" or "list"
+    clips: list[Seen]
+    note: str  # what a run does otherwise; empty: nothing
+    words: list[Words]  # of every order; empty where no judge is asked in words
     answers: list[Shown]
 
 
@@ -96,115 +122,5 @@ class Preview:
     items: list[Item]
     measured: list[Measured]
     estimate: str
+    watched: bool  # sentinels add requests, which are not in what was measured
     stopped: str  # why it ended early; empty: it did not
-
-
-def item_of(
-    clip: Clip, rubric: Rubric, frames: FrameSet | Failure, answers: Sequence[Answer], store: Store
-) -> Item:
-    """Everything to show of one item. Raises ``Unanswered`` where a frame is gone."""
-    chats = [answer.chat for answer in answers if answer.chat is not None]
-    taken = None if isinstance(frames, Failure) else frames
-    return Item(
-        clip=clip,
-        rubric=f"{rubric.name} version {rubric.version}",
-        frames=taken,
-        why_no_frames=f"{frames.reason}: {frames.message}" if isinstance(frames, Failure) else "",
-        pictures=_pictures(taken, store) if taken else [],
-        system=chats[0].request.system if chats else "",
-        user=chats[0].request.user if chats else "",
-        answers=[_shown(answer) for answer in answers],
-    )
-
-
-def _pictures(frames: FrameSet, store: Store) -> list[Frame]:
-    jpegs = read_frames(store, frames.jpeg_sha256)
-    return [
-        Frame(index=index, time_s=time_s, jpeg=jpeg)
-        for index, time_s, jpeg in zip(frames.indices, frames.times_s, jpegs, strict=True)
-    ]
-
-
-def _shown(answer: Answer) -> Shown:
-    by_key = {
-        owed_key(answer.question, answer.spec.annotator_id, dimension.name): dimension.name
-        for dimension in answer.question.rubric.dimensions
-    }
-    return Shown(
-        annotator_id=answer.spec.annotator_id,
-        kind=answer.spec.kind,
-        marks=[
-            _failed(outcome, by_key) if isinstance(outcome, Failure) else _said(outcome)
-            for outcome in answer.outcomes
-        ],
-        exchange=None if answer.chat is None else _exchange(answer, answer.chat),
-    )
-
-
-def _said(row: Annotation | Comparison) -> Mark:
-    if isinstance(row, Comparison):
-        best_first = sorted(zip(row.ranking, row.video_ids, strict=True))
-        order = " > ".join(video_id for _, video_id in best_first)
-        return Mark(dimension=row.dimension, score=None, order=order, said=row.rationale or "")
-    return Mark(
-        dimension=row.dimension,
-        score=row.score,
-        low=row.scale_low,
-        high=row.scale_high,
-        said=row.rationale or "",
-    )
-
-
-def _failed(row: Failure, by_key: dict[str, str]) -> Mark:
-    return Mark(
-        dimension=by_key.get(row.key, row.key),
-        score=None,
-        said=row.message,
-        reason=row.reason,
-        harmless=row.reason in HARMLESS,
-    )
-
-
-def _exchange(answer: Answer, chat: Chat) -> Exchange:
-    completion, request = chat.completion, chat.request
-    # how draws share requests is nothing that a block asks for in so many words
-    as_sent = {name: getattr(chat.sent, name) for name in ("choices", "logprobs")}
-    asked = dataclasses.replace(requested(chat.spec), **as_sent)
-    reply = completion.text or completion.refusal if completion else None
-    return Exchange(
-        model=request.model,
-        answered_by=(completion and completion.model) or "",
-        settings=_settings(asked, chat.sent),
-        reply_format=request.reply_format,
-        schema=json.dumps(request.reply_schema, indent=2),
-        numbers=_numbers(answer, chat),
-        key=chat.entry.key if chat.entry else request.key,
-        reply=(reply or "") if completion else None,
-        body=chat.entry.body if chat.entry else "",
-        finish=(completion and completion.finish_reason) or "",
-        again=chat.asked_again,
-        replies=chat.replies,
-    )
-
-
-def _settings(asked: Settings, sent: Settings) -> list[Row]:
-    def shown(value: object) -> str:
-        return NOT_SENT if value is None else str(value)
-
-    return [
-        (name.replace("_", " "), shown(getattr(asked, name)), shown(getattr(sent, name)))
-        for name in (field.name for field in dataclasses.fields(Settings))
-    ]
-
-
-def _numbers(answer: Answer, chat: Chat) -> list[Row]:
-    worst, completion = chat.worst, chat.completion
-    used_in = completion.input_tokens if completion else None
-    used_out = completion.output_tokens if completion else None
-    ratio = "" if used_in is None else times(used_in / worst.input_tokens)
-    cost = usd(answer.outcomes[0].cost_usd) if answer.outcomes else NONE
-    return [
-        ("input tokens", count(worst.input_tokens), count(used_in), ratio),
-        ("output tokens", f"{count(worst.output_tokens)} at most", count(used_out), ""),
-        ("cost", usd(worst.usd) + (" at most" if worst.usd is not None else ""), cost, ""),
-    ]

@@ -2,15 +2,19 @@
 
 import textwrap
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 
 from pipeline.estimate.figures import plural, usd
 
 __all__ = [
-    "count", "fold", "number", "plain", "plural", "scale", "seconds", "size", "times", "usd",
+    "asked", "count", "fold", "kinds", "number", "plain", "plural", "scale", "seconds", "share",
+    "size", "times", "usd",
 ]  # fmt: skip
 
 NONE, HARD_BLANK = "–", "\u00a0"
 NOT_SENT = f"not{HARD_BLANK}sent"
+WATCHED = "What sentinels ask comes on top; the estimate below has it."
 # turn the direction of what follows, outside their own text too
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -73,3 +77,20 @@ def times(ratio: float | None) -> str:
 def size(n_bytes: int) -> str:
     """Bytes of a picture."""
     return f"{n_bytes / 1000:.1f} kB"
+
+
+def share(value: float | None) -> str:
+    """Of a clip's comparisons; None: one of them lacks a vote."""
+    return NONE if value is None else f"{value:.0%}"
+
+
+def asked(what: str) -> str:
+    """What is done with the clips of a pair or of a list."""
+    return {"pair": "a pair in both orders", "list": "a list and its reverse"}[what]
+
+
+def kinds(items: Sequence[str]) -> str:
+    """How many items there are of each kind: ``3 clips and 2 pairs in both orders``."""
+    times = Counter(items)
+    behind = {"clip": "", "pair": " in both orders", "list": " in an order and its reverse"}
+    return " and ".join(plural(times[what], what) + behind[what] for what in times)

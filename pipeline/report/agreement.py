@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from schemas import CONSENSUS
+
 # Annotators and people are comparable only on targets that leave one rater out, so that statistic
 # is quoted where there is one.
 HEADLINES = ("pair_accuracy_ties_half_loo", "pair_accuracy_ties_half")
@@ -35,6 +37,8 @@ def percent(row: Row) -> str:
 def headlines(audit: Mapping[str, Any]) -> list[str]:
     """One sentence per dimension: the annotator nearest to the raters, their ceiling, chance.
 
+    The nearest of several is told as such, for the best of many looks better than it is; of equals it
+    is the consensus, by which the pairs are made.
     A dimension on which no annotator has a pair accuracy gets no sentence.
     """
     rows = [row for row in audit.get("rows", []) if is_whole(row) and row.get("value") is not None]
@@ -49,12 +53,16 @@ def headline(dimension: str, rows: Sequence[Row]) -> str:
         accuracy = [row for row in rows if row["statistic"] == statistic]
         judges = [row for row in accuracy if row["annotator"] not in REFERENCES]
         if judges:
-            best = max(judges, key=lambda row: (row["value"], row["annotator"]))
-            return _sentence(dimension, best, accuracy)
+            best = max(judges, key=_rank)
+            return _sentence(dimension, best, accuracy, len(judges))
     return ""
 
 
-def _sentence(dimension: str, best: Row, accuracy: Sequence[Row]) -> str:
+def _rank(row: Row) -> tuple[float, bool, str]:
+    return row["value"], row["annotator"] == CONSENSUS, row["annotator"]
+
+
+def _sentence(dimension: str, best: Row, accuracy: Sequence[Row], n_judges: int) -> str:
     others = [
         f"{words} reaches {percent(row)}"
         for name, words in REFERENCES.items()
@@ -64,13 +72,14 @@ def _sentence(dimension: str, best: Row, accuracy: Sequence[Row]) -> str:
     if best["statistic"].endswith("_loo"):
         rule, unit = (
             "each rater left out in turn, a tie of the annotator counts half",
-            "comparisons",
+            "pairs × raters",
         )
     else:
         rule, unit = "a tie of the annotator counts half", "pairs"
+    among = f"; the nearest of {n_judges} to them" if n_judges > 1 else ""
     text = (
         f"On {dimension.replace('_', ' ')}, {best['annotator']} prefers the clip that the raters"
         f" prefer in {percent(best)} of pairs ({rule}; {best['n_items']:,} {unit},"
-        f" {best['n_raters']} raters)"
+        f" {best['n_raters']} raters{among})"
     )
     return "; ".join([text, *others]) + "."

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from annotators.base import AnnotatorSpec
 from annotators.judge.spec import JudgeSpec
 from annotators.models import ModelTable, price_line
+from pipeline.sentinels.history import check_writable
 from pipeline.sentinels.judges import is_batch, judges_of, scored
 from pipeline.sentinels.options import SentinelOptions
 from pipeline.sources.manifest import ManifestSource, read
@@ -21,7 +22,8 @@ def check_sentinels(
     n_images: int,
     capped: bool,
 ) -> None:
-    """Raise :class:`SetupError` for sentinels that would watch nobody, or whose cost has no bound.
+    """Raise :class:`SetupError` for sentinels that would watch nobody, whose cost has no bound, or
+    whose history cannot be written.
 
     ``n_images``: frames of a clip at most. ``capped``: whether there is a budget in US dollars.
     """
@@ -47,6 +49,8 @@ def check_sentinels(
                 f"models:, as\n  {price_line(judge.model)}\nor leave sentinels: out"
             )
         judge.check(scored(rubrics), n_images)
+    if options.history is not None:
+        check_writable(options.history)
 
 
 def extra_requests(

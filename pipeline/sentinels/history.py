@@ -3,11 +3,12 @@
 Runs may share it, at the same time too: a file is written once and never changed.
 """
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.sentinels.record import Record, decode, encode
 from schemas.options import SetupError
-from schemas.store import Store
+from schemas.store import TEMPORARY, Store
 
 AT_ONCE = 16  # files that are read at the same time: an object store takes its time for each
 
@@ -56,6 +57,19 @@ class History:
                 f"sentinels.history: {self._store.path(name)} is not a whole record ({error!r}); "
                 "restore the file, or delete it to compare without that occasion"
             ) from error
+
+
+def check_writable(root: str) -> None:
+    """Raise :class:`SetupError` where no record could be kept: known before a reply is paid for."""
+    store, name = Store(root), f"{TEMPORARY}{uuid.uuid4().hex}"
+    try:
+        store.put(name, b"")
+        store.delete(name)
+    except OSError as error:
+        raise SetupError(
+            f"sentinels.history: {root} cannot be written ({error}); name a folder that can, or leave "
+            "history out"
+        ) from error
 
 
 def _name(shelf: str, occasion: str) -> str:

@@ -49,6 +49,7 @@ class Sentinels:
         self._history = History(place.history)
         self._occasions = Occasions(place.occasions, place.is_whole)
         self._clips: Sequence[FrameSet] | None = None
+        self._said: set[str] = set()  # occasions that were told of
         for judge in place.judges:
             self._history.before(shelf(judge), "~")  # all of them: damage shows before work
 
@@ -144,9 +145,10 @@ class Sentinels:
         """Say what is worth it; a change ends the run where that is asked for."""
         found = verdicts_of(self._taken(), self._options, self.n_tests)
         now = [v for v in found if v.finding.occasion == occasion.occasion]
-        for verdict in now:
+        for verdict in now if occasion.occasion not in self._said else ():
             if verdict.another or verdict.finding.new_fingerprints or verdict.finding.failures:
                 self._place.say(f"sentinels: {verdict.finding.annotator}: {verdict.said}")
+        self._said.add(occasion.occasion)
         another = [verdict for verdict in now if verdict.another]
         if another and self._options.on_change == "stop":
             raise Stopped(

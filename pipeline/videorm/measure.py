@@ -11,6 +11,7 @@ from annotators.embedding.files import content_hash
 from annotators.embedding.held import hold
 from annotators.embedding.measured import Measured, measured_row
 from annotators.embedding.pictures import Unmeasured, read_jpegs
+from annotators.loading import computing
 from pipeline.videorm.frames import pick, stack_clip
 from pipeline.videorm.judge import VideoRMSpec
 from pipeline.videorm.model import VideoRM
@@ -33,7 +34,7 @@ class Scorer:
         config = self.model.config
         pixels, valid = stack_clip(jpegs, config.frames, config.image_size)
         clip, mask = (torch.from_numpy(a).to(self._device)[None] for a in (pixels, valid))
-        with self._lock, torch.inference_mode():
+        with self._lock, computing(), torch.inference_mode():
             (row,) = self.model.score([prompt], clip, mask).tolist()
         return dict(zip(config.dimensions, row, strict=True))
 

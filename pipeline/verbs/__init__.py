@@ -1,0 +1,7 @@
+"""The commands beside `run`. Each imports what it needs: an audit works without torch and Beam."""
+
+from pipeline.verbs.judges import canary, preview
+from pipeline.verbs.results import audit, report
+from pipeline.verbs.reward import evaluate, score, train
+
+__all__ = ["audit", "canary", "evaluate", "preview", "report", "score", "train"]
