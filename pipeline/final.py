@@ -176,8 +176,8 @@ def summary(run: Run, seconds: float) -> str:
     money = "unknown (a model without a price)" if spend["usd"] is None else f"${spend['usd']:.4f}"
     lines = [
         "",
-        f"complete in {seconds:.0f} s: {counts['videos']} clips, {counts['annotations']} "
-        f"annotations, {counts['preferences']} preferences, {counts['failures']} failures",
+        f"complete in {seconds:.0f} s: {counts['videos']} clips, {_judged(counts)}, "
+        f"{counts['preferences']} preferences, {counts['failures']} failures",
         f"spent by this run: {money}, {spend['requests']} requests",
         *_agreement_lines(layout),
         *_videorm_lines(layout),
@@ -185,6 +185,11 @@ def summary(run: Run, seconds: float) -> str:
         f"report   {layout.report / 'index.html'}",
     ]
     return "\n".join(lines)
+
+
+def _judged(counts: dict[str, int]) -> str:
+    names = [name for name in ("annotations", "comparisons") if counts[name]] or ["annotations"]
+    return ", ".join(f"{counts[name]} {name}" for name in names)
 
 
 def _agreement_lines(layout: Layout) -> list[str]:

@@ -1,6 +1,7 @@
 """Rubric files: find one by name or path, check it, and hash what shapes a request."""
 
 import functools
+import itertools
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -26,6 +27,15 @@ class _Dimension(Options):
     name: str
     question: str
     scale: tuple[_Level, ...]
+
+    @pydantic.field_validator("scale")
+    @classmethod
+    def _rises(cls, scale: tuple[_Level, ...]) -> tuple[_Level, ...]:
+        scores = [level.score for level in scale]
+        if len(scores) < 2 or any(b <= a for a, b in itertools.pairwise(scores)):
+            said = ", ".join(map(str, scores)) or "none"
+            raise ValueError(f"expected at least two levels, their scores rising; got {said}")
+        return scale
 
 
 class _RubricFile(Options):
@@ -134,7 +144,7 @@ def _check(file: Traversable, data: bytes) -> _RubricFile:
 
 def _first(error: Any) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "the file"
-    return f"{field}: {error['msg']}"
+    return f"{field}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _dimension(given: _Dimension) -> Dimension:

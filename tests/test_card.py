@@ -15,6 +15,7 @@ from report_run import HOSTILE, N_FRAMES, SIZE, make_run, manifest, write_tables
 
 from pipeline.dataset.card import fenced, markdown, write_card
 from pipeline.report.tables import NAMES
+from prompts import as_protocol
 from prompts.load import load_rubric
 from schemas.layout import Layout
 from schemas.tables import TABLES
@@ -211,6 +212,11 @@ def test_packaged_rubric_is_shown_when_its_hash_is_the_recorded_one(
     record = manifest({name: [] for name in TABLES}) | {"rubrics": [given]}
     question = rubric.dimensions[0].scale[0].anchor.split()[0]
     assert question in write_card(tmp_path, record).read_text("utf-8")
+    compared = as_protocol(rubric, "pairwise")  # as a run asks it that compares clips
+    record["rubrics"] = [given | {"sha256": compared.sha256, "protocol": "pairwise"}]
+    text = write_card(tmp_path, record).read_text("utf-8")
+    assert question in text
+    assert "version 1, pairwise, SHA-256" in text
     record["rubrics"] = [given | {"sha256": "f" * 64}]
     assert "its text was not recorded" in write_card(tmp_path, record).read_text("utf-8")
 

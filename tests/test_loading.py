@@ -1,19 +1,21 @@
 """Loading a model leaves those alone that compute, and other models that are loaded at the same time."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_clip
 import tiny_vlm
 import torch
+import transformers
 from questions import question, resources
 
-from annotators.base import Resources
-from annotators.embedding import EmbeddingSpec
+from annotators.embedding import EmbeddingSpec, towers
 from annotators.loading import Turns
-from annotators.local import TransformersSpec
+from annotators.local import TransformersSpec, share
 from schemas import Annotation
 
 
@@ -82,30 +84,57 @@ def test_a_load_that_fails_lets_the_others_go_on() -> None:
         pass
 
 
-def _score(clip: Path, place: Resources) -> float:
-    spec = EmbeddingSpec(metric="clip_score", model=str(clip), dimension=None)
-    judge = spec.open(place)
-    (row,) = judge.submit(
-        question(tiny_clip.frame_set(place.frames, tiny_clip.noise(2), "a kite"))
-    ).result(60)
-    judge.close()
-    assert isinstance(row, Annotation), row
-    return row.score
-
-
-def test_a_model_in_bfloat16_that_loads_meanwhile_changes_nothing(tmp_path: Path) -> None:
-    """Each round loads both anew, at once; without turns some round mixes their types, and torch may
-    be left with bfloat16 for all that follows."""
+def test_no_model_is_loaded_or_asked_while_another_one_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = resources(tmp_path)
     clip, vlm = tmp_path / "clip", tmp_path / "vlm"
     tiny_clip.save(clip)
     tiny_vlm.tiny_vlm(vlm, "llava")
-    alone = _score(clip, place)
-    for _ in range(12):
-        loaded = threading.Thread(
-            target=lambda: TransformersSpec(model=str(vlm), dtype="bfloat16").open(place).close()
-        )
-        loaded.start()
-        assert _score(clip, place) == alone
-        loaded.join(60)
-        assert torch.get_default_dtype() == torch.float32
+    inside, wanted = threading.Event(), threading.Event()
+    seen: list[tuple[str, bool]] = []
+
+    def slow(load: Any) -> Any:
+        def loaded(*args: Any, **kwargs: Any) -> Any:
+            inside.set()
+            assert wanted.wait(30)
+            time.sleep(0.5)  # whoever takes no turns comes in here
+            try:
+                return load(*args, **kwargs)
+            finally:
+                inside.clear()
+
+        return loaded
+
+    def noted(name: str, work: Any) -> Any:
+        def done(*args: Any, **kwargs: Any) -> Any:
+            seen.append((name, inside.is_set()))
+            return work(*args, **kwargs)
+
+        return done
+
+    auto = transformers.AutoModelForImageTextToText
+    monkeypatch.setattr(auto, "from_pretrained", slow(auto.from_pretrained))
+    monkeypatch.setattr(towers, "load", noted("load", towers.load))
+    monkeypatch.setattr("annotators.embedding.annotator.load", towers.load)
+    monkeypatch.setattr(towers.Towers, "_embedded", noted("ask", towers.Towers._embedded))
+    chat = TransformersSpec(model=str(vlm), dtype="bfloat16")
+    spec = EmbeddingSpec(metric="clip_score", model=str(clip), dimension=None)
+    asked = question(tiny_clip.frame_set(place.frames, tiny_clip.noise(2), "a kite"))
+
+    def meanwhile(work: Any) -> Any:
+        wanted.clear()
+        loading = threading.Thread(target=lambda: (share.enter(chat), share.leave(chat)))
+        loading.start()
+        assert inside.wait(30)
+        wanted.set()
+        found = work()
+        loading.join(30)
+        return found
+
+    judge = meanwhile(lambda: spec.open(place))
+    (row,) = meanwhile(lambda: judge.submit(asked).result(30))
+    judge.close()
+    assert isinstance(row, Annotation)
+    assert seen == [("load", False), ("ask", False)]
+    assert torch.get_default_dtype() == torch.float32

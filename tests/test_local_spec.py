@@ -95,7 +95,7 @@ def test_a_folder_without_a_chat_template_is_refused_before_any_judge_is_paid(fo
     for held in (None, '{"model_max_length": 512}', '{"chat_template": null}'):
         if held:
             (folder / "tokenizer_config.json").write_text(held)
-        with pytest.raises(SetupError, match="annotator judge: .*it has no chat template"):
+        with pytest.raises(SetupError, match=r"annotator judge: .*it has no chat template"):
             TransformersSpec(model=str(folder), name="judge").check([QUALITY], 8)
     (folder / "tokenizer_config.json").write_text("{")
     with pytest.raises(SetupError, match=r"tokenizer_config\.json cannot be read"):
@@ -147,6 +147,9 @@ def test_without_the_hub_the_cache_knows_the_commit(
     assert pin("org/cached-model", None) == COMMIT
     with pytest.raises(SetupError, match="cannot be reached, and revision v2 is not in this"):
         pin("org/cached-model", "v2")
+    spec = TransformersSpec(model="org/cached-model", revision="v2", name="judge")
+    with pytest.raises(SetupError, match="annotator judge: model org/cached-model: "):
+        spec.resolved(load_models())
 
 
 def test_what_shapes_a_reply_is_in_its_key_and_what_does_not_is_not(folder: Path) -> None:

@@ -270,6 +270,7 @@ def test_two_rubrics_of_one_name_are_refused_before_work(tmp_path, server, capsy
     assert server.n_bills == 0
 
 
+@pytest.mark.slow
 def test_a_jury_whose_judges_differ_in_draws_and_fail_now_and_then(tmp_path) -> None:
     """The second judge, of two draws, never answers about one order of one pair: the pair has its
     first judge's word only where that judge alone counts."""

@@ -127,6 +127,7 @@ def test_a_budget_that_ends_while_comparing_can_be_raised(tmp_path: Path, protoc
     assert snapshot(tmp_path / "whole") == stopped
 
 
+@pytest.mark.slow
 def test_what_no_server_answered_while_comparing_is_asked_again(tmp_path: Path) -> None:
     broken = {"now": True}
     with JudgeServer(
@@ -146,6 +147,7 @@ def test_what_no_server_answered_while_comparing_is_asked_again(tmp_path: Path) 
     assert fewer < len(table(tmp_path, "preferences")) == 18
 
 
+@pytest.mark.slow
 def test_retry_takes_up_what_was_refused_while_comparing(tmp_path: Path) -> None:
     """One pair is refused in both orders, one in one order; retry buys the three replies again."""
     refused: set[str] = set()

@@ -20,7 +20,7 @@ from judge_server import JudgeServer
 from annotators import OpenAISpec
 from annotators.base import Resources
 from annotators.ledger import Ledger
-from pipeline.transforms.annotate import Annotate
+from pipeline.transforms.judging import Annotate
 from prompts import load_rubric
 from schemas.store import Store
 

@@ -203,7 +203,8 @@ class Ledger:
 
     def _message(self, name: str, cap: int, spent: int, wanted: int) -> str:
         def shown(value: int) -> str:
-            return f"{value / UNIT:.4f} USD" if name == "usd" else f"{value} {name}"
+            unit = name[:-1] if value == 1 else name  # one request
+            return f"{value / UNIT:.4f} USD" if name == "usd" else f"{value} {unit}"
 
         share = f" (this machine's share: {shown(cap)})" if self.machines > 1 else ""
         return (

@@ -82,7 +82,11 @@ class TransformersSpec(JudgeSpec):
     def resolved(self, models: ModelTable) -> Self:
         """Pinned, so that every worker runs the same weights. Raises :class:`SetupError`."""
         self._check_folder()
-        return self.model_copy(update={"revision": pin(self.model, self.revision)})
+        try:
+            found = pin(self.model, self.revision)
+        except SetupError as error:
+            raise SetupError(f"annotator {self.annotator_id}: {error}") from error
+        return self.model_copy(update={"revision": found})
 
     def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
         """Raise :class:`SetupError` for a model, device or setting that cannot work here."""
@@ -96,7 +100,7 @@ class TransformersSpec(JudgeSpec):
     def _check_folder(self) -> None:
         try:
             folder = folder_of(self.model)
-            if folder:
+            if folder and not self.trust_remote_code:  # a model's own code may hold its template
                 check_talks(folder)
         except SetupError as error:
             raise SetupError(f"annotator {self.annotator_id}: {error}") from error

@@ -16,6 +16,7 @@ from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import failure_groups, preference_counts
 from pipeline.report.agreement import HEADLINES, headlines, is_whole
 from pipeline.report.tables import NAMES, read_json, read_table, simulated_kinds, table_files
+from prompts import as_protocol
 from prompts.load import load_rubric, rubric_names
 from schemas import SPLITS
 from schemas.layout import Layout
@@ -147,17 +148,24 @@ def _annotators(layout: Layout, manifest: Mapping[str, Any]) -> list[Row]:
 def _rubric(given: Mapping[str, Any]) -> Row:
     """A rubric of the run's record with its text: as recorded, else the packaged one it names."""
     text = given.get("text") or _packaged_text(given)
-    return {**{key: given[key] for key in ("name", "version", "sha256")}, "text": text}
+    known = {key: given[key] for key in ("name", "version", "sha256")}
+    return {**known, "protocol": given.get("protocol", "pointwise"), "text": text}
 
 
 def _packaged_text(given: Mapping[str, Any]) -> str:
     name = f"{given['name']}@{given['version']}"
-    if name not in rubric_names() or load_rubric(name).sha256 != given["sha256"]:
+    if name not in rubric_names() or _sha256(name, given.get("protocol")) != given["sha256"]:
         return "# A rubric of the run's own; its text was not recorded."
     file = importlib.resources.files("prompts").joinpath(
         "rubrics", f"{given['name']}.v{given['version']}.yaml"
     )
     return file.read_text("utf-8")
+
+
+def _sha256(name: str, protocol: str | None) -> str:
+    """Of a packaged rubric, as it is asked in a protocol: with the words of that protocol's template."""
+    rubric = load_rubric(name)
+    return (as_protocol(rubric, protocol) if protocol else rubric).sha256
 
 
 def count(value: int | None) -> str:

@@ -21,7 +21,9 @@ vp.histogram = (panel) => vp.chart(`${panel.source}: ${panel.n} scores`, (width)
       few && vp.text(x + slot / 2, y(bin.count) - 5, `${share.toFixed(0)} %`,
         { class: "small", "text-anchor": "middle" }));
   });
-  const labelled = bins.filter((_, n) => few || n % Math.ceil(bins.length / 6) === 0);
+  // every so many of many bins, and none so near the edge that its number would be cut
+  const labelled = bins.filter((_, n) => few
+    || (n % Math.ceil(bins.length / 6) === 0 && left + n * slot < width - 24));
   const labels = labelled.map((bin) => {
     const n = bins.indexOf(bin), level = bin.low === bin.high;
     return vp.text(left + (n + (level ? 0.5 : 0.1)) * slot, height - 6, vp.score(bin.low),

@@ -25,7 +25,8 @@ vp.sections.overview = (box, { run, audit, index }) => {
     .filter(([name]) => vp.isNumber(tables[name]) && (tables[name] || ["prompts", "videos", "failures"].includes(name)));
   const facts = [["Annotators", annotatorWords(m.annotators).join(" · ")],
     ["Frames", m.frames && `${vp.plural(m.frames.count, "frame")} a clip, ${m.frames.policy}`],
-    ["Rubrics", (m.rubrics || []).map((r) => `${r.name} v${r.version}`).join(" · ")],
+    ["Rubrics", (m.rubrics || []).map((r) => `${r.name} v${r.version}`
+      + (r.protocol && r.protocol !== "pointwise" ? ` (${r.protocol})` : "")).join(" · ")],
     ["Run", m.run_id]].filter(([, value]) => value);
   vp.add(box, [
     vp.el("p", { class: "eyebrow" }, "Preference dataset"),
@@ -155,6 +156,7 @@ vp.sections.run = (box, { run }) => {
   const rubrics = (m.rubrics || []).length ? vp.table("Rubrics", [
     { name: "Name", head: true, get: (r) => r.name },
     { name: "version", number: true, get: (r) => r.version },
+    { name: "protocol", get: (r) => r.protocol || "pointwise" },
     { name: "SHA-256", get: (r) => vp.el("code", { class: "hash" }, r.sha256) }], m.rubrics) : null;
   vp.add(box, [vp.heading("run", "This run"), rubrics, json("Configuration", m.config), json("Versions", m.versions)]);
 };
