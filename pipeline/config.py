@@ -66,7 +66,9 @@ class Config(Options):
     consensus: ConsensusOptions = ConsensusOptions()
     preferences: PreferenceOptions = PreferenceOptions()
     splits: SplitOptions = SplitOptions()
-    sentinels: SentinelOptions | None = None  # clips judged again and again; None: no judge is watched
+    sentinels: SentinelOptions | None = (
+        None  # clips judged again and again; None: no judge is watched
+    )
     audit: AuditOptions | None = None
     videorm: VideoRMOptions | None = None
     report: ReportOptions = ReportOptions()

@@ -546,6 +546,19 @@ def test_a_server_that_ignores_logprobs_stops_by_the_failure_rate(place: Resourc
     assert reasons == {Reason.NO_DISTRIBUTION: bought, Reason.NOT_ATTEMPTED: len(asked) - bought}
 
 
+def test_where_nobody_knows_the_first_reply_alone_tells_that_there_are_none(
+    place: Resources,
+) -> None:
+    with JudgeServer(faults=lambda n, key: "no_logprobs") as server:
+        spec = spec_for(server, score="expected", draws=1, capabilities=Capabilities())
+        asked = [q for i in range(5) for q in draws_of(place, f"v{i}", n=1)]
+        rows = first(ask(spec, place, asked))
+        assert server.n_bills == 1
+    reasons = Counter(row.reason for row in rows if isinstance(row, Failure))
+    assert reasons == {Reason.NO_DISTRIBUTION: 1, Reason.NOT_ATTEMPTED: 4}
+    assert "its first reply came without; set score: sampled" in str(rows)
+
+
 def test_a_refusal_has_no_distribution_and_says_that_it_is_a_refusal(place: Resources) -> None:
     with JudgeServer(faults=["refused_choice"]) as server:
         rows = first(ask(spec_for(server, score="expected"), place, draws_of(place, "v0")))

@@ -90,16 +90,19 @@ def test_a_run_pays_once_what_its_rows_say_and_takes_up_one_refused_draw(tmp_pat
 def test_a_run_by_expected_scores_stops_where_there_are_none_and_goes_on(tmp_path: Path) -> None:
     with JudgeServer(faults=lambda n, key: "no_logprobs") as server:
         assert run(tmp_path, config(server, score="expected", concurrency=1)) == 3
-        bought = server.n_bills
+        assert server.n_bills == 1  # the first reply tells
     status = json.loads((tmp_path / "out" / "status.json").read_text())
-    assert status["failures"]["annotate"].keys() == {"no_distribution"}
+    assert status["failures"]["annotate"] == {"no_distribution": 3, "not_attempted": 21}
     with JudgeServer() as server:
-        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config(server, score="expected")))
         tree = config(server, score="expected", concurrency=1)
-        assert run(tmp_path, tree) == 3  # what was paid for is not asked for again unbidden
+        # the other 7 requests; what was paid for is not asked for again unbidden
+        assert run(tmp_path, tree) == 0
+        assert server.n_bills == 7
+        assert len(table(tmp_path, "failures")) == 3
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
         out = str(tmp_path / "out")
         assert cli.main(["retry", out, "--reason", "no_distribution"]) == 0
-        assert server.n_bills == 3 * bought
+        assert server.n_bills == 8
     rows = table(tmp_path, "annotations")
     assert len(rows) == 24
     assert all(len(row["distribution"]) == 5 for row in rows)  # type: ignore[arg-type]

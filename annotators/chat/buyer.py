@@ -42,6 +42,8 @@ class Buyer:
         # how many images the model takes is checked before: what is left unknown is the same
         self._probe = Probe(unknown(spec.capabilities, spec.asked(n_images=1)), self.gate.shut)
         self.images = functools.lru_cache(CLIPS_ENCODED)(self._encode)
+        # of a model that is known to give them, a reply without is a fault of its own
+        self._gives_logprobs = spec.capabilities.logprobs is True
         self.arrivals = itertools.count()
 
     @contextlib.asynccontextmanager
@@ -60,6 +62,19 @@ class Buyer:
                 except Exception as error:  # a full disk must not throw away what is bought next
                     self.gate.shut(self.redact(f"a paid reply could not be kept: {error}"))
                     raise
+            self._look_for_logprobs(request, body)
+
+    def _look_for_logprobs(self, request: Request, body: str) -> None:
+        """A server may take the setting and leave them out: the first reply tells, and no other is
+        bought."""
+        if not request.settings.logprobs or self._gives_logprobs:
+            return
+        self._gives_logprobs = bool(read_completion(body).logprobs)
+        if not self._gives_logprobs:
+            self.gate.shut(
+                f"{self.spec.model} was asked for log-probabilities, and its first reply came without; "
+                "set score: sampled, or take a server that gives them"
+            )
 
     def _encode(self, frames: tuple[str, ...]) -> bytes:
         return image_parts(read_frames(self.frames, frames), self.spec.image_detail)
