@@ -1,6 +1,5 @@
 """Numbers over the whole run, computed here so that a page never holds all of its rows."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,8 @@ import pyarrow.compute as pc
 from pipeline.report.tables import read_table
 from schemas import CONSENSUS
 from schemas.layout import Layout
+
+RESAMPLES = 1000
 
 MAX_LEVELS = 21  # a scale with more steps than this is drawn in equal-width bins
 N_BINS = 16
@@ -107,9 +108,9 @@ def _panel(part: pa.Table, ends: tuple[float | None, float | None], **names: str
 def generator_means(layout: Layout) -> list[dict[str, Any]]:
     """Mean consensus score of each generator per dimension, with a 95 % interval over prompts.
 
-    Clips of one prompt are averaged first, so that a prompt counts once; the interval is
-    mean +- 1.96 s / sqrt(n) with the sample standard deviation s of the n prompt means (central
-    limit theorem), None for a single prompt.
+    Clips of one prompt are averaged first, so that a prompt counts once; the interval is that of a
+    percentile bootstrap over the prompts (Efron & Tibshirani 1993, chapter 13), which stays on the
+    scale; None for a single prompt.
     """
     columns = ["annotator_id", "dimension", "generator", "prompt_id", "mean"]
     scores = read_table(layout, "scores", columns=columns, among=("annotator_id", [CONSENSUS]))
@@ -123,15 +124,22 @@ def generator_means(layout: Layout) -> list[dict[str, Any]]:
 
 def _mean_with_interval(part: pa.Table) -> dict[str, Any]:
     values = part.column("mean_mean").to_numpy()
-    mean, n = float(values.mean()), len(values)
-    half = 1.96 * float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
+    n = len(values)
+    low, high = _interval(values) if n > 1 else (None, None)
     return {
-        "value": mean,
-        "low": None if half is None else mean - half,
-        "high": None if half is None else mean + half,
+        "value": float(values.mean()),
+        "low": low,
+        "high": high,
         "n_prompts": n,
         "n_clips": int(pc.sum(part.column("mean_count")).as_py()),
     }
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    drawn = np.random.default_rng(0)
+    means = [drawn.choice(values, len(values)).mean() for _ in range(RESAMPLES)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def preference_counts(layout: Layout) -> list[dict[str, Any]]:
