@@ -209,7 +209,11 @@ def test_log_probabilities_that_a_server_ignores_make_no_score(
 ) -> None:
     """Nothing random can be read as a score here either; what matters is that no score is made up."""
     spec = spec_for(theirs, model="./tiny_vlm", max_output_tokens=8, score="expected")
-    ((row,),) = ask(spec, place, question(clip("v0", place.frames)))
+    both = [question(clip(name, place.frames)) for name in ("v0", "v1")]
+    (row,), (other,) = ask(spec, place, *both)
     assert isinstance(row, Failure)
-    body = Journal(place.journal).get(row.reply_key).body
-    assert '"logprobs":{' not in body.replace(" ", "")
+    # the first reply tells, and nothing else is bought
+    assert isinstance(other, Failure)
+    assert other.reason is Reason.NOT_ATTEMPTED
+    assert "its first reply came without; set score: sampled" in other.message
+    assert len(list(place.journal.names())) == 1
