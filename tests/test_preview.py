@@ -469,6 +469,18 @@ def test_what_only_scores_can_tell_is_projected_as_the_most(tmp_path, capsys):
     assert "What sentinels ask comes on top" in page
 
 
+def test_pairs_that_were_looked_at_are_paid_though_the_prompt_has_other_clips(tmp_path, capsys):
+    """Four clips and two rubrics: 6 pairs in both orders by each. One pair by one rubric is looked at,
+    so the frames of two clips are taken and the others' are not."""
+    with JudgeServer() as server:
+        names = ("alpha", "beta", "gamma", "delta")
+        config = write_config(tmp_path, server, protocol="pairwise", generators=names)
+        look(config, tmp_path / "out", "--items", "1")
+        looked_at = server.n_bills
+    said = capsys.readouterr().out
+    assert f"requests      {24 - looked_at}  ({looked_at} more are paid already)" in said
+
+
 @pytest.mark.parametrize("protocol", ["pairwise", "listwise"])
 def test_comparisons_unsent_are_the_requests_that_are_sent(tmp_path, protocol):
     with JudgeServer() as server:

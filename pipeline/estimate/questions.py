@@ -27,10 +27,9 @@ def draws_of(
     for frames, _ in clips.frame_sets():
         of_prompt[frames.prompt_id].append(frames)
     for shown in of_prompt.values():
-        taken = all(frames.video_id in clips.known for frames in shown)
         for rubric in plan.comparing:
             for draws in _of_prompt(spec, protocol, shown, rubric):
-                yield draws, taken
+                yield draws, all(clip.video_id in clips.known for clip in draws[0].clips)
 
 
 def _of_prompt(
