@@ -140,6 +140,7 @@ def run_record(run: Run) -> dict[str, Any]:
                 "version": r.version,
                 "protocol": r.protocol,
                 "sha256": r.sha256,
+                "text": plan.rubric_texts.get(r.name),  # of one's own; packaged ones come along
             }
             for r in (*plan.rubrics, *plan.comparing)
         ],

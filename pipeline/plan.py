@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from annotators import expand_all
@@ -21,7 +21,7 @@ from pipeline.refusals import (
     check_weights,
     refuse_twins,
 )
-from pipeline.rubrics import rubrics_of
+from pipeline.rubrics import rubrics_of, texts_of
 from pipeline.sentinels.check import check_sentinels
 from pipeline.sources import manifest, simulated
 from prompts import load_rubric
@@ -39,6 +39,7 @@ class Plan:
     rubrics: tuple[Rubric, ...]  # by which clips are scored on their own
     comparing: tuple[Rubric, ...]  # by which clips are compared
     watching: tuple[Rubric, ...]  # by which sentinels are judged
+    rubric_texts: Mapping[str, str]  # of rubrics that are not packaged
     annotators: tuple[AnnotatorSpec, ...]
     models: ModelTable  # prices and capabilities, with their date
     notes: tuple[str, ...]  # what was left out, and why
@@ -96,6 +97,7 @@ def make_plan(config: Config) -> Plan:
         rubrics=rubrics,
         comparing=comparing,
         watching=watching,
+        rubric_texts=texts_of(config),
         annotators=annotators,
         models=models,
         notes=(*_unmatched(annotators, clips), *_retiring(annotators, models)),

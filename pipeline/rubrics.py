@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.config import Config
 from prompts import as_protocol, load_rubric
@@ -25,6 +26,12 @@ def rubrics_of(config: Config) -> tuple[tuple[Rubric, ...], tuple[Rubric, ...]]:
         return scoring, ()
     _refuse_others(wanted, [r for r in named if r.protocol != "pointwise"], protocol.kind)
     return scoring, tuple(r if r.protocol == wanted else as_protocol(r, wanted) for r in named)
+
+
+def texts_of(config: Config) -> dict[str, str]:
+    """The files of one's own rubrics, by the rubric's name: whoever gets the dataset has no other."""
+    own = [name for name in config.rubrics if name.endswith((".yaml", ".yml"))]
+    return {load_rubric(name).name: Path(name).read_text("utf-8") for name in own}
 
 
 def _refuse_others(wanted: str, rubrics: Sequence[Rubric], kind: str) -> None:

@@ -129,6 +129,7 @@ def test_a_rubric_of_ones_own_with_words_of_its_own(tmp_path: Path, protocol: st
     assert "You judge how calm a video is." in system
     (rubric,) = json.loads((root / "run.json").read_text())["rubrics"]
     assert (rubric["name"], rubric["version"], rubric["protocol"]) == ("ours/calm", 3, protocol)
+    assert "question: How calm is the video?" in (root / "README.md").read_text()  # the card
     pairs = table(root, "preferences")
     assert {pair["dimension"] for pair in pairs} == {"calm", "overall"}
     if protocol == "pointwise":
