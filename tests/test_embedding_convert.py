@@ -1,6 +1,8 @@
 """Weights of open_clip: the folder that is written gives the embeddings that open_clip would."""
 
 import pickle
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -106,7 +108,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_folder_gives_the_same_embeddings(theirs: OpenClip, base: Path, tmp_path: Path) -> None:
     torch.save({"state_dict": theirs.state_dict()}, tmp_path / "hps.pt")
-    convert_open_clip(tmp_path / "hps.pt", str(base), tmp_path / "hps")
+    script = Path(__file__).parents[1] / "scripts" / "convert_hps.py"
+    command = [sys.executable, script, tmp_path / "hps.pt", tmp_path / "hps", "--base", base]
+    subprocess.run(command, check=True, capture_output=True)
     ours = CLIPModel.from_pretrained(tmp_path / "hps")
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randn((3, 3, tiny_clip.SIDE, tiny_clip.SIDE), generator=generator)

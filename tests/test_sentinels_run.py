@@ -25,7 +25,7 @@ from annotators.signal.spec import SignalSpec
 from pipeline import command
 from pipeline.check import Stopped
 from pipeline.config import Config
-from pipeline.sentinels.check import check_sentinels, extra_requests
+from pipeline.sentinels.check import check_sentinels
 from pipeline.sentinels.clips import clips_of, own_clips
 from pipeline.sentinels.judges import judges_of
 from pipeline.sentinels.options import SentinelOptions
@@ -354,21 +354,6 @@ def test_only_judges_that_may_change_are_asked_and_batches_at_once() -> None:
     (judge,) = judges_of([SignalSpec(), batch], options, load_models())
     assert isinstance(judge, OpenAISpec)
     assert (judge.annotator_id, judge.draws, judge.batch) == ("b", 5, False)
-
-
-def test_requests_that_sentinels_add() -> None:
-    options = SentinelOptions(clips=8, draws=3)
-    alone = OpenAISpec(model="a", several_choices=False)
-    shared = OpenAISpec(model="b", several_choices=True)
-
-    def count(n_clips: int) -> dict[str, int]:
-        return extra_requests(
-            options, [alone, shared, SignalSpec()], (QUALITY, FOLLOWING), load_models(),
-            n_waves=5, n_clips=n_clips,
-        )  # fmt: skip
-
-    assert count(100) == {"a": 5 * 8 * 2 * 3, "b": 5 * 8 * 2}
-    assert count(2) == {"a": 5 * 2 * 2 * 3, "b": 5 * 2 * 2}
 
 
 def check(annotators: list[Any], rubrics: tuple[Rubric, ...] = (QUALITY,), **changes: Any) -> None:

@@ -24,7 +24,7 @@ def check_is_clip(annotator_id: str, model: str, revision: str | None) -> None:
         raise SetupError(
             f"annotator {annotator_id}: {model} holds a model of type {kind!r}, not 'clip'; name "
             "CLIP weights in the layout of transformers (weights of open_clip, such as "
-            "HPS_v2_compressed.pt, are converted by annotators.embedding.convert)"
+            "HPS_v2_compressed.pt, are converted by scripts/convert_hps.py)"
         )
     if Path(model).is_dir() and not any(f.suffix in WEIGHTS for f in model_files(model)):
         raise SetupError(

@@ -13,11 +13,10 @@ from pipeline.estimate.lines import line_of
 from pipeline.estimate.result import Line
 from pipeline.plan import Plan
 from pipeline.running import slices
-from pipeline.sentinels.check import manifest_clips
+from pipeline.sentinels.check import manifest_clips, place_of
 from pipeline.sentinels.judges import judges_of
 from pipeline.sentinels.options import SentinelOptions
 from schemas import FrameSet, Rubric
-from schemas.ids import hash_fraction
 
 OCCASION = "estimate"  # none of a run's, so the journal holds nothing of it
 
@@ -45,9 +44,7 @@ def sentinels_among(options: SentinelOptions, config: Config, clips: Clips) -> l
         own = look_at(manifest_clips(options.path), config.frames, {})
         return [frames for frames, _ in own.frame_sets()]
     found = (frames for frames, _ in clips.frame_sets())
-    # as sentinels.clips.own_clips chooses them
-    first = sorted(found, key=lambda f: (hash_fraction("sentinels", f.video_id), f.video_id))
-    return first[: options.clips]
+    return sorted(found, key=lambda frames: place_of(frames.video_id))[: options.clips]
 
 
 def _draws(

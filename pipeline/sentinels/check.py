@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from annotators.base import AnnotatorSpec
-from annotators.judge.spec import JudgeSpec
 from annotators.models import ModelTable, price_line
 from pipeline.sentinels.history import check_writable
 from pipeline.sentinels.judges import is_batch, judges_of, scored
 from pipeline.sentinels.options import SentinelOptions
 from pipeline.sources.manifest import ManifestSource, read
 from schemas import Clip, Rubric
+from schemas.ids import hash_fraction
 from schemas.options import SetupError
 
 
@@ -53,31 +53,9 @@ def check_sentinels(
         check_writable(options.history)
 
 
-def extra_requests(
-    options: SentinelOptions,
-    annotators: Sequence[AnnotatorSpec],
-    rubrics: Sequence[Rubric],
-    models: ModelTable,
-    *,
-    n_waves: int,
-    n_clips: int | None = None,
-) -> dict[str, int]:
-    """Requests at most that sentinels add in ``n_waves`` waves, by annotator_id.
-
-    ``n_clips``: clips that the run has, where there may be fewer than sentinels ask for.
-    """
-    clips = options.clips if options.path is None else len(manifest_clips(options.path))
-    if options.path is None and n_clips is not None:
-        clips = min(clips, n_clips)
-    return {
-        judge.annotator_id: n_waves * clips * sum(_requests(judge, r) for r in scored(rubrics))
-        for judge in judges_of(annotators, options, models)
-    }
-
-
-def _requests(judge: JudgeSpec, rubric: Rubric) -> int:
-    """For one clip: one for each draw, or one for all that share it."""
-    return 1 if judge.choices(rubric) else judge.draws
+def place_of(video_id: str) -> tuple[float, str]:
+    """Where a clip stands among those that sentinels are taken from: the first ones are."""
+    return hash_fraction("sentinels", video_id), video_id
 
 
 def manifest_clips(path: str) -> list[Clip]:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pipeline.dataset.parquet import parts, read_rows
 from pipeline.preview.collect import collect
 from pipeline.running import Run
-from pipeline.sentinels.check import manifest_clips
+from pipeline.sentinels.check import manifest_clips, place_of
 from pipeline.sentinels.options import SentinelOptions
 from schemas import Clip, FrameSet
-from schemas.ids import hash_fraction
 
 FramesOf = Callable[[int], dict[str, FrameSet]]  # of a wave, by video_id
 
@@ -39,7 +38,7 @@ def own_clips(waves: Sequence[Sequence[Clip]], n: int, frames_of: FramesOf) -> l
 def _by_hash(waves: Sequence[Sequence[Clip]], frames_of: FramesOf) -> Iterator[FrameSet]:
     number_of = {clip.video_id: number for number, clips in enumerate(waves) for clip in clips}
     read: dict[int, dict[str, FrameSet]] = {}
-    for video in sorted(number_of, key=lambda video: (hash_fraction("sentinels", video), video)):
+    for video in sorted(number_of, key=place_of):
         number = number_of[video]
         if number not in read:
             read[number] = frames_of(number)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.verbs.words import count, guarded, parser
+from pipeline.verbs.words import add_configuration, count, guarded, parser
 
 
 def preview(argv: Sequence[str]) -> int:
@@ -21,14 +21,7 @@ def preview(argv: Sequence[str]) -> int:
         "videoprefer preview --config judge --set sources.0.path=clips/manifest.csv "
         "--output out/judged",
     )
-    p.add_argument("--config", required=True, metavar="NAME_OR_FILE", help="as for `run`")
-    p.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY.PATH=VALUE",
-        help="override one key of the configuration; may be repeated",
-    )
+    add_configuration(p)
     p.add_argument(
         "--output",
         type=Path,
@@ -80,14 +73,7 @@ def canary(argv: Sequence[str]) -> int:
         "videoprefer canary --config judge --set sources.0.path=clips/manifest.csv "
         "--output out/canary --estimate",
     )
-    p.add_argument("--config", required=True, metavar="NAME_OR_FILE", help="as for `run`")
-    p.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY.PATH=VALUE",
-        help="override one key of the configuration; may be repeated",
-    )
+    add_configuration(p)
     p.add_argument(
         "--output",
         type=Path,

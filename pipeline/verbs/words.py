@@ -33,6 +33,18 @@ def _continued(example: str) -> str:
     return " \\\n      ".join(lines)
 
 
+def add_configuration(p: argparse.ArgumentParser) -> None:
+    """``--config`` and ``--set``, as `run` has them."""
+    p.add_argument("--config", required=True, metavar="NAME_OR_FILE", help="as for `run`")
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override one key of the configuration; may be repeated",
+    )
+
+
 def guarded(work: Callable[[], int]) -> int:
     """The exit code of the work; 2 where it is refused, 3 where it is interrupted."""
     try:
