@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from annotators import Spec
 from annotators.ledger import Budget
@@ -19,8 +19,7 @@ from pipeline.presets import filled
 from pipeline.protocol import ProtocolOptions
 from pipeline.report.options import ReportOptions
 from pipeline.sentinels.options import SentinelOptions
-from pipeline.sources.manifest import ManifestSource
-from pipeline.sources.simulated import SimulatedPrompts
+from pipeline.sources.kinds import Source
 from pipeline.videorm.judge import VideoRMSpec
 from pipeline.videorm.options import VideoRMOptions
 from schemas.layout import Layout
@@ -29,7 +28,6 @@ from schemas.store import Store
 
 Judge = Annotated[Spec | VideoRMSpec, Field(discriminator="kind")]
 HERE = ("transformers", "embedding", "videorm")  # kinds whose `model` may be a folder
-Source = Annotated[ManifestSource | SimulatedPrompts, Field(discriminator="kind")]
 PATHS = (
     "path",
     "roots",
@@ -74,12 +72,6 @@ class Config(Options):
     report: ReportOptions = ReportOptions()
     concurrency: ConcurrencyOptions = ConcurrencyOptions()
     wave_size: int = Field(2_000, ge=1)  # clips per wave
-
-    @model_validator(mode="after")
-    def _prompts_need_generators(self) -> "Config":
-        if self.generators is None and any(s.kind == "simulated" for s in self.sources):
-            raise ValueError("a source of prompts alone needs `generators:` to make clips")
-        return self
 
 
 def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:

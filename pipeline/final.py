@@ -133,7 +133,7 @@ def run_record(run: Run) -> dict[str, Any]:
             }
             for a in plan.annotators
         ],
-        "frames": {"count": config.frames.count, "policy": config.frames.policy_name},
+        "frames": {"count": config.frames.most, "policy": config.frames.policy_name},
         "rubrics": [
             {
                 "name": r.name,

@@ -9,6 +9,7 @@ from pathlib import Path
 from annotators import expand_all
 from annotators.base import AnnotatorSpec
 from annotators.chat.spec import ChatSpec
+from annotators.judge import JudgeSpec
 from annotators.models import ModelTable, load_models, retires_soon
 from pipeline.config import Config
 from pipeline.generators.pool import plan_clips
@@ -23,7 +24,7 @@ from pipeline.refusals import (
 )
 from pipeline.rubrics import rubrics_of, texts_of
 from pipeline.sentinels.check import check_sentinels
-from pipeline.sources import manifest, simulated
+from pipeline.sources.base import limited
 from prompts import load_rubric
 from schemas import Clip, Prompt, Rubric
 from schemas.ids import hash_fraction
@@ -59,7 +60,7 @@ class Plan:
 def make_plan(config: Config) -> Plan:
     """Read the sources and check everything. Raises :class:`SetupError` at the first fault."""
     rubrics, comparing = rubrics_of(config)
-    prompts, clips = _read_sources(config)
+    prompts, clips, left_out = _read_sources(config)
     prompts = _limited(prompts, config.limit)
     kept = {prompt.prompt_id for prompt in prompts}
     clips = [clip for clip in clips if clip.prompt_id in kept]
@@ -67,11 +68,14 @@ def make_plan(config: Config) -> Plan:
         supplied = {clip.prompt_id for clip in clips}
         bare = [prompt for prompt in prompts if prompt.prompt_id not in supplied]
         clips += plan_clips(bare, config.generators)
+    elif not clips:
+        raise SetupError("sources: prompts, and no clips; add `generators:` to make some")
     _refuse_duplicates(clips)
     models = load_models(Path(config.models) if config.models else None)
     annotators = tuple(spec.resolved(models) for spec in expand_all(config.annotators))
     for annotator in annotators:
-        annotator.check([*rubrics, *comparing], config.frames.count)
+        shown = config.frames.shown if isinstance(annotator, JudgeSpec) else config.frames.most
+        annotator.check([*rubrics, *comparing], shown)
     check_protocol(config, annotators, prompts, clips)
     watching = tuple(r for r in map(load_rubric, config.rubrics) if r.protocol == "pointwise")
     refuse_twins(annotators)
@@ -81,7 +85,7 @@ def make_plan(config: Config) -> Plan:
             annotators,
             watching,
             models,
-            n_images=config.frames.count,
+            n_images=config.frames.shown,
             capped=config.budget.usd is not None,
         )
     check_prices(config, annotators)
@@ -100,20 +104,19 @@ def make_plan(config: Config) -> Plan:
         rubric_texts=texts_of(config),
         annotators=annotators,
         models=models,
-        notes=(*_unmatched(annotators, clips), *_retiring(annotators, models)),
+        notes=(*left_out, *_unmatched(annotators, clips), *_retiring(annotators, models)),
     )
 
 
-def _read_sources(config: Config) -> tuple[list[Prompt], list[Clip]]:
+def _read_sources(config: Config) -> tuple[list[Prompt], list[Clip], list[str]]:
     prompts: dict[str, Prompt] = {}
     clips: list[Clip] = []
+    notes: list[str] = []
     for source in config.sources:
-        if isinstance(source, manifest.ManifestSource):
-            read, found = manifest.read(source)
-            clips += found
-        else:
-            read = simulated.read(source)
-        for prompt in read:
+        found = limited(source.read(), source.limit)
+        clips += found.clips
+        notes += found.notes
+        for prompt in found.prompts:
             known = prompts.setdefault(prompt.prompt_id, prompt)
             if " ".join(known.text.split()) != " ".join(prompt.text.split()):
                 raise SetupError(
@@ -125,7 +128,7 @@ def _read_sources(config: Config) -> tuple[list[Prompt], list[Clip]]:
                     f"sources: prompt {prompt.prompt_id} is put into two splits: "
                     f"{known.split} and {prompt.split}"
                 )
-    return list(prompts.values()), clips
+    return list(prompts.values()), clips, notes
 
 
 def _limited(prompts: list[Prompt], limit: int | None) -> list[Prompt]:

@@ -58,7 +58,7 @@ def check_protocol(
             f"protocol: listwise: prompt {crowded} has {most} clips, and a list holds at most "
             f"{MOST_IN_A_LIST}; set protocol: pairwise"
         )
-    shown = config.frames.count * (most if wanted == "listwise" else 2)
+    shown = config.frames.shown * (most if wanted == "listwise" else 2)
     comparing = rubrics_of(config)[1]
     for annotator in able:
         annotator.check(comparing, shown)

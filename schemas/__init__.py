@@ -11,13 +11,14 @@ from schemas.annotation import (
     Settings,
 )
 from schemas.base import RecordError
-from schemas.failure import HARMLESS, STOPS_RUN, Failure, Reason
+from schemas.failure import CLIP_CHECKS, HARMLESS, STOPS_RUN, Failure, Reason
 from schemas.human import CHOICES, HumanRating, HumanVote
 from schemas.rubric import PROTOCOLS, Dimension, Rubric, ScalePoint
-from schemas.video import SPLITS, Clip, FrameSet, HasClip, Prompt, Video
+from schemas.video import SPLITS, Clip, ClipCheck, FrameSet, HasClip, Prompt, Video
 
 __all__ = [
     "CHOICES",
+    "CLIP_CHECKS",
     "CONSENSUS",
     "HARMLESS",
     "OVERALL",
@@ -26,6 +27,7 @@ __all__ = [
     "STOPS_RUN",
     "Annotation",
     "Clip",
+    "ClipCheck",
     "Comparison",
     "Dimension",
     "Failure",

@@ -14,9 +14,19 @@ class Reason(StrEnum):
     GENERATION = "generation"  # the generator could not make the clip
     UNDECODABLE = "undecodable"  # no decoder could read the clip
     NO_VIDEO = "no_video"  # the file has no video stream
-    TOO_LARGE = "too_large"  # more bytes, pixels or frames than allowed
+    TOO_LARGE = "too_large"  # more bytes, pixels, frames, streams or memory than allowed
+    FETCH = "fetch"  # the clip could not be fetched from its address
+    WRONG_DECODER = "wrong_decoder"  # the decoder asked for is known to be wrong on such a file
+    NO_TIMES = "no_times"  # the sampling policy needs times, and the file has none
     TIMEOUT = "timeout"  # a child process or a request passed its deadline
     CRASHED = "crashed"  # a child process died (native code)
+    # clip checks: clips that the configuration leaves out; not errors
+    BLACK = "black"  # nearly every frame is black
+    FROZEN = "frozen"  # the frames hardly differ
+    TOO_SHORT = "too_short"  # fewer frames, or less time, than asked
+    LETTERBOX = "letterbox"  # black bars take much of the picture
+    NEAR_DUPLICATE = "near_duplicate"  # all but repeats another clip
+    NSFW = "nsfw"  # the hook says so
     # verdicts
     NOT_APPLICABLE = "not_applicable"  # the annotator cannot judge this; not an error
     NOT_RECORDED = "not_recorded"  # the recorded file has no row for this clip
@@ -39,8 +49,16 @@ class Reason(StrEnum):
     INTERNAL = "internal"  # a fault of this program, kept with its last lines
 
 
+CLIP_CHECKS = (
+    Reason.BLACK,
+    Reason.FROZEN,
+    Reason.TOO_SHORT,
+    Reason.LETTERBOX,
+    Reason.NEAR_DUPLICATE,
+    Reason.NSFW,
+)
 HARMLESS = frozenset(
-    {Reason.NOT_APPLICABLE, Reason.NOT_RECORDED}
+    {Reason.NOT_APPLICABLE, Reason.NOT_RECORDED, *CLIP_CHECKS}
 )  # never count towards a failure rate
 STOPS_RUN = frozenset({Reason.AUTHENTICATION, Reason.QUOTA})
 
@@ -53,7 +71,7 @@ class Failure:
     what to do; ``cost_usd`` what was paid for nothing (0.0: nothing; None: unknown).
     """
 
-    stage: str  # video, frames, annotate, compare
+    stage: str  # video, frames, check, annotate, compare
     key: str
     reason: Reason
     message: str

@@ -9,6 +9,7 @@ PUBLISHED = (
     "prompts",
     "videos",
     "frames",
+    "clip_checks",
     "annotations",
     "comparisons",
     "scores",

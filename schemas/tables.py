@@ -14,7 +14,7 @@ from schemas.annotation import Annotation, Comparison, Lineup, Preference, Score
 from schemas.base import RecordError
 from schemas.failure import Failure
 from schemas.human import HumanRating, HumanVote
-from schemas.video import Clip, FrameSet, Prompt, Video
+from schemas.video import Clip, ClipCheck, FrameSet, Prompt, Video
 
 R = TypeVar("R")
 
@@ -26,6 +26,7 @@ TABLES: dict[str, tuple[type, tuple[str, ...]]] = {
     "clips": (Clip, ("video_id",)),
     "videos": (Video, ("video_id",)),
     "frames": (FrameSet, ("video_id",)),
+    "clip_checks": (ClipCheck, ("video_id",)),
     "annotations": (Annotation, ("video_id", "dimension", "annotator_id", "draw")),
     "comparisons": (Comparison, ("prompt_id", "video_ids", "dimension", "annotator_id", "draw")),
     "lineups": (Lineup, ("prompt_id", "rubric", "draw", "video_ids")),

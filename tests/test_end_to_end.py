@@ -12,7 +12,7 @@ import yaml
 from pipeline import command
 from pipeline.dataset.parquet import parts
 from pipeline.generators.pool import PoolOptions, generate, plan_clips, simulated_pool
-from pipeline.sources.simulated import SimulatedPrompts, read
+from pipeline.sources.simulated import SimulatedPrompts
 from pipeline.transforms import pool
 from pipeline.transforms.tables import WriteTable
 from schemas import FrameSet
@@ -208,7 +208,7 @@ def test_a_stage_that_drops_an_element_ends_with_1_and_the_key(
 def test_a_clip_that_does_not_decode_costs_one_clip(tmp_path):
     clips = {
         name: plan_clips(
-            read(SimulatedPrompts(prompts=1)),
+            SimulatedPrompts(prompts=1).read().prompts,
             PoolOptions(seed=i, clips_per_prompt=1, pool=simulated_pool()),
         )[0]
         for i, name in enumerate("abc")

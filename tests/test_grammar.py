@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.generators import grammar
 from pipeline.generators.grammar import Scene, parse, simulated_prompts
-from pipeline.sources.simulated import SimulatedPrompts, read
+from pipeline.sources.simulated import SimulatedPrompts
 from schemas.ids import prompt_id
 from schemas.options import SetupError
 
@@ -146,7 +146,7 @@ def test_an_impossible_number_of_prompts_is_refused(n: int) -> None:
 
 
 def test_the_source_says_that_it_is_simulated() -> None:
-    prompts = read(SimulatedPrompts(prompts=5, seed=3))
+    prompts = SimulatedPrompts(prompts=5, seed=3).read().prompts
     assert [p.text for p in prompts] == [s.text for s in simulated_prompts(5, 3)]
     assert all(p.simulated and p.source == "simulated" and p.licence == "CC0-1.0" for p in prompts)
     assert all(p.prompt_id == prompt_id(p.text) for p in prompts)

@@ -1,6 +1,5 @@
 """The right frames out of every kind of file, and a typed failure out of every other."""
 
-import functools
 import os
 import subprocess
 from pathlib import Path
@@ -15,11 +14,11 @@ from pipeline.media.decode import decode
 from pipeline.media.decoded import Decoded
 from pipeline.media.errors import MediaError
 from pipeline.media.options import FramesOptions
-from pipeline.media.timeline import uniform
+from pipeline.media.policy import policy_of
 from schemas import Reason
 
 BOTH = ("pyav", "ffmpeg")
-CHOOSE = functools.partial(uniform, count=8)
+CHOOSE = policy_of(FramesOptions(count=8), "")
 
 
 def numbers(path: Path, **options: object) -> Decoded[int]:

@@ -8,7 +8,7 @@ from coded_clips import write_clip
 from pipeline.media.ingest import ingest, store_generated
 from pipeline.media.options import FramesOptions
 from pipeline.media.sample import sample_frames
-from pipeline.sources.manifest import ManifestSource, read
+from pipeline.sources.manifest import ManifestSource
 from schemas import Clip, Failure, FrameSet, Reason, Video
 from schemas.ids import sha256_hex
 from schemas.store import Store
@@ -91,7 +91,8 @@ def test_a_generated_clip_is_stored_with_how_it_was_made(tmp_path: Path, media: 
 
 def test_fetv_from_manifest_to_frames(test_data: Path, tmp_path: Path, media: Store) -> None:
     """All 140 clips: the promised digest is theirs, and each gives its eight frames."""
-    prompts, clips = read(ManifestSource(path=str(test_data / "fetv" / "manifest.csv")))
+    found = ManifestSource(path=str(test_data / "fetv" / "manifest.csv")).read()
+    prompts, clips = found.prompts, found.clips
     assert (len(prompts), len(clips)) == (35, 140)
     assert all(c.sha256 and c.licence == "CC-BY-4.0" for c in clips)
     frames = Store(str(tmp_path / "run" / "frames"))

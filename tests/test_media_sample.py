@@ -1,6 +1,5 @@
 """From a clip to its FrameSet."""
 
-import functools
 import io
 import pickle
 import subprocess
@@ -15,8 +14,8 @@ from PIL import Image
 from pipeline.media.decode import decode
 from pipeline.media.jpeg import encode, fit
 from pipeline.media.options import FramesOptions
+from pipeline.media.policy import policy_of
 from pipeline.media.sample import sample_frames
-from pipeline.media.timeline import uniform
 from schemas import Failure, FrameSet, Reason, Video
 from schemas.ids import sha256_hex
 from schemas.store import Store, blob_name
@@ -161,7 +160,7 @@ def test_real_clips_give_the_same_frames_with_both_decoders(test_data: Path) -> 
     clips = [p for p in sorted((test_data / "real").iterdir()) if p.stat().st_size < 2_000_000]
     clips += sorted((test_data / "fetv" / "gif").glob("*.gif"))
     assert len(clips) == 8
-    choose = functools.partial(uniform, count=3)
+    choose = policy_of(FramesOptions(count=3), "")
     for clip in clips:
         ours, theirs = (
             decode(str(clip), FramesOptions(decoder=name), choose, lambda rgb: rgb.astype(np.int16))

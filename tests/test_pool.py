@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from pipeline.generators.pool import PoolOptions, plan_clips, simulated_pool
 from pipeline.generators.simulated import PROFILES
-from pipeline.sources.simulated import SimulatedPrompts, read
+from pipeline.sources.simulated import SimulatedPrompts
 from schemas.ids import canonical_json, video_id
 
-PROMPTS = read(SimulatedPrompts(prompts=200))
+PROMPTS = SimulatedPrompts(prompts=200).read().prompts
 EIGHT = PoolOptions(pool=simulated_pool())
 
 

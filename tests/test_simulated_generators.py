@@ -30,7 +30,7 @@ from pipeline.generators.grammar import MOTIONS, Scene, parse, random_from, simu
 from pipeline.generators.pool import PoolOptions, generate, plan_clips, simulated_pool
 from pipeline.generators.simulated import SimulatedSpec, render, scene_and_defects
 from pipeline.generators.stage import CANVAS, EXPOSURE, set_stage
-from pipeline.sources.simulated import SimulatedPrompts, read
+from pipeline.sources.simulated import SimulatedPrompts
 from schemas import Clip
 
 SEEN = (0, 2, 4, 6, 9, 11, 13, 15)  # round(linspace(0, 15, 8)): what a judge gets of 16 frames
@@ -144,7 +144,7 @@ def test_what_another_defect_hides_is_left_out() -> None:
 def test_most_defects_of_quality_need_time_to_be_seen() -> None:
     pool = PoolOptions(pool=simulated_pool())
     specs = {spec.name: spec for spec in pool.pool}
-    clips = plan_clips(read(SimulatedPrompts(prompts=300)), pool)
+    clips = plan_clips(SimulatedPrompts(prompts=300).read().prompts, pool)
     found = Counter(
         name
         for clip in clips

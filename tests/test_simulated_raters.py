@@ -11,7 +11,7 @@ from pipeline.audit.simulated_raters import SimulatedRaters, simulated_ratings
 from pipeline.generators.defects import truth
 from pipeline.generators.pool import PoolOptions, plan_clips, simulated_pool
 from pipeline.generators.simulated import scene_and_defects
-from pipeline.sources.simulated import SimulatedPrompts, read
+from pipeline.sources.simulated import SimulatedPrompts
 from schemas import Clip, Video
 from schemas.options import SetupError
 from schemas.tables import key_of
@@ -36,7 +36,7 @@ def video_of(clip: Clip) -> Video:
     )
 
 
-VIDEOS = [video_of(clip) for clip in plan_clips(read(SimulatedPrompts(prompts=100)), POOL)]
+VIDEOS = [video_of(clip) for clip in plan_clips(SimulatedPrompts(prompts=100).read().prompts, POOL)]
 
 
 def test_ratings_are_whole_numbers_and_say_that_they_are_simulated() -> None:

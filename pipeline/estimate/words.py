@@ -32,7 +32,7 @@ def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
         f"{plural(len(plan.prompts), 'prompt')}, {plural(len(plan.clips), 'clip')}, "
         f"{plural(len(plan.dimensions), 'dimension')} in "
         f"{plural(len(plan.rubrics or plan.comparing), 'rubric')}",
-        f"{plural(n_frames, 'frame')}, at most {config.frames.count} per clip",
+        f"{plural(n_frames, 'frame')}, at most {config.frames.most} per clip",
         f"sizes of clips: {_origins(len(clips.known), measured, clips.n_generated)}",
         *_compared(config.protocol, clips),
     )

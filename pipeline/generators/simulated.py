@@ -4,13 +4,14 @@ They need no model, no GPU and no download, and what is wrong with their clips i
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from pipeline.generators import spoil
-from pipeline.generators.base import GenerationError, GeneratorSpec, SettingValue
+from pipeline.generators.base import GenerationError, GeneratorSpec, Tools
 from pipeline.generators.defects import DEFECTS, GUIDANCE, Defects, Made, origin, plan
 from pipeline.generators.draw import GRAIN_LEVELS, Frames, add_grain, draw, to_pixels
 from pipeline.generators.encode import to_mp4
@@ -46,7 +47,7 @@ class SimulatedSpec(GeneratorSpec):
     licence: str | None = "CC0-1.0"
     # Chance of each defect; one left out never happens. None: the profile of this name.
     weaknesses: dict[str, float] | None = None
-    guidance_scale: tuple[float, float] = Field(default=GUIDANCE)  # drawn between, per clip
+    guidance_scale: tuple[float, float] | float | None = GUIDANCE
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -60,9 +61,8 @@ class SimulatedSpec(GeneratorSpec):
                 raise ValueError(f"weaknesses: {defect!r} is not one of {', '.join(DEFECTS)}")
             if not 0 <= chance <= 1:
                 raise ValueError(f"weaknesses: {defect}: {chance} is not a chance in 0..1")
-        low, high = self.guidance_scale
-        if not 0 <= low <= high:
-            raise ValueError(f"guidance_scale: expected [low, high], got [{low:g}, {high:g}]")
+        if self.guidance_scale is None:
+            raise ValueError("guidance_scale: a simulated generator needs one")
         return self
 
     @property
@@ -75,14 +75,19 @@ class SimulatedSpec(GeneratorSpec):
         """Chance of each defect."""
         return PROFILES[self.name] if self.weaknesses is None else self.weaknesses
 
-    def draw_settings(self, rng: np.random.Generator) -> dict[str, SettingValue]:
-        """A guidance scale, in tenths; what it does: :func:`pipeline.generators.defects.guided`."""
-        return {"guidance_scale": round(float(rng.uniform(*self.guidance_scale)), 1)}
+    def generate(self, clips: Sequence[Clip], tools: Tools) -> Iterator[bytes | GenerationError]:
+        """MP4 files; what the guidance scale does: :func:`pipeline.generators.defects.guided`."""
+        for clip in clips:
+            try:
+                yield drawn(clip, self)
+            except GenerationError as error:
+                yield error
 
-    def generate(self, clip: Clip) -> bytes:
-        """The clip as an MP4 file of 16 frames of 96 x 96 pixels at 8 per second."""
-        scene, defects = scene_and_defects(clip, self)
-        return to_mp4(to_pixels(render(scene, defects, *origin(clip))), FPS)
+
+def drawn(clip: Clip, spec: SimulatedSpec) -> bytes:
+    """The clip as an MP4 file of 16 frames of 96 x 96 pixels at 8 per second."""
+    scene, defects = scene_and_defects(clip, spec)
+    return to_mp4(to_pixels(render(scene, defects, *origin(clip))), FPS)
 
 
 def scene_and_defects(clip: Made, spec: SimulatedSpec) -> tuple[Scene, Defects]:

@@ -6,7 +6,7 @@ from pipeline.media.decode import decode
 from pipeline.media.errors import MediaError
 from pipeline.media.jpeg import encode
 from pipeline.media.options import FramesOptions
-from pipeline.media.timeline import uniform
+from pipeline.media.policy import policy_of
 from schemas.options import SetupError
 
 
@@ -20,7 +20,7 @@ def jpegs_of(path: str, options: FramesOptions | None = None) -> list[bytes]:
         decoded = decode(
             path,
             options,
-            functools.partial(uniform, count=options.count),
+            policy_of(options, ""),
             functools.partial(encode, long_side=options.long_side_px, quality=options.jpeg_quality),
         )
     except MediaError as error:

@@ -12,7 +12,28 @@ from pipeline.media.timeline import Timeline
 Rgb = npt.NDArray[np.uint8]  # (height, width, 3), as shown: rotation applied
 Taken = TypeVar("Taken")
 Take = Callable[[Rgb], Taken]  # what becomes of a wanted frame, at once: no frame is held
-Choose = Callable[[int], tuple[int, ...]]  # number of frames in the clip -> frame numbers wanted
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FrameList:
+    """What is known of a clip's frames before they are chosen from.
+
+    ``timeline`` has one entry per frame; its times may be None (a file without times, or a decoder
+    that has not met them yet). ``keys``: numbers of the keyframes, None where the decoder cannot tell.
+    """
+
+    timeline: Timeline
+    keys: tuple[int, ...] | None
+
+    @property
+    def n(self) -> int:
+        """How many frames there are."""
+        return len(self.timeline.pts)
+
+
+# frames of the clip -> 0-based frame numbers wanted, distinct and ascending. Raises MediaError where
+# the policy needs what the file does not have.
+Choose = Callable[[FrameList], tuple[int, ...]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

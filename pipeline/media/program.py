@@ -9,7 +9,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
-from pipeline.media.decoded import Choose, Decoded, Disagreement, Take, Taken
+from pipeline.media.decoded import Choose, Decoded, Disagreement, FrameList, Take, Taken
 from pipeline.media.errors import MediaError
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import Container
@@ -43,7 +43,7 @@ def decode_by_program(
             f"{path}: more than {options.max_frames} frames "
             "(frames.max_frames); raise it or shorten the clip",
         )
-    indices = choose(n)
+    indices = choose(FrameList(timeline=timeline, keys=None))
     wanted = "+".join(f"eq(n,{i})" for i in indices)
     raw, _ = _run(
         path,

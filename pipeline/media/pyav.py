@@ -9,12 +9,11 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from pipeline.media.decoded import Choose, Decoded, Disagreement, Rgb, Take, Taken
+from pipeline.media.decoded import Choose, Decoded, Disagreement, FrameList, Rgb, Take, Taken
 from pipeline.media.demux import BROKEN, Packets
 from pipeline.media.timeline import Timeline
 
 INDEX, SEQUENTIAL = "pyav-index", "pyav-sequential"
-_PASSES = 3  # of sequential decoding until the number of frames is the one that was chosen from
 
 
 class Picture:
@@ -66,7 +65,10 @@ def decode_indexed(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[
     key_pts = [clip.packets[i].pts or 0 for i in starts]
     if not starts or key_pts != sorted(key_pts):
         raise Disagreement("no keyframes in order of time")
-    indices = choose(len(index))
+    timeline = Timeline(pts=index, tick_s=clip.tick_s, last_ticks=clip.last_ticks)
+    number = {pts: i for i, pts in enumerate(index)}
+    keys = tuple(number[pts] for pts in key_pts if pts in number)
+    indices = choose(FrameList(timeline=timeline, keys=keys))
     picture, taken = Picture(), []
     for key, group in itertools.groupby(indices, lambda i: bisect_right(key_pts, index[i]) - 1):
         if key < 0:
@@ -81,7 +83,7 @@ def decode_indexed(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[
         width_px=width,
         height_px=height,
         lost=clip.lost,
-        timeline=Timeline(pts=index, tick_s=clip.tick_s, last_ticks=clip.last_ticks),
+        timeline=timeline,
     )
 
 
@@ -117,35 +119,45 @@ def _frames(clip: Packets, start: int = 0) -> Iterator[VideoFrame | None]:
 def decode_sequential(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[Taken]:
     """Frames by counting those that decode, from the first packet to the last.
 
-    The count is known at the end only. It is guessed from the packets, and the clip decoded again
-    where the guess was wrong.
+    Which frames there are is known at the end only: the clip is decoded once to list them, and again
+    to take those that are chosen.
     """
-    guess = sum(not p.is_discard for p in clip.packets)
-    for _ in range(_PASSES):
-        indices, picture = choose(max(guess, 1)), Picture()
-        taken: list[Taken] = []
-        pts: list[int | None] = []
-        lost = clip.lost
-        for frame in _frames(clip):
-            if frame is None or frame.is_corrupt:
-                lost += 1
-                continue
-            if len(pts) in indices:
-                taken.append(take(picture.rgb(frame)))
-            pts.append(frame.pts)
-        if not pts:
-            raise Disagreement("no frame can be decoded")
-        if len(pts) == guess:
-            width, height = picture.shown
-            timeline = Timeline(pts=pts, tick_s=clip.tick_s, last_ticks=clip.last_ticks)
-            return Decoded(
-                decoder=SEQUENTIAL,
-                indices=indices,
-                taken=tuple(taken),
-                timeline=timeline,
-                width_px=width,
-                height_px=height,
-                lost=lost,
-            )
-        guess = len(pts)
-    raise Disagreement("the number of frames that decode differs from pass to pass")
+    pts, keys, lost = _listed(clip)
+    timeline = Timeline(pts=pts, tick_s=clip.tick_s, last_ticks=clip.last_ticks)
+    indices = choose(FrameList(timeline=timeline, keys=keys))
+    picture, taken = Picture(), []
+    whole = (f for f in _frames(clip) if f is not None and not f.is_corrupt)
+    for number, frame in enumerate(itertools.islice(whole, indices[-1] + 1)):
+        if frame.pts != pts[number]:
+            raise Disagreement("the frames that decode differ from pass to pass")
+        if number in indices:
+            taken.append(take(picture.rgb(frame)))
+    if len(taken) != len(indices):
+        raise Disagreement("the number of frames that decode differs from pass to pass")
+    width, height = picture.shown
+    return Decoded(
+        decoder=SEQUENTIAL,
+        indices=indices,
+        taken=tuple(taken),
+        timeline=timeline,
+        width_px=width,
+        height_px=height,
+        lost=lost,
+    )
+
+
+def _listed(clip: Packets) -> tuple[list[int | None], tuple[int, ...], int]:
+    """Times of every frame that decodes, the numbers of the keyframes, and how much was lost."""
+    pts: list[int | None] = []
+    keys: list[int] = []
+    lost = clip.lost
+    for frame in _frames(clip):
+        if frame is None or frame.is_corrupt:
+            lost += 1
+            continue
+        if frame.key_frame:
+            keys.append(len(pts))
+        pts.append(frame.pts)
+    if not pts:
+        raise Disagreement("no frame can be decoded")
+    return pts, tuple(keys), lost

@@ -7,7 +7,7 @@ from pipeline.media.decoded import Decoded
 from pipeline.media.errors import MediaError
 from pipeline.media.jpeg import Jpeg, encode
 from pipeline.media.options import FramesOptions
-from pipeline.media.timeline import uniform
+from pipeline.media.policy import policy_of
 from schemas import Failure, FrameSet, Video
 from schemas.ids import sha256_hex
 from schemas.store import Store, blob_name
@@ -33,7 +33,7 @@ def sample_frames(
         decoded = decode(
             clip_path,
             options,
-            functools.partial(uniform, count=options.count),
+            policy_of(options, video.video_id),
             functools.partial(encode, long_side=options.long_side_px, quality=options.jpeg_quality),
         )
     except MediaError as error:
@@ -69,11 +69,16 @@ def _frame_set(
         height_px=decoded.height_px,
         frame_width_px=decoded.taken[0].width_px,
         frame_height_px=decoded.taken[0].height_px,
-        flags=_flags(decoded, options.count),
+        flags=_flags(decoded, options),
     )
 
 
-def _flags(decoded: Decoded[Jpeg], count: int) -> tuple[str, ...]:
-    fewer = (FEWER,) if len(decoded.indices) < count else ()
+def _flags(decoded: Decoded[Jpeg], options: FramesOptions) -> tuple[str, ...]:
+    fewer = (FEWER,) if _fewer(decoded, options) else ()
     damaged = (DAMAGED,) if decoded.lost else ()
     return fewer + damaged
+
+
+def _fewer(decoded: Decoded[Jpeg], options: FramesOptions) -> bool:
+    """Whether the clip is too short for the policy; how many fps and key_frames give is the clip's."""
+    return options.policy not in ("fps", "key_frames") and len(decoded.indices) < options.most

@@ -7,7 +7,7 @@ from annotators.models import ModelTable, price_line
 from pipeline.sentinels.history import check_writable
 from pipeline.sentinels.judges import is_batch, judges_of, scored
 from pipeline.sentinels.options import SentinelOptions
-from pipeline.sources.manifest import ManifestSource, read
+from pipeline.sources.manifest import ManifestSource
 from schemas import Clip, Rubric
 from schemas.ids import hash_fraction
 from schemas.options import SetupError
@@ -60,5 +60,5 @@ def place_of(video_id: str) -> tuple[float, str]:
 
 def manifest_clips(path: str) -> list[Clip]:
     """The clips of a manifest, where they lie. Raises :class:`SetupError` for what is wrong in it."""
-    _, clips = read(ManifestSource(path=path, keep="reference"))
-    return sorted(clips, key=lambda clip: clip.video_id)
+    found = ManifestSource(path=path, keep="reference").read()
+    return sorted(found.clips, key=lambda clip: clip.video_id)

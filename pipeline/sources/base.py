@@ -1,0 +1,59 @@
+"""What a source is: a block of the configuration that names prompts, and clips where it has any.
+
+One kind, one file. A kind subclasses :class:`SourceSpec` (or :class:`ClipSource`) and joins
+``pipeline.sources.kinds``. Reading looks at names and tables, never into a clip.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from schemas import Clip, Prompt
+from schemas.ids import hash_fraction
+from schemas.options import Options
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a source names, in its order, and sentences on what it left out."""
+
+    prompts: Sequence[Prompt]
+    clips: Sequence[Clip] = ()
+    notes: Sequence[str] = ()
+
+
+class SourceSpec(Options):
+    """Common part of every block of ``sources:``."""
+
+    kind: str
+    limit: int | None = Field(default=None, ge=1)  # this many of its prompts, chosen by hash
+
+    def read(self) -> Found:
+        """Everything the source names. Raises :class:`SetupError` naming file, row and fault."""
+        raise TypeError(f"source kind {self.kind!r} does not say how it is read")
+
+
+class ClipSource(SourceSpec):
+    """Common part of the kinds that name clips."""
+
+    # folders and addresses (gs://, s3://, hf://) that may hold clips, beside the source's own folder
+    roots: list[str] = Field(default_factory=list)
+    urls: bool = False  # whether clips may be fetched from https:// addresses
+    keep: Literal["copy", "reference"] = "copy"  # copy the clips into the run, or leave them
+    missing: Literal["refuse", "leave_out"] = "refuse"  # named clips that are not there
+    licence: str | None = None  # of clips whose row names none
+
+
+def limited(found: Found, limit: int | None) -> Found:
+    """The prompts that ``limit`` lets through, in the source's order, with their clips."""
+    if limit is None or len(found.prompts) <= limit:
+        return found
+    ranked = sorted(found.prompts, key=lambda p: hash_fraction("limit", p.prompt_id))
+    kept = {prompt.prompt_id for prompt in ranked[:limit]}
+    return dataclasses.replace(
+        found,
+        prompts=[prompt for prompt in found.prompts if prompt.prompt_id in kept],
+        clips=[clip for clip in found.clips if clip.prompt_id in kept],
+    )
