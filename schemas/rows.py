@@ -1,4 +1,4 @@
-"""Rows of a plain table: CSV (or TSV), JSON Lines or Parquet, each with its number."""
+"""Rows of a plain table: CSV (or TSV), JSON Lines, a JSON list or Parquet, each with its number."""
 
 import csv
 import json
@@ -20,9 +20,9 @@ def read_rows(
     """Every row of a table with its number, as a dictionary by column.
 
     The number is the one an editor or a spreadsheet shows: in CSV the header is row 1 and the first
-    row 2, in JSON Lines it is the line, in Parquet rows count from 1. An empty CSV cell is None, as
-    is a JSON or Parquet null; other CSV values are text as written, those of JSON and Parquet have
-    their type. ``aliases`` maps other names of a column to the one used here.
+    row 2, in JSON Lines it is the line, in a JSON list and in Parquet rows count from 1. An empty
+    CSV cell is None, as is a JSON or Parquet null; other CSV values are text as written, those of
+    JSON and Parquet have their type. ``aliases`` maps other names of a column to the one used here.
 
     Raises :class:`SetupError` naming file and row: at once where the file is absent or of another
     kind; on iteration where there are no rows, a required column is absent or a row is unreadable.
@@ -35,6 +35,7 @@ def read_rows(
         ".tsv": _csv,
         ".jsonl": _json_lines,
         ".ndjson": _json_lines,
+        ".json": _json_list,
         ".parquet": _parquet,
     }
     reader = readers.get(file.suffix.lower())
@@ -114,6 +115,22 @@ def _json_lines(file: Path) -> Iterator[tuple[int, Row]]:
             if rb"\u" in line:
                 _refuse_half_letters(file, number, row)
             yield number, row
+
+
+def _json_list(file: Path) -> Iterator[tuple[int, Row]]:
+    data = file.read_bytes()
+    try:
+        rows = json.loads(data)
+    except ValueError as error:  # bad JSON, or bytes that are not UTF-8
+        raise SetupError(f"{file}: not readable as JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise SetupError(f"{file}: expected a JSON list of objects; name JSON Lines *.jsonl")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise SetupError(f"{file}: row {number} is not a JSON object")
+        if rb"\u" in data:
+            _refuse_half_letters(file, number, row)
+        yield number, row
 
 
 def _refuse_half_letters(file: Path, number: int, row: Row) -> None:

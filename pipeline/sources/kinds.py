@@ -4,7 +4,33 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.sources.clips import ClipsSource
+from pipeline.sources.evalcrafter import EvalCrafterSource
+from pipeline.sources.genai_bench import GenAIBenchSource
+from pipeline.sources.hf_dataset import HuggingFaceSource
 from pipeline.sources.manifest import ManifestSource
+from pipeline.sources.prompts import PromptsSource
+from pipeline.sources.run import RunSource
 from pipeline.sources.simulated import SimulatedPrompts
+from pipeline.sources.t2vqa import T2VQASource
+from pipeline.sources.vbench import VBenchSource
+from pipeline.sources.videoalign import VideoAlignSource
+from pipeline.sources.videofeedback import VideoFeedbackSource
+from pipeline.sources.vidprom import VidProMSource
 
-Source = Annotated[ManifestSource | SimulatedPrompts, Field(discriminator="kind")]
+Source = Annotated[
+    ClipsSource
+    | EvalCrafterSource
+    | GenAIBenchSource
+    | HuggingFaceSource
+    | ManifestSource
+    | PromptsSource
+    | RunSource
+    | SimulatedPrompts
+    | T2VQASource
+    | VBenchSource
+    | VideoAlignSource
+    | VideoFeedbackSource
+    | VidProMSource,
+    Field(discriminator="kind"),
+]

@@ -1,6 +1,7 @@
 """What the rows of somebody's list add up to: prompts that agree, clips that are there, each once."""
 
 import dataclasses
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from schemas import SPLITS, Clip, Prompt, RecordError, ids
 from schemas.options import SetupError
 
 _SHOWN = 5  # missing files that a message names
+MOST_FPS = 1000  # of a clip given as pictures
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -53,7 +55,7 @@ class Listing:
         self._source, self._places, self._options, self._twice = source, places, options, twice
         self._prompts: dict[str, tuple[Prompt, Where]] = {}
         self._clips: dict[str, tuple[Clip, Where]] = {}
-        self._missing: list[tuple[Where, str]] = []
+        self._missing: dict[str, tuple[Where, str, str]] = {}  # by clip: row, column, path
         self.notes: list[str] = []
 
     def prompt(
@@ -64,6 +66,8 @@ class Listing:
         prompt_id: str | None = None,
         split: str | None = None,
         licence: str | None = None,
+        source: str | None = None,
+        simulated: bool = False,
     ) -> Prompt:
         """The row's prompt: known already, or new. A split stated once holds for all of its rows."""
         if split is not None and split not in SPLITS:
@@ -71,8 +75,8 @@ class Listing:
         prompt_id = prompt_id or ids.prompt_id(text)
         if prompt_id not in self._prompts:
             prompt = _made(
-                where, Prompt, prompt_id=prompt_id, text=text, source=self._source, split=split,
-                licence=licence,
+                where, Prompt, prompt_id=prompt_id, text=text, source=source or self._source,
+                split=split, licence=licence, simulated=simulated,
             )  # fmt: skip
             self._prompts[prompt_id] = (prompt, where)
             return prompt
@@ -108,6 +112,7 @@ class Listing:
         extra: Mapping[str, object] | None = None,
         frame_files: Sequence[str] = (),
         frame_rate: float | None = None,
+        simulated: bool = False,
     ) -> Clip | None:
         """The row's clip. ``video`` is the path or address as written, ``field`` its column's name.
 
@@ -119,8 +124,22 @@ class Listing:
             raise where.refuse(
                 "sha256", f"{sha256!r} is not 64 hexadecimal digits; correct it or leave it blank"
             )
+        if sha256 is not None and frame_files:
+            raise where.refuse(
+                "sha256",
+                "promises the bytes of a file, but the clip is given as pictures; leave it blank",
+            )
+        if frame_rate is not None and not (
+            math.isfinite(frame_rate) and 0 < frame_rate <= MOST_FPS
+        ):
+            raise where.refuse(
+                "frame_rate",
+                f"{frame_rate:g} is no number of frames a second; state one up to {MOST_FPS}",
+            )
         try:
             path = self._places.find(video)
+            self._check_keep(path, bool(frame_files))
+            self._check_pictures(path, frame_files)
         except OutsideError as error:
             raise where.refuse(field, str(error)) from error
         clip = _made(
@@ -130,12 +149,14 @@ class Listing:
             path=path, keep=self._options.keep, sha256=sha256.lower() if sha256 else None, seed=seed,
             licence=licence or self._options.licence,
             extra=ids.canonical_json(dict(extra)) if extra else None,
-            frame_files=tuple(frame_files), frame_rate=frame_rate,
+            frame_files=tuple(frame_files), frame_rate=frame_rate, simulated=simulated,
         )  # fmt: skip
         if clip.video_id in self._clips:
             return self._again(where, clip, field if video_id is None else "video_id")
+        if clip.video_id in self._missing:
+            return None  # left out already
         if not _there(clip):
-            self._missing.append((where, path))
+            self._missing[clip.video_id] = (where, field, path)
             if self._options.missing == "leave_out":
                 return None
         self._clips[clip.video_id] = (clip, where)
@@ -155,6 +176,28 @@ class Listing:
             clips=[clip for clip, _ in self._clips.values()],
             notes=tuple(self.notes),
         )
+
+    def _check_keep(self, path: str, pictures: bool) -> None:
+        """What there is no file of, or none that stays the same, cannot be left where it is."""
+        if self._options.keep == "reference" and (pictures or path.startswith("https:")):
+            raise OutsideError(
+                "keep: reference is for files and stores; clips given as pictures or by https "
+                "addresses are copied into the run: take keep: away, or give them a source of their "
+                "own"
+            )
+
+    def _check_pictures(self, folder: str, names: Sequence[str]) -> None:
+        """The pictures of a clip lie in its folder themselves: a link may lead anywhere later."""
+        if names and folder.startswith("https:"):
+            raise OutsideError(
+                f"{folder} cannot be a folder of pictures: https has none; fetch the pictures and "
+                "name a local folder"
+            )
+        for name in names:
+            if name in ("", ".", "..") or set(name) & set("/\\\0"):
+                raise OutsideError(f"{name!r} is not the name of a picture in {folder}")
+            if not is_remote(folder) and os.path.islink(os.path.join(folder, name)):
+                raise OutsideError(f"{folder}/{name} is a link; put the picture itself there")
 
     def _again(self, where: Where, clip: Clip, field: str) -> Clip:
         known, first = self._clips[clip.video_id]
@@ -182,15 +225,16 @@ class Listing:
                 )
 
     def _tell_missing(self) -> None:
-        n, of = len(self._missing), len(self._missing) + len(self._clips)
-        shown = "; ".join(f"{_row(where)}: {path}" for where, path in self._missing[:_SHOWN])
+        missing = list(self._missing.values())
+        n, of = len(missing), len(missing) + len(self._clips)
+        shown = "; ".join(f"{_row(where)}: {path}" for where, _, path in missing[:_SHOWN])
         more = f"; and {n - _SHOWN} more" if n > _SHOWN else ""
         if self._options.missing == "leave_out":
             self.notes.append(f"{self._source}: {n} of {of} clips are not there: {shown}{more}")
             return
         of = len(self._clips)
         raise SetupError(
-            f"{self._missing[0][0].file}: column 'video': {n} of {of} clips are not "
+            f"{missing[0][0].file}: column {missing[0][1]!r}: {n} of {of} clips are not "
             f"there or not regular files: {shown}{more}; put them there, take the "
             "rows out, or set missing: leave_out on the source"
         )

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-STORES = ("gs", "gcs", "s3", "hf", "memory")  # addresses that the store opens
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: C: is a drive
+from pipeline.media.store_file import STORES
+from pipeline.media.target import Target, is_address
+
+_SHOWN = ", ".join(f"{store}://" for store in STORES if store != "memory")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?!\s)")  # C: is a drive, "cat: 1.mp4" a file
 
 
 class OutsideError(ValueError):
@@ -26,7 +29,6 @@ class Places:
 
     def __init__(self, base: str | Path, roots: Sequence[str] = (), *, urls: bool = False) -> None:
         self._base, self._urls = str(base), urls
-        # (as compared, as shown)
         self._roots = [self._whole(root) for root in (".", *roots)]
 
     def find(self, value: str) -> str:
@@ -36,12 +38,7 @@ class Places:
         """
         scheme = _SCHEME.match(value)
         if scheme and scheme[1].lower() == "https":
-            if not self._urls:
-                raise OutsideError(
-                    f"{value!r} is an address on the net; set urls: true on the source to have clips "
-                    "fetched over https, or fetch them and name local paths"
-                )
-            return value
+            return self._on_the_net(value)
         place = self._whole(value)
         if not any(_inside(place, root) for root in self._roots):
             allowed = ", ".join(self._roots)
@@ -50,6 +47,19 @@ class Places:
                 "to the source's roots:"
             )
         return place
+
+    def _on_the_net(self, value: str) -> str:
+        if not self._urls:
+            raise OutsideError(
+                f"{value!r} is an address on the net; set urls: true on the source to have clips "
+                "fetched over https, or fetch them and name local paths"
+            )
+        address = value[:5].lower() + value[5:]
+        try:
+            Target(address)
+        except ValueError as error:
+            raise OutsideError(f"{value!r} cannot be fetched: {error}") from error
+        return address
 
     def _whole(self, value: str) -> str:
         scheme = _SCHEME.match(value)
@@ -67,26 +77,37 @@ class Places:
 
 def is_remote(place: str) -> bool:
     """Whether a place that :meth:`Places.find` gave is an address."""
-    return "://" in place
+    return is_address(place)
 
 
 def _normal(address: str) -> str:
     """The address without ``.`` and ``..``, which a store would take for names of folders."""
     scheme, _, rest = address.partition("://")
-    if not rest.strip("/") or "\0" in rest:
+    if not rest.strip("/") or re.search(r"[\x00-\x1f\x7f]", rest):
         raise OutsideError(f"{address!r} names no place in a store")
+    if "::" in rest:
+        raise OutsideError(f"{address!r} holds '::', which stores take for a chain of addresses")
     path = posixpath.normpath("/" + rest).lstrip("/")
     return f"{scheme.lower()}://{path}"
 
 
 def _local(value: str) -> str:
-    address = urlsplit(value)
+    try:
+        address = urlsplit(value)
+        path = unquote(address.path, errors="strict")
+    except ValueError as error:
+        raise OutsideError(f"{value!r} is not a file:/// address: {error}") from error
     if address.scheme != "file" or address.netloc not in ("", "localhost"):
         raise OutsideError(
-            f"{value!r} is not on this machine, nor in a store ({', '.join(s + '://' for s in STORES[:4])}); "
-            "fetch the clips and name local paths (or file:/// addresses)"
+            f"{value!r} is not on this machine, nor in a store ({_SHOWN}); fetch the clips and name "
+            "local paths (or file:/// addresses); where it is a file's name, write ./ before it"
         )
-    return unquote(address.path)
+    if address.query or address.fragment or not address.path.startswith("/"):
+        raise OutsideError(
+            f"{value!r} is not a file:/// address; write %3F for '?' and %23 for '#', or the path "
+            "itself"
+        )
+    return path
 
 
 def _inside(place: str, root: str) -> bool:
