@@ -6,9 +6,11 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from pipeline.generators.pool import PoolOptions, plan_clips, simulated_pool
+from pipeline.generators.kinds import simulated_pool
+from pipeline.generators.pool import PoolOptions, plan_clips
 from pipeline.generators.simulated import PROFILES
 from pipeline.sources.simulated import SimulatedPrompts
+from schemas import Clip
 from schemas.ids import canonical_json, video_id
 
 PROMPTS = SimulatedPrompts(prompts=200).read().prompts
@@ -108,3 +110,41 @@ def test_a_small_pool_comes_again_with_other_seeds() -> None:
 def test_a_pool_that_cannot_work_is_refused(block: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         PoolOptions.model_validate(block)
+
+
+def spec(name: str, share: float = 1.0) -> dict[str, object]:
+    return {"kind": "simulated", "name": name, "weaknesses": {}, "share": share}
+
+
+def test_generators_are_drawn_by_their_shares() -> None:
+    """Shares 6 : 3 : 1 and one clip per prompt: of 2,000 clips 1,200, 600 and 200, within 4 sd
+    (sd of a binomial at most 22.4)."""
+    pool = [spec("six", 6), spec("three", 3), spec("one", 1)]
+    options = PoolOptions.model_validate({"clips_per_prompt": 1, "pool": pool})
+    prompts = SimulatedPrompts(prompts=2000).read().prompts
+    drawn = Counter(clip.generator for clip in plan_clips(prompts, options))
+    for name, expected in (("six", 1200), ("three", 600), ("one", 200)):
+        assert abs(drawn[name] - expected) < 90
+
+
+def test_equal_shares_draw_as_none_do() -> None:
+    pool = [s.model_copy(update={"share": 3.0}) for s in simulated_pool()]
+    assert plan_clips(PROMPTS[:20], PoolOptions(pool=pool)) == plan_clips(PROMPTS[:20], EIGHT)
+
+
+def test_a_prompt_with_a_real_clip_is_filled_up_only_where_asked() -> None:
+    """One real clip and three generated, as VideoPrefer mixes them for captions."""
+    captioned, bare, crowded = PROMPTS[:3]
+    real = [
+        Clip(
+            video_id=f"real-{i}", prompt_id=prompt.prompt_id, prompt=prompt.text, generator="camera",
+            source="captions", path=f"/clips/{i}.mp4",
+        )
+        for i, prompt in enumerate([captioned, *[crowded] * 5])
+    ]  # fmt: skip
+    filled = plan_clips(PROMPTS[:3], EIGHT.model_copy(update={"top_up": True}), real)
+    alone = plan_clips(PROMPTS[:3], EIGHT, real)
+    assert Counter(c.prompt_id for c in filled) == {captioned.prompt_id: 3, bare.prompt_id: 4}
+    assert Counter(c.prompt_id for c in alone) == {bare.prompt_id: 4}
+    # the same three that would come first without the real clip
+    assert [c for c in filled if c.prompt_id == captioned.prompt_id] == plan_clips([captioned], EIGHT)[:3]

@@ -39,6 +39,8 @@ class GeneratorSpec(Options):
 
     # where clips are made: in child processes, or in threads of the worker (kinds that only wait)
     place: ClassVar[Literal["processes", "threads"]] = "processes"
+    # whether its clips are noted, so that none is made twice; no need where they cost nothing
+    kept: ClassVar[bool] = True
 
     kind: str
     # Names the generator in every table, and so goes into the ids of its clips.
@@ -63,12 +65,25 @@ class GeneratorSpec(Options):
         return False
 
     @property
+    def lane(self) -> str:
+        """Generators of one lane take turns in the same processes or threads."""
+        return self.kind
+
+    @property
+    def account(self) -> str:
+        """Under what name the ledger enters what its clips cost."""
+        return f"generator {self.name}"
+
+    @property
     def batch(self) -> int:
         """How many clips are made together."""
         return 1
 
     def at_once(self, processes: int) -> int:
-        """How many batches are in the making at a time, where the run may use ``processes``."""
+        """How many batches are in the making at a time, where the run may use ``processes``.
+
+        The smallest number of a lane's generators holds for all of them.
+        """
         return processes
 
     @property
@@ -109,4 +124,4 @@ class Tools(Options, arbitrary_types_allowed=True):
     jobs: (
         Store  # for its own notes that a killed run takes up again, such as the id of a job it paid
     )
-    ledger: Ledger  # where a paid request is reserved and settled, under the account of its name
+    ledger: Ledger  # where a paid request is reserved and settled, under its generator's `account`

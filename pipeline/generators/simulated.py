@@ -5,7 +5,7 @@ They need no model, no GPU and no download, and what is wrong with their clips i
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -43,6 +43,8 @@ PROFILES = {
 class SimulatedSpec(GeneratorSpec):
     """A simulated generator: ``{kind: simulated, name: sim-clean}``, or with ``weaknesses``."""
 
+    kept: ClassVar[bool] = False  # drawn again in milliseconds
+
     kind: Literal["simulated"] = "simulated"
     licence: str | None = "CC0-1.0"
     # Chance of each defect; one left out never happens. None: the profile of this name.
@@ -69,6 +71,11 @@ class SimulatedSpec(GeneratorSpec):
     def simulated(self) -> bool:
         """Always."""
         return True
+
+    @property
+    def batch(self) -> int:
+        """Some, so that handing them over costs little."""
+        return 16
 
     @property
     def chances(self) -> dict[str, float]:
