@@ -7,7 +7,7 @@ row that an engine lost cannot hide.
 import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from annotators.base import AnnotatorSpec
@@ -41,6 +41,7 @@ class Account:
     rules: Rules
     annotations: Sequence[Path]
     comparisons: Sequence[Path]
+    left_out: Collection[str] = ()  # clips, by the checks
 
     @property
     def ids(self) -> list[str]:
@@ -79,7 +80,10 @@ def score_book(account: Account, out: Path) -> Book:
         "scores",
         (join_key(*key) for key in owed),
         written=keys(out, "scores"),
-        upstream=[join_key(*key) for key in owed if key not in has],
+        filtered=[join_key(*key) for key in owed if key[0] in account.left_out],
+        upstream=[
+            join_key(*key) for key in owed if key not in has and key[0] not in account.left_out
+        ],
     )
 
 
@@ -110,8 +114,9 @@ def preference_book(account: Account, out: Path) -> Book:
         for pair in itertools.combinations(clips, 2)
     }
     written = [key for split in SPLITS for key in keys(out / split, "preferences")]
-    upstream = [key for key, known in owed.items() if known not in has]
-    return balance("preferences", owed, written=written, upstream=upstream)
+    filtered = {k for k, (pair, _) in owed.items() if any(v in account.left_out for v in pair)}
+    upstream = [key for key, known in owed.items() if known not in has and key not in filtered]
+    return balance("preferences", owed, written=written, filtered=filtered, upstream=upstream)
 
 
 def _scored_pairs(clips_of: Mapping[str, Sequence[str]], out: Path) -> set[_Pair]:

@@ -134,6 +134,8 @@ def funnel(books: Mapping[str, Book], failures: Mapping[str, Mapping[str, int]])
             f"{book.stage}: {book.written} of {book.owed}",
             *(f"{times} {reason}" for reason, times in reasons.items()),
         ]
+        if book.filtered:
+            said.append(f"{book.filtered} left out by the checks")
         if book.upstream:
             said.append(f"{book.upstream} owed to a failure upstream")
         lines.append(", ".join(said))

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from annotators.base import AnnotatorSpec
@@ -44,26 +44,45 @@ def collect_books(clip_ids: Sequence[str], out: Path) -> list[Book]:
     ]
 
 
+def clip_check_book(
+    clip_ids: Iterable[str], with_frames: Iterable[str], files: Sequence[Path]
+) -> Book:
+    """The clip checks of all waves: rows of clips that are kept, and of those left out by a rule."""
+    owed = set(clip_ids)
+    rows = list(read_columns(files, ("video_id", "left_out")))
+    return balance(
+        "check",
+        owed,
+        written=[video for video, out in rows if not out],
+        filtered=[video for video, out in rows if out],
+        upstream=owed.difference(with_frames),
+    )
+
+
 def annotate_book(
     clip_ids: Iterable[str],
     with_frames: set[str],
     annotators: Sequence[AnnotatorSpec],
     dimensions: Sequence[str],
     out: Path,
+    left_out: Collection[str] = (),
 ) -> Book:
-    """Clips x annotators x dimensions x draws of one wave."""
-    owed, upstream = [], []
+    """Clips x annotators x dimensions x draws of one wave. ``left_out``: clips, by the checks."""
+    owed, filtered, upstream = [], [], []
     for clip, annotator, dimension in itertools.product(clip_ids, annotators, dimensions):
         for draw in range(annotator.draws):
             key = join_key(clip, dimension, annotator.annotator_id, draw)
             owed.append(key)
-            if clip not in with_frames:
+            if clip in left_out:
+                filtered.append(key)
+            elif clip not in with_frames:
                 upstream.append(key)
     return balance(
         "annotate",
         owed,
         written=keys(out, "annotations"),
         failed=[f.key for f in failures(out)],
+        filtered=filtered,
         upstream=upstream,
     )
 

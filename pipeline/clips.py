@@ -1,30 +1,39 @@
-"""A planned clip becomes a video, a video becomes frames: the work of one element, for any process."""
+"""A clip that lies somewhere becomes a video, a video becomes frames: plain work, for any process."""
 
-from collections.abc import Mapping
+import dataclasses
+import os
 
-from pipeline.generators.base import GenerationError, GeneratorSpec
-from pipeline.generators.pool import generate
-from pipeline.media.ingest import ingest, store_generated
+from pipeline.media.errors import MediaError
+from pipeline.media.fetch import at_hand
+from pipeline.media.ingest import ingest
 from pipeline.media.options import FramesOptions
-from pipeline.media.sample import sample_frames
-from schemas import Clip, Failure, FrameSet, Reason, Video
+from pipeline.media.sample import STAGE, sample_frames
+from pipeline.media.target import is_address
+from schemas import Clip, Failure, FrameSet, Video
 from schemas.layout import Layout
 
 
-def obtain_clip(
-    clip: Clip, *, layout: Layout, generators: Mapping[str, GeneratorSpec], options: FramesOptions
-) -> Video | Failure:
-    """Read the clip's file into the media store, or have its generator make it."""
-    if clip.path is not None:
-        return ingest(clip, layout.media, options)
-    try:
-        return store_generated(clip, generate(clip, generators[clip.generator]), layout.media)
-    except GenerationError as error:
-        return Failure(
-            stage="video", key=clip.video_id, reason=Reason.GENERATION, message=str(error)
-        )
+def obtain_clip(clip: Clip, *, layout: Layout, options: FramesOptions) -> Video | Failure:
+    """Read the clip's file into the media store, or leave it where it is."""
+    return ingest(clip, layout.media, options)
 
 
 def take_frames(video: Video, *, layout: Layout, options: FramesOptions) -> FrameSet | Failure:
     """Sample the clip's frames into the frame store."""
-    return sample_frames(video, str(layout.clip_path(video.uri)), options, layout.frames)
+    place = _place(video.uri, layout)
+    try:
+        with at_hand(place, options) as path:
+            taken = sample_frames(video, path, options, layout.frames)
+    except MediaError as error:
+        return Failure(stage=STAGE, key=video.video_id, reason=error.reason, message=error.message)
+    if isinstance(taken, Failure):  # a temporary copy says nothing to a reader
+        return dataclasses.replace(taken, message=taken.message.replace(path, place))
+    return taken
+
+
+def _place(uri: str, layout: Layout) -> str:
+    """A clip's address or real path. Links in the run's own folder are its owner's; one that turns up
+    where a referenced clip lay is not followed."""
+    if is_address(uri) or os.path.isabs(uri):
+        return uri
+    return os.path.realpath(layout.clip_path(uri))

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from annotators import Spec
 from annotators.ledger import Budget
 from pipeline.audit.options import AuditOptions
+from pipeline.clip_checks.options import ChecksOptions
 from pipeline.generators.pool import PoolOptions
 from pipeline.media.options import FramesOptions
 from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
@@ -27,7 +28,12 @@ from schemas.options import Options, SetupError
 from schemas.store import Store
 
 Judge = Annotated[Spec | VideoRMSpec, Field(discriminator="kind")]
-HERE = ("transformers", "embedding", "videorm")  # kinds whose `model` may be a folder
+# kinds, and which of their keys may be a folder or a name on a hub
+HERE = {
+    **dict.fromkeys(("transformers", "embedding", "videorm"), ("model", "processor")),
+    "diffusers": ("model", "components", "motion_adapter", "vae", "lora"),
+    "huggingface": ("path",),
+}
 PATHS = (
     "path",
     "roots",
@@ -35,6 +41,11 @@ PATHS = (
     "models",
     "trunk",
     "history",
+    "prompts",
+    "videos",
+    "metadata",
+    "cache",
+    "store",
 )  # keys whose relative values start at the recipe's folder
 
 
@@ -57,6 +68,7 @@ class Config(Options):
     budget: Budget = Budget()  # caps on what this output folder ever spends
     models: str | None = None  # a file of prices and capabilities beside the one that comes along
     frames: FramesOptions = FramesOptions()
+    checks: ChecksOptions = ChecksOptions()
     rubrics: list[str] = Field(
         ["videoprefer/prompt_following", "videoprefer/video_quality"], min_length=1
     )
@@ -122,11 +134,11 @@ def find_recipe(name_or_file: str) -> Path:
 
 def _absolute(tree: Any, base: Path, key: str = "") -> Any:
     if isinstance(tree, dict):
-        found = {k: _absolute(v, base, k) for k, v in tree.items()}
-        if tree.get("kind") in HERE:
-            for name in ("model", "processor"):
-                if name in tree:
-                    found[name] = _absolute(tree[name], base, "trunk")
+        # a name -> path mapping is one of paths
+        found = {k: _absolute(v, base, key if key in PATHS else k) for k, v in tree.items()}
+        for name in HERE.get(str(tree.get("kind")), ()):
+            if name in tree:
+                found[name] = _absolute(tree[name], base, "trunk")
         return found
     if isinstance(tree, list):
         return [_absolute(v, base, key) for v in tree]
@@ -144,12 +156,14 @@ def _override(tree: Any, override: str) -> None:
         raise SetupError(f"--set {override}: expected key.path=value")
     *parents, last = where.split(".")
     try:
-        value = _absolute(yaml.safe_load(text), Path.cwd(), last)
+        given = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SetupError(f"--set {override}: the value is not valid YAML: {error}") from error
     node = tree
     for name in parents:
         node = _step(node, name, override)
+    on_hub = isinstance(node, dict) and last in HERE.get(str(node.get("kind")), ())
+    value = _absolute(given, Path.cwd(), "trunk" if on_hub else last)
     if isinstance(node, list):
         _step(node, last, override)
         node[int(last)] = value

@@ -11,7 +11,8 @@ from schemas import Failure, Reason
 from schemas.layout import Layout
 from schemas.options import SetupError
 
-# a clip that is read anew has to be judged anew
+# a clip that is read anew has to be judged anew; what the checks leave out is no failure to mend, and
+# they look anew at whatever was read anew
 DONE_ANEW = {
     "collect": ("collect", "annotate", "compare"),
     "annotate": ("annotate",),
@@ -43,7 +44,8 @@ def find_failed(
     found: list[Failure] = []
     waves: set[str] = set()
     others: Counter[str] = Counter()
-    for stage, number in itertools.product(stages, range(n_waves)):
+    asked = [stage for stage in stages if stage in DONE_ANEW]
+    for stage, number in itertools.product(asked, range(n_waves)):
         failed = list(_failures(layout.work / stage / f"wave-{number:05d}"))
         wanted = [failure for failure in failed if failure.reason in reasons]
         others.update(failure.reason for failure in failed)

@@ -14,13 +14,16 @@ import apache_beam as beam
 
 from annotators.base import AnnotatorSpec, Resources
 from pipeline.clips import obtain_clip, take_frames
-from pipeline.generators.base import GeneratorSpec
+from pipeline.generators.base import GeneratorSpec, Tools
+from pipeline.generators.made import Made
+from pipeline.media.guard import limit_child
 from pipeline.media.options import FramesOptions
 from pipeline.preference.rules import Rules
 from pipeline.preference.votes import RANKING_COLUMNS, keyed_ranking
 from pipeline.protocol import ProtocolOptions
 from pipeline.transforms.assemble import MARK_COLUMNS, JudgePrompts, keyed_mark, keyed_prompt
 from pipeline.transforms.judging import Annotate, Compare
+from pipeline.transforms.making import MakeClips
 from pipeline.transforms.pool import Isolated
 from pipeline.transforms.tables import ReadColumns, ReadTable, WriteTable
 from schemas import (
@@ -41,6 +44,9 @@ from schemas.layout import Layout
 from schemas.tables import key_of
 
 Files = tuple[str, ...]
+# seconds beyond frames.timeout_s until a child process is ended: what keeps the deadline by itself
+# (a fetch, the ffmpeg program) can say first what was wrong
+GRACE_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,8 @@ class Recipe:
 
     layout: Layout
     generators: Mapping[str, GeneratorSpec]
+    made: Made  # clips that were made before
+    tools: Tools
     frames: FramesOptions
     annotators: Sequence[AnnotatorSpec]
     rubrics: Sequence[Rubric]  # by which clips are scored
@@ -62,26 +70,35 @@ class Recipe:
 
 def collect(p: beam.Pipeline, recipe: Recipe, clips: Files, out: str) -> None:
     """Clip -> Video -> FrameSet."""
-    obtain = functools.partial(
-        obtain_clip, layout=recipe.layout, generators=recipe.generators, options=recipe.frames
-    )
+    obtain = functools.partial(obtain_clip, layout=recipe.layout, options=recipe.frames)
     take = functools.partial(take_frames, layout=recipe.layout, options=recipe.frames)
     isolated = functools.partial(
         Isolated,
         key=key_of,
         processes=recipe.processes,
-        timeout_s=recipe.frames.timeout_s,
+        timeout_s=recipe.frames.timeout_s + GRACE_S,
         progress=recipe.progress,
+        initializer=functools.partial(limit_child, recipe.frames),
     )
     images = recipe.layout.frames if recipe.frames.publish else None
 
     planned = p | "ReadClips" >> ReadTable(Clip, clips)
-    videos, no_video = planned | "ObtainClips" >> isolated(obtain, stage="video")
+    supplied = planned | "Supplied" >> beam.Filter(lambda clip: clip.path is not None)
+    to_make = planned | "ToMake" >> beam.Filter(lambda clip: clip.path is None)
+    obtained, not_obtained = supplied | "ObtainClips" >> isolated(obtain, stage="video")
+    made, not_made = to_make | "MakeClips" >> MakeClips(
+        recipe.generators, recipe.made, recipe.tools, recipe.processes, recipe.progress
+    )
+    videos = (obtained, made) | "Videos" >> beam.Flatten()
     frames, no_frames = videos | "TakeFrames" >> isolated(take, stage="frames")
 
     videos | "WriteVideos" >> WriteTable(Video, out)
     frames | "WriteFrames" >> WriteTable(FrameSet, out, images=images)
-    (no_video, no_frames) | beam.Flatten() | "WriteFailures" >> WriteTable(Failure, out)
+    (
+        (not_obtained, not_made, no_frames)
+        | "Failures" >> beam.Flatten()
+        | "WriteFailures" >> WriteTable(Failure, out)
+    )
 
 
 def annotate(p: beam.Pipeline, recipe: Recipe, frames: Files, out: str) -> None:

@@ -4,6 +4,7 @@ from annotators.journal import Journal
 from pipeline.failed import TakenUp
 from pipeline.stages.annotate import annotate
 from pipeline.stages.assemble import assemble
+from pipeline.stages.check import check
 from pipeline.stages.collect import collect
 from pipeline.stages.compare import compare
 from pipeline.stages.consensus import learn
@@ -16,7 +17,7 @@ class Job(Waves):
     def run(self) -> str:
         """All of them. Returns the fingerprint of the tables. Raises ``Stopped`` and ``BooksError``."""
         self.note("running")
-        made = collect(self)
+        made = check(self, collect(self))
         if self.config.protocol.scores:
             made = annotate(self, made)
             learn(self)

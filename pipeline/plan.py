@@ -11,6 +11,7 @@ from annotators.base import AnnotatorSpec
 from annotators.chat.spec import ChatSpec
 from annotators.judge import JudgeSpec
 from annotators.models import ModelTable, load_models, retires_soon
+from pipeline.clip_checks.nsfw import load_hook
 from pipeline.config import Config
 from pipeline.generators.pool import plan_clips
 from pipeline.refusals import (
@@ -65,9 +66,9 @@ def make_plan(config: Config) -> Plan:
     kept = {prompt.prompt_id for prompt in prompts}
     clips = [clip for clip in clips if clip.prompt_id in kept]
     if config.generators is not None:
-        supplied = {clip.prompt_id for clip in clips}
-        bare = [prompt for prompt in prompts if prompt.prompt_id not in supplied]
-        clips += plan_clips(bare, config.generators)
+        for spec in config.generators.pool:
+            spec.check()
+        clips += plan_clips(prompts, config.generators, clips)
     elif not clips:
         raise SetupError("sources: prompts, and no clips; add `generators:` to make some")
     _refuse_duplicates(clips)
@@ -91,6 +92,8 @@ def make_plan(config: Config) -> Plan:
     check_prices(config, annotators)
     check_consensus(config, annotators, rubrics or comparing)
     check_weights(config, [d.name for rubric in rubrics or comparing for d in rubric.dimensions])
+    if config.checks.nsfw is not None:
+        load_hook(config.checks.nsfw)
     if config.videorm is not None:
         check_splits(config, prompts, clips)
     if config.audit is not None:

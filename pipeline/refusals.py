@@ -122,6 +122,12 @@ def check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
                 f"{annotator.annotator_id}), so a cap in USD cannot hold; add to the annotator:\n"
                 f"  {price_line(annotator.model)}\nor cap requests or tokens instead"
             )
+    for spec in config.generators.pool if config.generators else ():
+        if spec.worst_usd is None:
+            raise SetupError(
+                f"budget.usd: no price is known for the clips of generator {spec.name}, so a cap in USD "
+                "cannot hold; add its price: or cap requests instead"
+            )
 
 
 def check_consensus(

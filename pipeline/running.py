@@ -19,18 +19,25 @@ from pipeline.state import Marks, fresh, write_json
 from schemas import Clip
 from schemas.layout import Layout
 
-STAGES = ("collect", "annotate", "compare")  # those that go wave by wave
+STAGES = ("collect", "check", "annotate", "compare")  # those whose rows lie wave by wave
 
 
 def stages_of(protocol: ProtocolOptions) -> tuple[str, ...]:
     """Those of ``STAGES`` that a protocol asks for."""
-    asked = {"collect": True, "annotate": protocol.scores, "compare": bool(protocol.compares)}
-    return tuple(stage for stage in STAGES if asked[stage])
+    asked = {"annotate": protocol.scores, "compare": bool(protocol.compares)}
+    return tuple(stage for stage in STAGES if asked.get(stage, True))
+
+
+def accounts_of(config: Config, plan: Plan) -> list[str]:
+    """Everybody who may spend: the annotators, and generators whose clips are paid for."""
+    pool = config.generators.pool if config.generators else []
+    paid = [spec.account for spec in pool if spec.worst_usd != 0]
+    return [*(a.annotator_id for a in plan.annotators), *paid]
 
 
 def ledger_of(config: Config, plan: Plan, layout: Layout) -> Ledger:
     """What all runs on a folder spend, under its caps."""
-    accounts = [a.annotator_id for a in plan.annotators]
+    accounts = accounts_of(config, plan)
     return Ledger(layout.work / "ledger", accounts, config.budget, config.concurrency.machines)
 
 
@@ -64,6 +71,7 @@ class Run:
         self.ledger.begin()
         self.notes: list[str] = []  # what a reader of the results must know, beside the plan's
         self.waves = slices(plan.clips, config.wave_size)
+        self.left_out: frozenset[str] = frozenset()  # clips that a check takes from the judges
         self._marks = Marks(layout)
 
     def note(self, state: str, message: str | None = None) -> None:
@@ -94,9 +102,9 @@ class Run:
         }
 
     def spent(self) -> dict[str, Spent]:
-        """What each annotator has bought in this run."""
+        """What each annotator, and each paid generator, has bought in this run."""
         now = self.ledger.totals()
-        ids = [a.annotator_id for a in self.plan.annotators]
+        ids = accounts_of(self.config, self.plan)
         return {name: now[name] - self._spent_before[name] for name in ids}
 
     def failures(self) -> dict[str, dict[str, int]]:
@@ -138,6 +146,15 @@ class Run:
     def folder(self, stage: str, number: int) -> Path:
         """Where one wave of a stage lies."""
         return self.layout.work / stage / f"wave-{number:05d}"
+
+    def taken(self, number: int) -> list[Path]:
+        """The files with the frames of a wave's clips."""
+        return parts(self.folder("collect", number) / "frames")
+
+    def kept(self, number: int) -> list[Path]:
+        """The files with the frames of those clips of a wave that no check leaves out."""
+        without = self.folder("check", number) / "frames"  # there where some are left out
+        return parts(without) if without.is_dir() else self.taken(number)
 
     def wave_files(self, stage: str, table: str) -> list[Path]:
         """The files of a table, all waves of a stage together.

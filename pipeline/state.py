@@ -12,6 +12,7 @@ from typing import Any
 import filelock
 
 from pipeline.config import Config, changed_keys
+from pipeline.generators.base import GeneratorSpec
 from schemas.ids import canonical_json, sha256_hex
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -44,6 +45,21 @@ FREE_FIELDS = (
     "attn_implementation",
     "batch_size",
 )  # of annotators
+FREE_OF_GENERATORS = (
+    "share",  # whose draw is in the clips themselves
+    "base_url",
+    "api_key_env",
+    "concurrency",
+    "timeout_s",
+    "max_attempts",
+    "poll_s",
+    "price",
+    "batch_size",
+    "device",
+    "offload",
+    "vae_slicing",
+    "environment",
+)
 
 
 def layout_of(output: Path) -> Layout:
@@ -90,12 +106,26 @@ def plain(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
+def shape_of(generator: GeneratorSpec) -> dict[str, Any]:
+    """What of a generator's block shapes its clips."""
+    block = generator.model_dump(mode="json")
+    return {k: v for k, v in block.items() if k not in FREE_OF_GENERATORS}
+
+
 def shaping(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a plain configuration that shapes rows."""
     kept = {name: block for name, block in config.items() if name not in FREE_BLOCKS}
     kept["annotators"] = [
         {k: v for k, v in spec.items() if k not in FREE_FIELDS} for spec in config["annotators"]
     ]
+    if config["generators"]:
+        kept["generators"] = {
+            **{k: v for k, v in config["generators"].items() if k != "store"},
+            "pool": [
+                {k: v for k, v in spec.items() if k not in FREE_OF_GENERATORS[1:]}
+                for spec in config["generators"]["pool"]
+            ],
+        }
     return kept
 
 

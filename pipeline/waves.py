@@ -10,6 +10,7 @@ from pipeline import check, graph
 from pipeline.books import Book, book_of, require
 from pipeline.config import Config
 from pipeline.display import Display
+from pipeline.generators.workshop import workshop
 from pipeline.plan import Plan
 from pipeline.preference.rules import Rules
 from pipeline.progress import Counts, Watch
@@ -140,10 +141,12 @@ def wave_name(stage: str, number: int) -> str:
 def _recipe(run: Run, workers: int) -> graph.Recipe:
     config, plan, layout = run.config, run.plan, run.layout
     resources = resources_of(config, plan, layout, run.ledger, workers)
-    pool = config.generators.pool if config.generators else []
+    made, tools = workshop(config.generators, layout, run.ledger)
     return graph.Recipe(
         layout=layout,
-        generators={spec.name: spec for spec in pool},
+        generators=config.generators.by_name if config.generators else {},
+        made=made,
+        tools=tools,
         frames=config.frames,
         annotators=plan.annotators,
         rubrics=plan.rubrics,

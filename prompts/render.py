@@ -30,12 +30,19 @@ _UNSEEN = {
 }
 
 
+# not in the templates: released ones do not change, and users' own need not know of it
+_MONTAGE = (
+    "The frames of a video are shown together in one picture, in rows: from left to right, and from "
+    "the top row to the bottom row. Black cells at the end of the last row are no frames."
+)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """The request's words: ``system`` holds the rubric, ``user`` the clip's prompt.
 
     ``captions`` stand before the frames of each clip where several are shown: the words, and how
-    many frames follow them.
+    many pictures follow them.
     """
 
     system: str
@@ -59,18 +66,23 @@ def render(
     n_frames: int,
     times_s: Sequence[float | None] = (),
     order_key: str | None = None,
+    montage: bool = False,
 ) -> Rendered:
     """The texts for one clip of ``n_frames`` frames taken at ``times_s`` seconds.
 
-    Times are left out where one is unknown. With an ``order_key`` the levels of each scale stand in
-    an order that is drawn by it. Raises :class:`SetupError` where the rubric compares videos, where
-    its template names a variable that does not exist, or lacks one of its two blocks.
+    Times are left out where one is unknown. ``montage``: the frames are sent as one picture. With
+    an ``order_key`` the levels of each scale stand in an order that is drawn by it. Raises
+    :class:`SetupError` where the rubric compares videos, where its template names a variable that
+    does not exist, or lacks one of its two blocks.
     """
     if rubric.protocol != "pointwise":
         raise _refused(rubric, f"it is {rubric.protocol}, and was given one video")
     words = _words(rubric, prompt, order_key)
     words |= {"n_frames": n_frames, "times_s": _known(times_s)}
-    return _rendered(rubric, words)
+    rendered = _rendered(rubric, words)
+    if not montage:
+        return rendered
+    return dataclasses.replace(rendered, user=f"{rendered.user}\n\n{_MONTAGE}")
 
 
 def render_several(
@@ -79,6 +91,7 @@ def render_several(
     prompt: str,
     clips: Sequence[tuple[int, Sequence[float | None]]],
     order_key: str | None = None,
+    montage: bool = False,
 ) -> Rendered:
     """The texts for several clips of one prompt: (number of frames, their times in seconds) of each,
     in the order they are shown, which gives them their letters.
@@ -95,7 +108,14 @@ def render_several(
         Shown(letter=letter, n_frames=n_frames, times_s=tuple(_known(times_s)))
         for letter, (n_frames, times_s) in zip(letters(len(clips)), clips, strict=True)
     ]
-    return _rendered(rubric, _words(rubric, prompt, order_key) | {"videos": videos}, videos)
+    rendered = _rendered(rubric, _words(rubric, prompt, order_key) | {"videos": videos}, videos)
+    if not montage:
+        return rendered
+    return dataclasses.replace(
+        rendered,
+        user=f"{rendered.user}\n\n{_MONTAGE}",
+        captions=tuple((words, 1) for words, _ in rendered.captions),
+    )
 
 
 def _words(rubric: Rubric, prompt: str, order_key: str | None) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from schemas.annotation import (
 )
 from schemas.base import RecordError
 from schemas.failure import CLIP_CHECKS, HARMLESS, STOPS_RUN, Failure, Reason
+from schemas.frames import ClipCheck, FrameSet
 from schemas.human import CHOICES, HumanRating, HumanVote
 from schemas.rubric import PROTOCOLS, Dimension, Rubric, ScalePoint
-from schemas.video import SPLITS, Clip, ClipCheck, FrameSet, HasClip, Prompt, Video
+from schemas.video import SPLITS, Clip, HasClip, Prompt, Video
 
 __all__ = [
     "CHOICES",

@@ -46,6 +46,11 @@ class Layout:
         return Store(str(self.root / "media"))
 
     @property
+    def generated(self) -> Store:
+        """Notes on the clips that generators made: none is made twice."""
+        return Store(str(self.root / "generated"))
+
+    @property
     def videorm(self) -> Path:
         """The trained reward model and its metrics."""
         return self.root / "videorm"

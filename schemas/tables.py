@@ -13,8 +13,9 @@ import pyarrow as pa
 from schemas.annotation import Annotation, Comparison, Lineup, Preference, Score
 from schemas.base import RecordError
 from schemas.failure import Failure
+from schemas.frames import ClipCheck, FrameSet
 from schemas.human import HumanRating, HumanVote
-from schemas.video import Clip, ClipCheck, FrameSet, Prompt, Video
+from schemas.video import Clip, Prompt, Video
 
 R = TypeVar("R")
 

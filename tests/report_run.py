@@ -19,6 +19,7 @@ from pipeline.dataset.parquet import publish, write_rows
 from pipeline.health.write import write_judges
 from schemas import (
     Annotation,
+    ClipCheck,
     Comparison,
     Failure,
     FrameSet,
@@ -118,6 +119,23 @@ def make_frames(layout: Layout, video: Video, hue: int) -> FrameSet:
     )
 
 
+def check_of(video: Video, first: Video) -> ClipCheck:
+    """The second generator's clips repeat the first clip of all; that of its prompt is no leak."""
+    repeats = video.generator == GENERATORS[1]
+    other_prompt = video.prompt_id != first.prompt_id
+    return ClipCheck(
+        video_id=video.video_id,
+        prompt_id=video.prompt_id,
+        generator=video.generator,
+        found=("near_duplicate",) if repeats else (),
+        left_out=False,
+        near_duplicate_of=first.video_id if repeats else None,
+        near_duplicate_bits=2.5 if repeats else None,
+        across_prompts=other_prompt if repeats else None,
+        across_splits=other_prompt if repeats else None,
+    )
+
+
 def score_of(number: int, dimension: str) -> int:
     """Clips 0..5, two of each prompt: 1 2, 3 4, 5 1 on the first dimension, 3 everywhere else."""
     return (number % 5) + 1 if dimension == DIMENSIONS[0] else 3
@@ -144,6 +162,7 @@ def make_rows(layout: Layout) -> dict[str, list[Any]]:
             rows["failures"] += failures(video)
             continue
         rows["frames"].append(make_frames(layout, video, number))
+        rows["clip_checks"].append(check_of(video, rows["videos"][0]))
         for dimension in DIMENSIONS:
             add_verdicts(rows, video, dimension, score_of(number, dimension))
     for first in (0, 2):  # both clips of the third prompt are not annotated: it has no pair

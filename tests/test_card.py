@@ -49,7 +49,7 @@ for name in names:
         assert "corresponds to no data" in str(error), error
         data = load_dataset(root, name, streaming=True)
         rows[name] = {split: sum(1 for _ in part) for split, part in data.items()}
-        assert all("simulated" in part.features or name in ("scores", "failures")
+        assert all("simulated" in part.features or name in ("clip_checks", "scores", "failures")
                    for part in data.values()), name
         refused.append(name)
     if name == "frames":
@@ -162,6 +162,14 @@ def test_card_states_counts_pairs_judges_cost_and_agreement(
     assert "simulated prompts, clips, raters" in body
     assert 'load_dataset("DIR", "preferences")' in body
     assert "| `margin` | double |" in body
+
+
+def test_the_card_counts_what_the_clip_checks_found(run: tuple[Path, dict[str, Any]]) -> None:
+    _, body = card_of(run[0])
+    assert "| generator | clips | near_duplicate | left out |\n" in body
+    assert "| alpha | 3 | 0 | 0 |\n" in body
+    assert "| beta &lt;i&gt; | 2 | 2 | 0 |\n" in body
+    assert "another split than the clip they\nrepeat: 1.**" in body
 
 
 def test_judges_are_told_with_their_failures_and_cost(run: tuple[Path, dict[str, Any]]) -> None:

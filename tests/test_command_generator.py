@@ -1,5 +1,6 @@
 """A program as a generator: what it is told, what becomes of what it wrote, and that nothing stays behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -205,6 +206,20 @@ def test_much_is_said_and_little_kept(tools: Tools, python: list[str], tmp_path:
     assert len(error) < 600
 
 
+@pytest.mark.parametrize("n_after", [380, 390, 395, 399, 400, 405])
+def test_no_part_of_a_key_is_repeated(
+    n_after: int, tools: Tools, python: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever what it said is cut: in a word of the three, between them, after them."""
+    monkeypatch.setenv("HF_TOKEN", "hf_0123456789")
+    for said in ("Bearer 0123456789 x", "a hf_0123456789 x", "a sk-0123456789 x"):
+        text = f"import sys; sys.exit({said!r} + ' ' + 'y' * {n_after - 2})"
+        spec = spec_of(
+            *python, program(tmp_path, text), "{output}{prompt}", environment=["HF_TOKEN"]
+        )
+        assert "3456" not in str(failed(results(spec, tools)[0]))
+
+
 def test_a_program_that_is_not_there(tools: Tools) -> None:
     spec = spec_of("/no/such/program", "{prompt}", "{output}")
     assert "cannot start: " in str(failed(results(spec, tools)[0]))
@@ -231,6 +246,7 @@ pid = "open(sys.argv[1], 'a').write(str(os.getpid()) + chr(10))"
 for code in (pid, "os.setsid(); " + pid, "os.fork() and os._exit(0); os.setsid(); " + pid):
     subprocess.Popen([sys.executable, "-I", "-S", "-c", sleeper.format(code), sys.argv[1]])
 open(sys.argv[1], "a").write(str(os.getpid()) + chr(10))
+while len(open(sys.argv[1]).read().split()) < 4: time.sleep(0.01)
 print("waiting", flush=True)
 {end}
 """
@@ -238,7 +254,7 @@ print("waiting", flush=True)
 
 def family(path: Path, n: int = 4) -> list[int]:
     """The processes that told of themselves, once all have."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         if path.exists() and len(lines := path.read_text().split()) == n:
             return [int(line) for line in lines]
@@ -254,19 +270,19 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("end", "reason"),
+    ("end", "reason", "timeout_s"),
     [
-        ("time.sleep(600)", Reason.TIMEOUT),
-        ("time.sleep(0.5); os._exit(5)", Reason.GENERATION),
+        ("time.sleep(600)", Reason.TIMEOUT, 4),
+        ("os._exit(5)", Reason.GENERATION, 60),
     ],
 )
 def test_nothing_is_left_behind(
-    end: str, reason: Reason, tools: Tools, python: list[str], tmp_path: Path
+    end: str, reason: Reason, timeout_s: float, tools: Tools, python: list[str], tmp_path: Path
 ) -> None:
     """Children that ignore the request to end, that left the group, that left their parent."""
     pids = tmp_path / "pids"
     text = program(tmp_path, FAMILY.replace("{end}", end))
-    spec = spec_of(*python, text, str(pids), "{output}{prompt}", timeout_s=1.5)
+    spec = spec_of(*python, text, str(pids), "{output}{prompt}", timeout_s=timeout_s)
     error = failed(results(spec, tools)[0])
     assert error.reason is reason
     assert "it said last: waiting" in str(error)
@@ -282,13 +298,37 @@ from pipeline.generators.command import run
 run.GRACE_S = 0.2
 run.run([{sys.executable!r}, "-I", "-S", {text!r}, {str(pids)!r}], {str(tmp_path)!r}, {{}}, 600)
 """
-    with subprocess.Popen([sys.executable, "-c", code]) as runs:
+    runs = subprocess.Popen([sys.executable, "-c", code])
+    try:
         there = family(pids)
+    finally:
         runs.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 20
+        runs.wait()
+    until = time.monotonic() + 60
     while not all(map(gone, there)) and time.monotonic() < until:
-        time.sleep(0.05)
+        time.sleep(0.02)
     assert all(map(gone, there))
+
+
+def test_who_escapes_all_the_same_holds_nothing_up(
+    tools: Tools, python: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the system has no way to find them: they live, with the program's output open."""
+    text = run.KEEPER.read_text()
+    keeper = tmp_path / "keeper.py"
+    keeper.write_text(text.replace('LINUX = sys.platform == "linux"', "LINUX = False"))
+    assert keeper.read_text() != text
+    monkeypatch.setattr(run, "KEEPER", keeper)
+    pids = tmp_path / "pids"
+    path = program(tmp_path, FAMILY.replace("{end}", "os._exit(5)"))
+    spec = spec_of(*python, path, str(pids), "{output}{prompt}", timeout_s=60)
+    try:
+        assert "exit code 5; it said last: waiting" in str(failed(results(spec, tools)[0]))
+        assert not all(map(gone, family(pids)))
+    finally:
+        for pid in family(pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_many_clips_of_one_call(tools: Tools, python: list[str], tmp_path: Path) -> None:
@@ -345,7 +385,7 @@ open({str(meet)!r} + "/" + sys.argv[2], "w")
 while len(os.listdir({str(meet)!r})) < 4: time.sleep(0.01)
 """ + TELLS  # fmt: skip
     spec = spec_of(*python, program(tmp_path, text), "{output}", "{seed}", "{prompt}",
-                   concurrency=4, timeout_s=20)  # fmt: skip
+                   concurrency=4, timeout_s=60)  # fmt: skip
     assert spec.at_once(processes=1) == 4
     done: dict[int, bytes | GenerationError] = {}
 

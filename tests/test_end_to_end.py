@@ -11,7 +11,9 @@ import yaml
 
 from pipeline import command
 from pipeline.dataset.parquet import parts
-from pipeline.generators.pool import PoolOptions, generate, plan_clips, simulated_pool
+from pipeline.generators.kinds import simulated_pool
+from pipeline.generators.pool import PoolOptions, plan_clips
+from pipeline.generators.simulated import drawn
 from pipeline.sources.simulated import SimulatedPrompts
 from pipeline.transforms import pool
 from pipeline.transforms.tables import WriteTable
@@ -215,7 +217,7 @@ def test_a_clip_that_does_not_decode_costs_one_clip(tmp_path):
     }
     specs = {spec.name: spec for spec in simulated_pool()}
     for name, clip in clips.items():
-        (tmp_path / f"{name}.mp4").write_bytes(generate(clip, specs[clip.generator]))
+        (tmp_path / f"{name}.mp4").write_bytes(drawn(clip, specs[clip.generator]))
     whole = (tmp_path / "c.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 8])  # its index is gone
     lines = [

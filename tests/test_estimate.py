@@ -29,6 +29,7 @@ from pipeline.plan import Plan, make_plan
 from pipeline.running import slices
 from pipeline.sentinels.clips import own_clips
 from schemas import Clip, FrameSet, Reason, Video
+from schemas.options import SetupError
 from schemas.store import Store
 from tests.coded_clips import write_clip, write_sound
 
@@ -480,7 +481,8 @@ def test_clips_that_are_yet_to_be_made_are_assumed(tmp_path: Path) -> None:
     }
     found = estimate(*_plan(tmp_path, GPT_4O, **generated))
     assert found.lines[0].image_tokens == 5440  # 4 clips x 2 rubrics x 8 frames x 85
-    assert "assumed: a generated clip has 16 frames of 96 x 96 pixels" in found.text()
+    assert "is not made yet is as long and as large as its generator declares" in found.text(None)
+    assert found.making == ()  # what is simulated costs nothing, and is drawn in no time
     assert "4 assumed (not generated yet)" in found.text()
 
 
@@ -541,3 +543,35 @@ def test_a_clip_that_is_gone_is_one_that_cannot_be_read(tmp_path: Path) -> None:
         video_id="v", prompt_id="p", prompt="x", generator="g", source="s", path=str(tmp_path / "v")
     )
     assert look_at([clip], FramesOptions(), {}).unreadable
+
+
+def test_clips_that_must_be_paid_for_are_part_of_the_worst(tmp_path: Path) -> None:
+    """2 prompts x 2 clips of 4 s at $0.10 a second: 4 requests, $1.60. A program's clips are free."""
+    paid = {
+        "kind": "openai-video", "name": "paid", "model": "m", "base_url": "http://localhost:1/v1",
+        "api_key_env": None, "seconds": 4, "size": "640x480", "price": {"usd_per_second": 0.1},
+    }  # fmt: skip
+    blocks = {
+        "sources": [{"kind": "simulated", "prompts": 2}],
+        "generators": {"clips_per_prompt": 2, "pool": [paid]},
+    }
+    config, plan = _plan(tmp_path, GPT_4O, **blocks)
+    found = estimate(config, plan)
+    (line,) = found.making
+    assert (line.annotator_id, line.questions, line.requests) == ("generator paid", 4, 4)
+    assert line.usd_at_most == pytest.approx(1.6)
+    judging = found.lines[0]
+    assert found.worst.requests == 4 + judging.requests
+    assert found.worst.usd == pytest.approx(1.6 + (judging.usd_at_most or 0))
+    assert "generator paid" in found.text()
+    assert "$1.60 at most" in found.text()
+    # 96 frames of 640 x 480 as declared: 8 are taken, scaled to 512 x 384
+    assert found.lines[0].image_tokens > 0
+
+    unpriced = {**blocks, "generators": {"clips_per_prompt": 2, "pool": [{**paid, "price": None}]}}
+    text = estimate(*_plan(tmp_path, GPT_4O, **unpriced)).text(None)
+    assert "the cost of generator paid is unknown" in text
+    with pytest.raises(
+        SetupError, match=r"budget.usd: no price is known for the clips of generator paid"
+    ):
+        _plan(tmp_path, GPT_4O, **unpriced, budget={"usd": 5})

@@ -1,14 +1,12 @@
 """The right frames out of every kind of file, and a typed failure out of every other."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import av
-import imageio_ffmpeg
 import numpy as np
 import pytest
-from coded_clips import number_in, write_clip, write_sound, zero_delays
+from coded_clips import number_in, remux, write_clip, write_sound, zero_delays
 
 from pipeline.media.decode import decode
 from pipeline.media.decoded import Decoded
@@ -31,14 +29,6 @@ def refusal(path: Path, **options: object) -> MediaError:
         numbers(path, **options)
     assert str(path) in caught.value.message
     return caught.value
-
-
-def remux(source: Path, target: Path, *options: str) -> Path:
-    """Copy the packets of a clip with the ffmpeg program; options stand before the input."""
-    program = imageio_ffmpeg.get_ffmpeg_exe()
-    command = [program, "-v", "error", *options, "-i", source, "-c", "copy", target]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    return target
 
 
 @pytest.mark.parametrize("decoder", BOTH)

@@ -1,16 +1,21 @@
 """Clip to Video."""
 
+import dataclasses
 from pathlib import Path
 
+import fsspec
 import pytest
 from coded_clips import write_clip
 
+from pipeline.media import https
 from pipeline.media.ingest import ingest, store_generated
 from pipeline.media.options import FramesOptions
 from pipeline.media.sample import sample_frames
+from pipeline.report.media import place_clip
 from pipeline.sources.manifest import ManifestSource
 from schemas import Clip, Failure, FrameSet, Reason, Video
 from schemas.ids import sha256_hex
+from schemas.layout import Layout
 from schemas.store import Store
 
 
@@ -19,7 +24,7 @@ def media(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "run" / "media"))
 
 
-def clip(path: Path | None, **fields: object) -> Clip:
+def clip(path: Path | str | None, **fields: object) -> Clip:
     plain = {"video_id": "v1", "prompt_id": "p1", "prompt": "a red ball", "generator": "g",
              "source": "m.csv", "path": path and str(path)}  # fmt: skip
     return Clip(**{**plain, **fields})
@@ -75,6 +80,58 @@ def test_what_is_wrong_is_a_failure(tmp_path: Path, media: Store) -> None:
         assert (failure.stage, failure.key, failure.reason) == ("video", "v1", reason)
         assert says in failure.message
     assert list(media.names()) == []
+
+
+def test_a_clip_from_a_store(tmp_path: Path, media: Store) -> None:
+    data = write_clip(tmp_path / "a.mp4", range(4)).read_bytes()
+    fsspec.filesystem("memory").pipe_file("/set/a.MP4", data)
+    listed = clip("memory://set/a.MP4", sha256=sha256_hex(data))
+    copied = ingest(listed, media)
+    assert isinstance(copied, Video)
+    assert copied.uri == f"media/{sha256_hex(data)[:2]}/{sha256_hex(data)}.mp4"
+    left = ingest(dataclasses.replace(listed, keep="reference"), media)
+    assert isinstance(left, Video)
+    assert (left.uri, left.n_bytes) == ("memory://set/a.MP4", len(data))
+    other = ingest(dataclasses.replace(listed, sha256="0" * 64), media)
+    assert isinstance(other, Failure)
+    assert other.reason == Reason.CHECKSUM
+    assert place_clip(Layout(tmp_path), {"uri": left.uri, "sha256": left.sha256}, tmp_path) == (
+        None, "the clip is not on this machine"
+    )  # fmt: skip
+
+
+def test_a_clip_from_the_net(tmp_path: Path, media: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched within the limits, kept under its suffix; its signature stays out of messages."""
+    data = write_clip(tmp_path / "a.webm", range(4), codec="libvpx", b_frames=0).read_bytes()
+    asked = []
+
+    def fetch(address: str, max_bytes: int, timeout_s: float) -> bytes:
+        asked.append((address, max_bytes, timeout_s))
+        return data
+
+    monkeypatch.setattr(https, "fetch", fetch)
+    listed = clip("https://h.example/x.webm?signature=s", sha256="0" * 64)
+    options = FramesOptions(max_bytes=10**6, timeout_s=7)
+    refused = ingest(listed, media, options)
+    assert asked == [("https://h.example/x.webm?signature=s", 10**6, 7.0)]
+    assert isinstance(refused, Failure)
+    assert refused.reason == Reason.CHECKSUM
+    assert refused.message.startswith("https://h.example/x.webm: its sha256")
+    video = ingest(dataclasses.replace(listed, sha256=None), media, options)
+    assert isinstance(video, Video)
+    assert video.uri.endswith(f"{sha256_hex(data)}.webm")
+    with pytest.raises(ValueError, match="only copied"):
+        ingest(dataclasses.replace(listed, keep="reference"), media)
+
+
+def test_a_name_with_a_hash_or_question_mark(tmp_path: Path, media: Store) -> None:
+    path = write_clip(tmp_path / "plain.mp4", range(4)).rename(tmp_path / "take #2?.mp4")
+    refused = ingest(clip(path, sha256="0" * 64), media)
+    assert isinstance(refused, Failure)
+    assert refused.message.startswith(f"{path}: its sha256")
+    video = ingest(clip(path), media)
+    assert isinstance(video, Video)
+    assert video.uri.endswith(".mp4")
 
 
 def test_a_generated_clip_is_stored_with_how_it_was_made(tmp_path: Path, media: Store) -> None:

@@ -53,6 +53,8 @@ def test_a_clip_becomes_jpegs_in_the_store(tmp_path: Path, store: Store) -> None
         jpeg_sha256=frames.jpeg_sha256,
         n_frames_in_clip=16, fps=8.0, duration_s=2.0, width_px=128, height_px=64,
         frame_width_px=128, frame_height_px=64, flags=(),
+        luma_mean=frames.luma_mean, black_frames=0.125,  # the first is the number 0: all black
+        motion=frames.motion, letterbox=frames.letterbox, perceptual_hash=frames.perceptual_hash,
     )  # fmt: skip
     shown = pictures(frames, store)
     assert [number_in(np.asarray(p)) for p in shown] == list(frames.indices)
@@ -111,6 +113,28 @@ def test_jpeg_quality_is_used() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     assert len(encode(noise, 512, 30).data) < len(encode(noise, 512, 85).data)
     assert encode(draw(3), 512, 85) == encode(draw(3), 512, 85)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720), (720, 1280), (864, 480)])
+def test_the_short_way_of_scaling_looks_like_the_long_one(width: int, height: int) -> None:
+    # Edges, colours and grain: a disc on a slope, and noise of 8 levels.
+    y, x = np.mgrid[:height, :width]
+    slope = np.stack([255 * x / width, 255 * y / height, 255 - 255 * x / width], axis=2)
+    disc = (x - width / 2) ** 2 + (y - height / 2) ** 2 < (height / 4) ** 2
+    noise = np.random.default_rng(0).normal(0, 8, (height, width, 1))
+    picture = np.clip(np.where(disc[:, :, None], 255 - slope, slope) + noise, 0, 255)
+    rgb = picture.astype(np.uint8)
+    size = fit(width, height, 512)
+    long_way = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
+    ours = np.asarray(Image.open(io.BytesIO(encode(rgb, 512, 95).data)), np.int16)
+    theirs = np.asarray(Image.open(io.BytesIO(jpeg(long_way, 95))), np.int16)
+    assert np.abs(ours - theirs).mean() < 2.0
+
+
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def test_a_bad_clip_is_a_failure_with_a_key(tmp_path: Path, store: Store) -> None:

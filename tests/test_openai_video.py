@@ -46,7 +46,7 @@ def tools_at(folder: Path, **caps: float) -> Tools:
 def spec_at(server: VideoServer, **changes: object) -> OpenAIVideoSpec:
     return OpenAIVideoSpec.model_validate(
         {"name": "sora", "model": "sora-2", "base_url": server.base_url, "price": PRICE,
-         "poll_s": 0.01, "timeout_s": 20, **changes}
+         "poll_s": 0.01, "timeout_s": 60, **changes}
     )  # fmt: skip
 
 

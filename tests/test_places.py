@@ -179,6 +179,7 @@ def listing(tree: Path, **options: object) -> Listing:
         ),
         ({}, {"frame_files": ["a.jpg"], "frame_rate": 0.0}, "'frame_rate': 0 is no number"),
         ({}, {"frame_files": ["a.jpg"], "frame_rate": float("nan")}, "'frame_rate': nan is no"),
+        ({}, {"frame_files": ["a.jpg"], "frame_rate": 1e-9}, "'frame_rate': 1e-09 is no"),
         ({}, {"frame_files": ["a.jpg"], "frame_rate": 1e9}, "'frame_rate': 1e"),
         ({}, {"frame_files": ["../a.mp4"], "frame_rate": 8.0}, "is not the name of a picture"),
         ({}, {"frame_files": ["in.mp4"], "frame_rate": 8.0}, "is a link"),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from report_run import (
+    GENERATORS,
     HOSTILE,
     HOSTILE_RATIONALE,
     JUDGE,
@@ -169,6 +170,11 @@ def test_aggregates_cover_the_whole_run(root: Path) -> None:
         ("annotate", "not_applicable", 1),
         ("compare", "refusal", 1),
     }
+    # five clips have frames; both of beta's repeat the first clip, one of them of another prompt
+    assert [tuple(c.values()) for c in run["checks"]] == [
+        ("alpha", 3, {"near_duplicate": 0}, 0, 0),
+        (GENERATORS[1], 2, {"near_duplicate": 2}, 1, 0),
+    ]
 
 
 def test_every_file_is_named_by_the_page_or_the_data(root: Path) -> None:

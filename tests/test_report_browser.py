@@ -188,6 +188,10 @@ def test_books_failures_and_simulated_banner_are_told(page: webdriver.Chrome) ->
     books = texts(page, "#books tbody tr")
     assert any(row.startswith("annotate") and row.endswith("yes") for row in books)
     assert any("no decoder could read the clip <b>moov</b>" in row for row in books)
+    assert "beta <i>220" in books  # clips, near duplicates, left out
+    assert texts(page, "#books p.notice") == [
+        "1 near duplicate stands in another split than the clip it repeats."
+    ]
 
 
 def test_the_theme_is_chosen_by_a_button(page: webdriver.Chrome) -> None:

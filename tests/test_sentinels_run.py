@@ -429,7 +429,8 @@ def test_clips_of_their_own_come_from_a_manifest_and_stay_where_they_are(tmp_pat
         config=config, layout=Layout(tmp_path / "out"), say=said.append
     )
     options = SentinelOptions(path=str(tmp_path / "clips.csv"))
-    (frames,) = clips_of(options, run, processes=1)
+    resources: Any = types.SimpleNamespace(processes=1, ledger=Ledger())
+    (frames,) = clips_of(options, run, resources)
     assert (frames.video_id, len(frames.jpeg_sha256)) == ("good", 8)
     assert len(said) == 1
     assert said[0].startswith("sentinels: bad of ")

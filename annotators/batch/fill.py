@@ -46,7 +46,7 @@ class Filler:
             while chunk := list(itertools.islice(items, CLIPS)):
                 # draws share them, and clips that are compared come in several requests
                 clips = dict.fromkeys(
-                    clip.jpeg_sha256 for question, _ in chunk for clip in question.clips
+                    clip.pictures for question, _ in chunk for clip in question.clips
                 )
                 images = dict(zip(clips, pool.map(self._images, clips)))
                 for question, request in chunk:

@@ -10,11 +10,7 @@ from annotators.models import Price, request_tokens
 
 def estimated_input(spec: ChatSpec, question: Question, request: Request) -> int:
     """Input tokens of a request, as far as they can be told before the server counts them."""
-    sizes = [
-        (clip.frame_width_px, clip.frame_height_px)
-        for clip in question.clips
-        for _ in clip.jpeg_sha256
-    ]
+    sizes = [clip.picture_px for clip in question.clips for _ in clip.pictures]
     return request_tokens(
         request.system,
         "".join([request.user, *(words for words, _ in request.captions)]),

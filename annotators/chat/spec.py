@@ -127,7 +127,7 @@ class ChatSpec(Endpoint, JudgeSpec):
         super().check(rubrics, n_images)
         who = f"annotator {self.annotator_id}"
         for way in self.ways:
-            _check_url(who, way)
+            check_url(who, way)
             read_key(self.annotator_id, way)
         for fault in unsupported(self.model, self.capabilities, self.asked(n_images)):
             raise SetupError(f"{who}: {fault}")
@@ -161,7 +161,8 @@ class OpenAISpec(ChatSpec):
         return ChatAnnotator(self, resources)
 
 
-def _check_url(who: str, way: Endpoint) -> None:
+def check_url(who: str, way: Endpoint) -> None:
+    """Raise :class:`SetupError` for an address nothing can be asked at, or that holds a secret."""
     parts = urllib.parse.urlsplit(way.url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SetupError(
@@ -179,27 +180,28 @@ def _check_url(who: str, way: Endpoint) -> None:
 
 
 def read_key(annotator_id: str, way: Endpoint) -> str:
+    """As :func:`key_of`, for an annotator."""
+    return key_of(f"annotator {annotator_id}", way)
+
+
+def key_of(who: str, way: Endpoint) -> str:
     """The key from the environment; empty where the server wants none.
 
-    Raises :class:`SetupError` naming variable and annotator, never the value.
+    Raises :class:`SetupError` naming variable and owner, never the value.
     """
     name = way.api_key_env
     if name is None:
         return ""
     if not _VARIABLE.match(name):
         raise SetupError(
-            f"annotator {annotator_id}: api_key_env must be the name of an environment variable, "
-            "not the key itself"
+            f"{who}: api_key_env must be the name of an environment variable, not the key itself"
         )
     key = os.environ.get(name, "").strip()
     if not key:
         raise SetupError(
-            f"annotator {annotator_id}: the environment variable {name} is not set or is empty; "
+            f"{who}: the environment variable {name} is not set or is empty; "
             "put the server's key into it (any word will do where the server asks for none)"
         )
     if not key.isascii() or not key.isprintable():
-        raise SetupError(
-            f"annotator {annotator_id}: the environment variable {name} holds characters that no "
-            "key has"
-        )
+        raise SetupError(f"{who}: the environment variable {name} holds characters that no key has")
     return key

@@ -115,7 +115,7 @@ def _row(
         "annotator_id": spec.annotator_id,
         "draw": question.draw,
         "prompt_id": question.frames.prompt_id,
-        "n_frames": len(request.frames),
+        "n_frames": sum(len(clip.jpeg_sha256) for clip in question.clips),
         "model": completion.model or spec.model_name,
         "system_fingerprint": completion.system_fingerprint,
         "rationale": None if said.rationale is None else printable(said.rationale),

@@ -39,7 +39,7 @@ def request_of(
         captions=words.captions,
         reply_format=spec.reply_format,
         reply_schema=reply_schema(rubric, len(question.clips)),
-        frames=tuple(sha256 for clip in question.clips for sha256 in clip.jpeg_sha256),
+        frames=tuple(sha256 for clip in question.clips for sha256 in clip.pictures),
         draw=draw,
         settings=dataclasses.replace(
             effective(spec, rubric, draw, longer=longer),
@@ -60,6 +60,7 @@ def _words(spec: JudgeSpec, question: Question) -> Rendered:
             prompt=question.frames.prompt,
             clips=[(len(clip.jpeg_sha256), clip.times_s) for clip in question.clips],
             order_key=order,
+            montage=question.frames.montage_columns is not None,
         )
     frames = question.frames
     return render(
@@ -68,6 +69,7 @@ def _words(spec: JudgeSpec, question: Question) -> Rendered:
         n_frames=len(frames.jpeg_sha256),
         times_s=frames.times_s,
         order_key=order,
+        montage=frames.montage_columns is not None,
     )
 
 

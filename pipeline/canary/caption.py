@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from annotators.judge.frames import read_frames
 from pipeline.media.jpeg import encode
+from pipeline.media.montage import with_jpegs
 from pipeline.media.options import FramesOptions
 from schemas import FrameSet
-from schemas.ids import sha256_hex
-from schemas.store import Store, blob_name
+from schemas.store import Store
 
 FONT_SHARE = 0.06  # of the shorter side: a subtitle's size
 LEAST_FONT_PX = 9  # below it the letters of the font run together
@@ -82,22 +82,17 @@ def captioned(
     """
     bar = bar_of(frames.frame_width_px, frames.frame_height_px, words.values())
     jpegs = read_frames(store, frames.jpeg_sha256)
-    return {
-        name: dataclasses.replace(frames, jpeg_sha256=tuple(_put(jpegs, bar, text, store, options)))
-        for name, text in words.items()
-    }
+    written = {name: _written(jpegs, bar, text, options) for name, text in words.items()}
+    return {name: with_jpegs(frames, jpegs, store, options) for name, jpegs in written.items()}
 
 
-def _put(
-    jpegs: Sequence[bytes], bar: Bar, text: str, store: Store, options: FramesOptions
-) -> Iterable[str]:
+def _written(jpegs: Sequence[bytes], bar: Bar, text: str, options: FramesOptions) -> list[bytes]:
+    found = []
     for jpeg in jpegs:
         with Image.open(io.BytesIO(jpeg)) as picture:
             rgb = np.asarray(draw(picture, bar, text))
-        data = encode(rgb, options.long_side_px, options.jpeg_quality).data
-        digest = sha256_hex(data)
-        store.put(blob_name(digest, ".jpg"), data)
-        yield digest
+        found.append(encode(rgb, options.long_side_px, options.jpeg_quality).data)
+    return found
 
 
 def _wrapped(text: str, size: int, room: int) -> tuple[str, ...]:

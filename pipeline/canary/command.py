@@ -64,7 +64,7 @@ def _study(
     asked: Ask, config: Config, plan: Plan, subjects: Subjects, layout: Layout, say: Say
 ) -> Study:
     resources = resources_of(config, plan, layout, ledger_of(config, plan, layout), workers=1)
-    made, lost = write_words(config, subjects, layout, resources, say)
+    made, lost = write_words(config, subjects, layout, resources, say, free_only=asked.unsent)
     questions = questions_of(subjects.annotators, subjects.rubrics, made)
     bills = to_buy(subjects.annotators, questions, Journal(resources.journal))
     say_to_buy(bills, say)

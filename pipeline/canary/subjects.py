@@ -73,14 +73,20 @@ def subjects_of(plan: Plan, config: Config, name: str, n_clips: int) -> Subjects
 
 
 def write_words(
-    config: Config, subjects: Subjects, layout: Layout, resources: Resources, say: Say
+    config: Config,
+    subjects: Subjects,
+    layout: Layout,
+    resources: Resources,
+    say: Say,
+    *,
+    free_only: bool = False,
 ) -> tuple[Made, list[str]]:
     """Every variant of every clip that has frames, and why others have none.
 
     Raises :class:`SetupError` where no clip can be written on.
     """
     say(f"canary: taking the frames of {plural(len(subjects.clips), 'clip')} and writing on them")
-    frames = collect(subjects.clips, config, layout, resources.processes)
+    frames = collect(subjects.clips, config, layout, resources, free_only=free_only)
     ends = dict.fromkeys(ends_of(rubric) for rubric in subjects.rubrics)
     made: dict[tuple[str, Ends], dict[str, FrameSet]] = {}
     lost = []

@@ -15,6 +15,7 @@ from pipeline.dataset.parquet import IMAGES, read_columns
 from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import failure_groups, preference_counts
 from pipeline.report.agreement import HEADLINES, headlines, is_whole
+from pipeline.report.checks import check_counts
 from pipeline.report.tables import NAMES, read_json, read_table, simulated_kinds, table_files
 from prompts import as_protocol
 from prompts.load import load_rubric, rubric_names
@@ -50,6 +51,7 @@ def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
         "pairs": _pair_funnel(layout, counts),
         "splits": [s for s in SPLITS if any(row["split"] == s for row in counts)],
         "failures": failure_groups(layout, 0),
+        "checks": check_counts(layout),
         "annotators": _annotators(layout, manifest),
         "judges": judge_rows(judges, manifest.get("annotators") or []) if judges else [],
         "judge_notes": judges["notes"] if judges else [],

@@ -8,14 +8,18 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.estimate.assumptions import CLIP_BYTES
-from pipeline.generators.stage import CANVAS, FPS, FRAMES
+from PIL import Image
+
+from pipeline.estimate.assumptions import ASSUMED_CLIP, BYTES_PER_PIXEL
+from pipeline.generators.base import Declared, GeneratorSpec
 from pipeline.media.errors import MediaError
 from pipeline.media.jpeg import fit
 from pipeline.media.options import FramesOptions
+from pipeline.media.policy import policy_of
 from pipeline.media.probe import Header, probe
 from pipeline.media.timeline import uniform
-from schemas import Clip, FrameSet
+from pipeline.sources.places import is_remote
+from schemas import Clip, FrameSet, Reason
 
 _NO_DIGEST = "0" * 64  # of a frame that is not taken yet
 
@@ -27,6 +31,7 @@ class Clips:
     known: dict[str, FrameSet]  # taken by an earlier run
     coming: dict[str, FrameSet]  # sizes and numbers hold, digests are missing
     n_generated: int  # of those coming, not made yet
+    n_elsewhere: int  # of those coming, not on this machine
     new_bytes: int  # of clips that will be copied or made
     unreadable: tuple[str, ...]  # what is wrong with each of the others
 
@@ -36,12 +41,19 @@ class Clips:
         yield from ((frames, False) for frames in self.coming.values())
 
 
-def look_at(clips: Sequence[Clip], options: FramesOptions, frames: Mapping[str, FrameSet]) -> Clips:
+def look_at(
+    clips: Sequence[Clip],
+    options: FramesOptions,
+    frames: Mapping[str, FrameSet],
+    generators: Mapping[str, GeneratorSpec] | None = None,
+) -> Clips:
     known = {c.video_id: f for c in clips if (f := frames.get(c.video_id)) and _fits(f, options)}
     unknown = [clip for clip in clips if clip.video_id not in known]
     coming, unreadable, new_bytes = {}, [], 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # opening a file releases the interpreter
-        for clip, header in zip(unknown, pool.map(_prober(options), unknown), strict=True):
+        for clip, header in zip(
+            unknown, pool.map(_prober(options, generators or {}), unknown), strict=True
+        ):
             if isinstance(header, MediaError):
                 unreadable.append(header.message)
                 continue
@@ -51,6 +63,7 @@ def look_at(clips: Sequence[Clip], options: FramesOptions, frames: Mapping[str, 
         known=known,
         coming=coming,
         n_generated=sum(clip.path is None for clip in unknown),
+        n_elsewhere=sum(clip.path is not None and is_remote(clip.path) for clip in unknown),
         new_bytes=new_bytes,
         unreadable=tuple(unreadable),
     )
@@ -59,30 +72,59 @@ def look_at(clips: Sequence[Clip], options: FramesOptions, frames: Mapping[str, 
 def _fits(frames: FrameSet, options: FramesOptions) -> bool:
     """Whether frames of an earlier run are those that these options ask for."""
     size = fit(frames.width_px, frames.height_px, options.long_side_px)
-    return frames.policy == options.policy_name and size == (
-        frames.frame_width_px,
-        frames.frame_height_px,
-    )
+    asked = options.policy_name, options.montage, size
+    taken = frames.frame_width_px, frames.frame_height_px
+    return (frames.policy, frames.montage_columns, taken) == asked
 
 
-def _prober(options: FramesOptions) -> Callable[[Clip], Header | MediaError]:
-    declared = Header(  # the simulated generators are the only ones there are
-        width_px=CANVAS, height_px=CANVAS, n_frames=FRAMES, n_bytes=CLIP_BYTES, fps=FPS
-    )
-
+def _prober(
+    options: FramesOptions, generators: Mapping[str, GeneratorSpec]
+) -> Callable[[Clip], Header | MediaError]:
     def look(clip: Clip) -> Header | MediaError:
         if clip.path is None:
-            return declared
+            return _promised(generators[clip.generator].declared or ASSUMED_CLIP)
+        if is_remote(clip.path):  # nothing is fetched for an estimate
+            return _promised(ASSUMED_CLIP)
         try:
-            return probe(clip.path, options)
+            return _of_pictures(clip) if clip.frame_files else probe(clip.path, options)
         except MediaError as error:
             return error
 
     return look
 
 
+def _of_pictures(clip: Clip) -> Header:
+    """Of a clip given as pictures: the size of the first one, and how many there are."""
+    files = [os.path.join(clip.path or "", name) for name in clip.frame_files]
+    try:
+        with Image.open(files[0]) as picture:
+            width, height = picture.size
+        n_bytes = sum(os.path.getsize(file) for file in files)
+    except OSError as error:  # Pillow's own errors are of this kind, too
+        raise MediaError(Reason.UNDECODABLE, f"{files[0]}: {error}") from error
+    return Header(
+        width_px=width,
+        height_px=height,
+        n_frames=len(files),
+        n_bytes=n_bytes,
+        fps=clip.frame_rate,
+    )
+
+
+def _promised(said: Declared) -> Header:
+    """Of a clip that is not there to be looked at."""
+    return Header(
+        width_px=said.width_px,
+        height_px=said.height_px,
+        n_frames=said.n_frames,
+        n_bytes=said.n_bytes
+        or round(said.width_px * said.height_px * said.n_frames * BYTES_PER_PIXEL),
+        fps=said.fps,
+    )
+
+
 def _coming(clip: Clip, header: Header, options: FramesOptions) -> FrameSet:
-    indices = uniform(header.n_frames, options.count)
+    indices = _indices(clip, header, options)
     width, height = fit(header.width_px, header.height_px, options.long_side_px)
     return FrameSet(
         video_id=clip.video_id,
@@ -102,4 +144,14 @@ def _coming(clip: Clip, header: Header, options: FramesOptions) -> FrameSet:
         height_px=header.height_px,
         frame_width_px=width,
         frame_height_px=height,
+        montage_sha256=_NO_DIGEST if options.montage else None,
+        montage_columns=options.montage,
     )
+
+
+def _indices(clip: Clip, header: Header, options: FramesOptions) -> tuple[int, ...]:
+    """The frames that the policy takes; as many as it takes at most where a header cannot tell."""
+    try:
+        return policy_of(options, clip.video_id)(header.frames)
+    except MediaError:  # keyframes and times, which the clip may have
+        return uniform(header.n_frames, options.most)

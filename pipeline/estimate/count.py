@@ -9,6 +9,7 @@ from pipeline.estimate import words
 from pipeline.estimate.assumptions import JPEG_BYTES_PER_PIXEL, ROW_BYTES
 from pipeline.estimate.clips import Clips, look_at
 from pipeline.estimate.lines import line_of
+from pipeline.estimate.making import making_lines, unpriced_generators
 from pipeline.estimate.questions import draws_of
 from pipeline.estimate.result import Disk, Estimate, Line
 from pipeline.estimate.watching import watching_lines
@@ -28,7 +29,8 @@ def estimate(
     ``frames`` are those of an earlier run on the same folder, by video_id; only for them can the
     ``journal`` say what is paid already. A clip that cannot be read is left out and named.
     """
-    clips = look_at(plan.clips, config.frames, frames or {})
+    pool = config.generators.by_name if config.generators else {}
+    clips = look_at(plan.clips, config.frames, frames or {}, pool)
     counted = [
         line_of(spec, draws_of(spec, plan, config.protocol, clips), journal)
         for spec in plan.annotators
@@ -36,11 +38,17 @@ def estimate(
     watching = list(watching_lines(config, plan, clips))
     found = Estimate(
         heading=words.heading(config, plan, clips),
+        making=tuple(making_lines(config, plan, clips)),
         lines=tuple(line for line, _ in counted),
         watching=tuple(line for line, _ in watching),
         disk=_disk(config, plan, clips, counted, sum(n_bytes for _, n_bytes in watching)),
         assumed=tuple(words.assumed(config, plan, clips)),
-        notes=(*words.unreadable(clips), *words.unpriced(plan), *plan.notes),
+        notes=(
+            *words.unreadable(clips),
+            *words.unpriced(plan),
+            *unpriced_generators(config),
+            *plan.notes,
+        ),
     )
     short = words.short(config.budget, found.worst)
     return dataclasses.replace(found, notes=(*found.notes, *short))

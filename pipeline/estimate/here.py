@@ -22,7 +22,7 @@ class Here:
         """So many questions for so many replies each."""
         replies = times * choices
         self._replies += replies
-        self._images += times * sum(len(clip.jpeg_sha256) for clip in question.clips)
+        self._images += times * sum(len(clip.pictures) for clip in question.clips)
         self._output += replies * self.spec.output_cap(question.rubric)
         self.n_bytes += times * (self._words_of(question) + choices * REPLY_BYTES)
 

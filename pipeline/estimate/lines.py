@@ -85,7 +85,7 @@ class _Sums:
         clips = tuple(
             (
                 *(None if t is None else len(f"{t:.2f}") for t in clip.times_s),
-                (clip.frame_width_px, clip.frame_height_px),
+                clip.picture_px,
             )
             for clip in question.clips
         )
@@ -106,7 +106,7 @@ class _Sums:
 
     def _images_of(self, frames: FrameSet) -> int:
         """Tokens of one clip's frames; clips of one size have the same."""
-        n, size = len(frames.indices), (frames.frame_width_px, frames.frame_height_px)
+        n, size = len(frames.pictures), frames.picture_px
         if (n, *size) not in self._image_tokens:
             rule, detail = self.spec.image_tokens, self.spec.image_detail
             with_them = request_tokens("", "", None, [size] * n, rule, detail)

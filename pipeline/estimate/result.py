@@ -10,12 +10,15 @@ from pipeline.estimate.text import text_of
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One annotator. Tokens, costs and time are those of the requests that are still to be sent."""
+    """One annotator, or one generator.
+
+    Tokens, costs and time are those of the requests that are still to be sent.
+    """
 
     annotator_id: str
     # remote: requests are sent, and paid for. here: a model that runs here answers in words.
-    # free: anything else
-    way: Literal["remote", "here", "free"] = "free"
+    # made: clips that a generator makes. free: anything else
+    way: Literal["remote", "here", "made", "free"] = "free"
     questions: int  # clips, pairs or lists x rubrics x draws, of the clips that can be read
     requests: int = 0  # still to be sent; 0 for an annotator that sends none
     replies: int = 0  # that these ask for: more, where draws share a request
@@ -37,6 +40,8 @@ class Line:
     @property
     def asks(self) -> bool:
         """Whether it sends requests at all."""
+        if self.way == "made":
+            return self.requests > 0
         return self.way == "remote" and bool(self.requests or self.paid)
 
     @property
@@ -78,6 +83,7 @@ class Estimate:
 
     heading: tuple[str, ...]
     lines: tuple[Line, ...]
+    making: tuple[Line, ...] = ()  # clips to be made, a line for each generator
     watching: tuple[Line, ...] = ()  # what sentinels add, a line for each judge they watch
     disk: Disk
     assumed: tuple[str, ...]  # every figure that was neither measured nor given
@@ -86,15 +92,19 @@ class Estimate:
     @property
     def worst(self) -> Amount:
         """What all requests together may use at most; the price is unknown if one is."""
-        return sum((line.worst for line in (*self.lines, *self.watching)), Amount(requests=0))
+        return sum(
+            (line.worst for line in (*self.making, *self.lines, *self.watching)), Amount(requests=0)
+        )
 
     def text(self, width: int | None = 80) -> str:
         """For a terminal of so many columns; None: no sentence is broken."""
-        return text_of(self, all_together(self.lines, self.watching), width)
+        together = all_together(self.lines, (*self.making, *self.watching))
+        return text_of(self, together, width)
 
 
 def all_together(lines: Sequence[Line], watching: Sequence[Line] = ()) -> Line:
-    """Everything that is sent, as one line. Annotators work at the same time, sentinels before them."""
+    """Everything that is paid for, as one line. Annotators work at the same time; what is in
+    ``watching`` (sentinels, clips that are made) comes before them."""
     asking = [line for line in (*lines, *watching) if line.asks]
     whole = _added(asking)
     if any(line.least for line in asking):

@@ -16,7 +16,7 @@ NAME = 14  # columns
 def text_of(found: "Estimate", together: "Line", width: int | None = 80) -> str:
     """All of it; ``together``: the lines as one. A line is broken where it is wider than ``width``;
     None: only rows of a block, at 80."""
-    lines = [*found.lines, *found.watching]
+    lines = [*found.making, *found.lines, *found.watching]
     if sum(line.asks for line in lines) > 1:
         lines.append(together)
     disk = found.disk
@@ -46,6 +46,8 @@ def _broken(text: str, width: int | None) -> list[str]:
 
 
 def _block(line: "Line") -> list[str]:
+    if line.way == "made":
+        return ["", line.annotator_id, *_rows(_made(line))]
     if line.way == "here":
         return ["", f"{line.annotator_id} (it runs here)", *_rows(_here(line))]
     if not line.asks:
@@ -64,6 +66,19 @@ def _row(name: str, value: str, more: str) -> list[str]:
         return [start]
     whole = f"{start}  ({more})"
     return [whole] if len(whole) <= 80 else [start, f"{'':<{NAME + 2}}({more})"]
+
+
+def _made(line: "Line") -> Iterator[Row]:
+    yield "clips", f"{line.questions:,}", f"{line.paid:,} more are there" if line.paid else ""
+    if not line.requests:
+        yield "cost", "free", ""
+    else:
+        yield (
+            "cost",
+            "unknown" if line.usd_at_most is None else f"{usd(line.usd_at_most)} at most",
+            "",
+        )
+    yield "time", "unknown", "a progress bar tells once it runs"
 
 
 def _here(line: "Line") -> Iterator[Row]:

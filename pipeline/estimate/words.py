@@ -10,7 +10,7 @@ from annotators.ledger import Amount, Budget
 from pipeline.config import Config
 from pipeline.estimate.assumptions import (
     ALTERNATIVE_BYTES,
-    CLIP_BYTES,
+    ASSUMED_CLIP,
     JPEG_BYTES_PER_PIXEL,
     LATENCY_S,
     OUTPUT_TOKENS,
@@ -19,7 +19,7 @@ from pipeline.estimate.assumptions import (
 )
 from pipeline.estimate.clips import Clips
 from pipeline.estimate.figures import plural
-from pipeline.generators.stage import CANVAS, FRAMES
+from pipeline.generators.base import GeneratorSpec
 from pipeline.plan import Plan
 from pipeline.protocol import ProtocolOptions
 
@@ -27,22 +27,23 @@ from pipeline.protocol import ProtocolOptions
 def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
     """How much there is, and from where its sizes are known."""
     n_frames = sum(len(frames.indices) for frames, _ in clips.frame_sets())
-    measured = len(clips.coming) - clips.n_generated
+    measured = len(clips.coming) - clips.n_generated - clips.n_elsewhere
     return (
         f"{plural(len(plan.prompts), 'prompt')}, {plural(len(plan.clips), 'clip')}, "
         f"{plural(len(plan.dimensions), 'dimension')} in "
         f"{plural(len(plan.rubrics or plan.comparing), 'rubric')}",
         f"{plural(n_frames, 'frame')}, at most {config.frames.most} per clip",
-        f"sizes of clips: {_origins(len(clips.known), measured, clips.n_generated)}",
+        f"sizes of clips: {_origins(clips, measured)}",
         *_compared(config.protocol, clips),
     )
 
 
-def _origins(known: int, measured: int, generated: int) -> str:
+def _origins(clips: Clips, measured: int) -> str:
     told = (
-        (known, "known from this folder"),
+        (len(clips.known), "known from this folder"),
         (measured, "from their headers"),
-        (generated, "assumed (not generated yet)"),
+        (clips.n_generated, "assumed (not generated yet)"),
+        (clips.n_elsewhere, "assumed (not on this machine)"),
     )
     return ", ".join(f"{n:,} {where}" for n, where in told if n) or "none"
 
@@ -71,9 +72,15 @@ def assumed(config: Config, plan: Plan, clips: Clips) -> Iterator[str]:
     """Every figure that was neither measured nor given."""
     asking = [spec for spec in plan.annotators if isinstance(spec, ChatSpec)]
     if clips.n_generated:
+        yield "a clip that is not made yet is as long and as large as its generator declares"
+    unknown = [spec.name for spec in _pool(config) if spec.declared is None]
+    if clips.n_elsewhere:
+        unknown.append("sources elsewhere")
+    if unknown:
+        said = ASSUMED_CLIP
         yield (
-            f"a generated clip has {FRAMES} frames of {CANVAS} x {CANVAS} pixels, as its generator "
-            f"declares, and {CLIP_BYTES:,} bytes"
+            f"clips of {', '.join(unknown)}, of which nothing is known: {said.n_frames} frames of "
+            f"{said.width_px} x {said.height_px} pixels"
         )
     if asking:
         yield "text tokens, by an estimate that knows no model's tokenizer"
@@ -111,6 +118,10 @@ def assumed(config: Config, plan: Plan, clips: Clips) -> Iterator[str]:
         f"disk: {JPEG_BYTES_PER_PIXEL} bytes per pixel of a frame, {REPLY_BYTES:,} per reply and the "
         f"words of its request, {ROW_BYTES} per annotation"
     )
+
+
+def _pool(config: Config) -> Sequence[GeneratorSpec]:
+    return config.generators.pool if config.generators else ()
 
 
 def _shares(spec: ChatSpec, plan: Plan) -> bool:

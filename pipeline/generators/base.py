@@ -3,6 +3,7 @@
 One kind, one file. A kind subclasses :class:`GeneratorSpec` and joins the pool's list of kinds.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal, Self
 
@@ -32,6 +33,17 @@ class GenerationError(RuntimeError):
     ) -> None:
         super().__init__(message)
         self.reason, self.cost_usd = reason, cost_usd
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What a generator's clips will be like, as far as its block tells."""
+
+    width_px: int
+    height_px: int
+    n_frames: int
+    fps: float | None = None
+    n_bytes: int | None = None  # of a clip's file, on average
 
 
 class GeneratorSpec(Options):
@@ -90,6 +102,11 @@ class GeneratorSpec(Options):
     def worst_usd(self) -> float | None:
         """What a clip can cost at most; None where there is no price to tell, 0.0 where it is free."""
         return 0.0
+
+    @property
+    def declared(self) -> Declared | None:
+        """What its clips will be like, for an estimate; None: nobody can tell."""
+        return None
 
     def check(self) -> None:
         """Refuse what cannot work, before anything is made. Raises :class:`SetupError`."""

@@ -11,12 +11,12 @@ import numpy as np
 from pydantic import model_validator
 
 from pipeline.generators import spoil
-from pipeline.generators.base import GenerationError, GeneratorSpec, Tools
+from pipeline.generators.base import Declared, GenerationError, GeneratorSpec, Tools
 from pipeline.generators.defects import DEFECTS, GUIDANCE, Defects, Made, origin, plan
 from pipeline.generators.draw import GRAIN_LEVELS, Frames, add_grain, draw, to_pixels
 from pipeline.generators.encode import to_mp4
 from pipeline.generators.grammar import Scene, parse, random_from
-from pipeline.generators.stage import FPS, set_stage
+from pipeline.generators.stage import CANVAS, FPS, FRAMES, set_stage
 from schemas import Clip
 
 MAIN, OTHER, CLEAN = 0.6, 0.05, 0.02  # chance of a main weakness, of any other, of any in sim-clean
@@ -76,6 +76,11 @@ class SimulatedSpec(GeneratorSpec):
     def batch(self) -> int:
         """Some, so that handing them over costs little."""
         return 16
+
+    @property
+    def declared(self) -> Declared:
+        """All of one kind; 20,000 bytes are the mean of 80 clips."""
+        return Declared(width_px=CANVAS, height_px=CANVAS, n_frames=FRAMES, fps=FPS, n_bytes=20_000)
 
     @property
     def chances(self) -> dict[str, float]:

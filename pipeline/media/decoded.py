@@ -38,7 +38,10 @@ Choose = Callable[[FrameList], tuple[int, ...]]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded(Generic[Taken]):
-    """The wanted frames of a clip. ``lost``: packets or frames that no decoder could read."""
+    """The wanted frames of a clip. ``lost``: packets or frames that no decoder could read.
+
+    ``notes``: what a person should know of the picture (:mod:`pipeline.media.suits`).
+    """
 
     decoder: str
     indices: tuple[int, ...]
@@ -47,7 +50,16 @@ class Decoded(Generic[Taken]):
     width_px: int
     height_px: int
     lost: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Disagreement(Exception):
     """This way of decoding does not suit the file; another may."""
+
+
+class Unsuited(Disagreement):
+    """This decoder is known to be wrong on ``what``, or cannot tell whether it is: use ``instead``."""
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(what)
+        self.instead = instead

@@ -15,8 +15,10 @@ from av.video.stream import VideoStream
 
 from pipeline.media.decoded import Disagreement
 from pipeline.media.errors import MediaError
+from pipeline.media.guard import check_streams, unless_memory
+from pipeline.media.h264 import length_bytes
 from pipeline.media.options import FramesOptions
-from pipeline.media.sniff import Container
+from pipeline.media.sniff import GIF, Container
 from schemas import Reason
 
 # What PyAV 14 to 18 raises on damaged files; UnicodeDecodeError (a ValueError) comes from metadata.
@@ -35,6 +37,7 @@ class Packets:
     packets: "tuple[Packet[VideoStream], ...]"
     tick_s: Fraction
     lost: int
+    nal_length_bytes: int | None = None  # of H.264 in mp4, mov and mkv; see h264
 
     @property
     def last_ticks(self) -> int | None:
@@ -51,7 +54,12 @@ def open_packets(path: str, container: Container, options: FramesOptions) -> Ite
     frames everywhere.
     """
     limits = {"max_pixels": str(options.max_pixels), "threads": "1"}
+    if (
+        container == GIF
+    ):  # its header tells all; looking for more takes longer than decoding a frame
+        limits["probesize"] = "2048"
     with _open(path, container, limits) as opened:
+        check_streams(path, len(opened.streams), options)
         stream = _video_stream(path, opened)
         codec = stream.codec_context
         if codec is None:
@@ -61,7 +69,11 @@ def open_packets(path: str, container: Container, options: FramesOptions) -> Ite
         codec.thread_count = 1
         packets, lost = _read(path, opened, stream, options.max_frames)
         yield Packets(
-            codec=codec, packets=tuple(packets), lost=lost, tick_s=Fraction(stream.time_base or 1)
+            codec=codec,
+            packets=tuple(packets),
+            lost=lost,
+            tick_s=Fraction(stream.time_base or 1),
+            nal_length_bytes=length_bytes(codec.name, codec.extradata),
         )
 
 
@@ -74,6 +86,7 @@ def _open(path: str, container: Container, limits: dict[str, str]) -> InputConta
             metadata_errors="ignore",
         )
     except BROKEN as error:
+        unless_memory(error)
         raise Disagreement(getattr(error, "strerror", None) or str(error)) from error
 
 
@@ -107,9 +120,8 @@ def _read(
     lost = 0
     try:
         for packet in opened.demux(stream):
-            if packet.is_corrupt:
-                lost += 1
-            elif packet.size:
+            lost += packet.is_corrupt
+            if packet.size or packet.is_corrupt:  # where one is lost, others are with it
                 packets.append(packet)
             if len(packets) > max_frames:
                 raise MediaError(
@@ -117,6 +129,7 @@ def _read(
                     f"{path}: more than {max_frames} frames "
                     "(frames.max_frames); raise it or shorten the clip",
                 )
-    except BROKEN:
+    except BROKEN as error:
+        unless_memory(error)
         lost += 1
     return packets, lost

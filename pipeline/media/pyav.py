@@ -1,18 +1,35 @@
 """Frames by PyAV: an index of the packets first, decoding in order where it does not hold."""
 
+import dataclasses
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, cast
 
 import numpy as np
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
-from pipeline.media.decoded import Choose, Decoded, Disagreement, FrameList, Rgb, Take, Taken
+from pipeline.media.damage import doubtful
+from pipeline.media.decoded import (
+    Choose,
+    Decoded,
+    Disagreement,
+    FrameList,
+    Rgb,
+    Take,
+    Taken,
+    Unsuited,
+)
 from pipeline.media.demux import BROKEN, Packets
+from pipeline.media.guard import unless_memory
+from pipeline.media.h264 import is_reference
+from pipeline.media.mjpeg import MJPEG, has_picture
 from pipeline.media.timeline import Timeline
 
+Run: TypeAlias = "Sequence[Packet[VideoStream]]"  # packets, in decoding order
 INDEX, SEQUENTIAL = "pyav-index", "pyav-sequential"
 
 
@@ -21,17 +38,24 @@ class Picture:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()  # keeps its scaler from frame to frame
+        self._thumbnailer = VideoReformatter()
         self._size: tuple[int, int] | None = None
         self.shown: tuple[int, int] = (0, 0)  # width and height with the rotation applied
 
     def rgb(self, frame: VideoFrame) -> Rgb:
         """Shape (height, width, 3), turned as the file's display matrix says, to 90 degrees."""
-        if _mirrored(frame):
-            raise Disagreement("a picture that is shown mirrored")
         width, height = self._size = self._size or (frame.width, frame.height)
         try:
+            # A frame and its side data, once looked at, hold on to each other until Python's collector
+            # comes by: hundreds of frames later. So it is a thumbnail's that are looked at.
+            small = self._thumbnailer.reformat(
+                frame, 16, 16, "gray", interpolation="POINT", threads=1
+            )
+            if not _is_quarter_turn(small):
+                raise Unsuited("a picture that is shown mirrored or askew", "ffmpeg")
             shaped = self._reformatter.reformat(frame, width, height, "rgb24", threads=1)
         except BROKEN as error:
+            unless_memory(error)
             raise Disagreement("a picture that cannot be converted to RGB") from error
         turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
         array: Rgb = np.ascontiguousarray(np.rot90(shaped.to_ndarray(), turns))
@@ -39,29 +63,33 @@ class Picture:
         return array
 
 
-def _mirrored(frame: VideoFrame) -> bool:
-    """Whether the display matrix (nine int32, row by row) mirrors: PyAV's angle hides it.
+def _is_quarter_turn(frame: VideoFrame) -> bool:
+    """Whether the display matrix (nine int32, row by row) turns by 90 degrees or not at all.
 
-    Such a picture is left to the ffmpeg program, which turns and mirrors by itself.
+    A picture that it mirrors, which PyAV's angle hides, or turns otherwise is left to the ffmpeg
+    program, which does so by itself.
     """
     matrix = cast(Any, frame.side_data).get("DISPLAYMATRIX")  # PyAV's types know one key only
     if matrix is None:
-        return False
+        return True
     a, b, _, c, d = (int(x) for x in np.frombuffer(matrix, np.int32)[:5])
-    return a * d - b * c < 0
+    return frame.rotation % 90 == 0 and a * d - b * c > 0
 
 
 def decode_indexed(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[Taken]:
     """Frames by their packets' times, starting at the keyframe before each wanted one.
 
-    Every frame that is decoded on the way must be the next of the index, otherwise packets and
+    Every frame that is decoded on the way must be that of the next packet, otherwise packets and
     frames are not the same thing in this file (invisible frames, fields, repeated times, damage)
     and :class:`Disagreement` sends it to :func:`decode_sequential`: no frame stands for another.
     """
-    index = sorted({p.pts for p in clip.packets if not p.is_discard and p.pts is not None})
+    shown = [p for p in clip.packets if not p.is_discard and not p.is_corrupt]
+    index = sorted({p.pts for p in shown if p.pts is not None})
     if not index or any(p.pts is None for p in clip.packets):
         raise Disagreement("packets without times")
-    starts = [i for i, p in enumerate(clip.packets) if p.is_keyframe]
+    if len(index) < len(shown):
+        raise Disagreement("several packets of one time")
+    starts = [i for i, p in enumerate(clip.packets) if p.is_keyframe and not p.is_corrupt]
     key_pts = [clip.packets[i].pts or 0 for i in starts]
     if not starts or key_pts != sorted(key_pts):
         raise Disagreement("no keyframes in order of time")
@@ -73,7 +101,7 @@ def decode_indexed(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[
     for key, group in itertools.groupby(indices, lambda i: bisect_right(key_pts, index[i]) - 1):
         if key < 0:
             raise Disagreement("frames before the first keyframe")
-        for frame in _run(clip, starts[key], index, list(group)):
+        for frame in _run(clip, clip.packets[starts[key] :], index, {index[i] for i in group}):
             taken.append(take(picture.rgb(frame)))
     width, height = picture.shown
     return Decoded(
@@ -87,48 +115,88 @@ def decode_indexed(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[
     )
 
 
-def _run(clip: Packets, start: int, index: list[int], wanted: list[int]) -> Iterator[VideoFrame]:
-    """The wanted frames of one run of decoding from the keyframe at packet ``start``."""
-    first = bisect_left(index, clip.packets[start].pts or 0)
-    expected = first
-    for frame in _frames(clip, start):
-        if frame is None or frame.is_corrupt or frame.pts is None:
-            raise Disagreement("a packet that cannot be decoded")
-        if start and expected == first and frame.pts < index[first]:
-            continue  # shown before the keyframe it was stored after
-        if expected == len(index) or frame.pts != index[expected]:
-            raise Disagreement("frames that are not those of the packets")
-        if expected in wanted:
-            yield frame
-        if expected == wanted[-1]:
+def _run(clip: Packets, packets: Run, index: list[int], wanted: set[int]) -> Iterator[VideoFrame]:
+    """The frames of the ``wanted`` times, from the keyframe that ``packets`` begin with.
+
+    Of H.264 only what those are decoded from is decoded, a third less in clips with B-frames. It is
+    decoded as a whole where the frames are not those of the packets then.
+    """
+    given = 0
+    if clip.nal_length_bytes:
+        try:
+            for frame in _in_turn(clip, _needed(packets, wanted, clip.nal_length_bytes), wanted):
+                if frame.interlaced_frame:
+                    raise Disagreement("fields, which may have packets of their own")
+                yield frame
+                given += 1
             return
-        expected += 1
+        except Disagreement:
+            pass
+    yield from itertools.islice(_in_turn(clip, packets, wanted), given, None)
+
+
+def _needed(packets: Run, wanted: set[int], nal_length_bytes: int) -> Run:
+    """The packets up to the last wanted one without those that neither are wanted nor referred to."""
+    last = max((i for i, p in enumerate(packets) if p.pts in wanted), default=0)
+    return [
+        p
+        for p in packets[: last + 1]
+        if p.pts in wanted or p.is_discard or is_reference(memoryview(p), nal_length_bytes)
+    ]
+
+
+def _in_turn(clip: Packets, packets: Run, wanted: set[int]) -> Iterator[VideoFrame]:
+    """The wanted frames; every frame must be that of the next packet in order of showing."""
+    start, given = packets[0].pts or 0, 0
+    shown = sorted({p.pts for p in packets if not p.is_discard and p.pts is not None})
+    expected = iter(shown[bisect_left(shown, start) :])
+    begun = packets[0] is clip.packets[0]
+    for frame in _frames(clip, packets):
+        if isinstance(frame, int) or frame.is_corrupt or frame.pts is None:
+            raise Disagreement("a packet that cannot be decoded")
+        if not begun and frame.pts < start:
+            continue  # shown before the keyframe it was stored after
+        begun = True
+        if frame.pts != next(expected, None):
+            raise Disagreement("frames that are not those of the packets")
+        if frame.pts in wanted:
+            yield frame
+            given += 1
+        if given == len(wanted):
+            return
     raise Disagreement("fewer frames than packets")
 
 
-def _frames(clip: Packets, start: int = 0) -> Iterator[VideoFrame | None]:
-    """Decoded frames in order of showing; None for each packet that cannot be decoded."""
+def _frames(clip: Packets, packets: Run) -> Iterator[VideoFrame | int]:
+    """Decoded frames in order of showing; the number of each packet that cannot be decoded."""
     clip.codec.flush_buffers()
-    for packet in (*clip.packets[start:], None):
+    jpeg = clip.codec.name == MJPEG
+    for number, packet in enumerate((*packets, None)):
         try:
-            yield from clip.codec.decode(packet)
-        except BROKEN:
-            yield None
+            if packet is not None and (
+                packet.is_corrupt or (jpeg and not has_picture(memoryview(packet)))
+            ):
+                yield number
+            else:
+                yield from clip.codec.decode(packet)
+        except BROKEN as error:
+            unless_memory(error)
+            yield number
 
 
 def decode_sequential(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[Taken]:
     """Frames by counting those that decode, from the first packet to the last.
 
     Which frames there are is known at the end only: the clip is decoded once to list them, and again
-    to take those that are chosen.
+    to take those that are chosen. Frames that are decoded from a lost one are left out with it
+    (:mod:`pipeline.media.damage`).
     """
-    pts, keys, lost = _listed(clip)
-    timeline = Timeline(pts=pts, tick_s=clip.tick_s, last_ticks=clip.last_ticks)
-    indices = choose(FrameList(timeline=timeline, keys=keys))
+    found = _listed(clip)
+    timeline = Timeline(pts=found.pts, tick_s=clip.tick_s, last_ticks=clip.last_ticks)
+    indices = choose(FrameList(timeline=timeline, keys=found.keys))
     picture, taken = Picture(), []
-    whole = (f for f in _frames(clip) if f is not None and not f.is_corrupt)
-    for number, frame in enumerate(itertools.islice(whole, indices[-1] + 1)):
-        if frame.pts != pts[number]:
+    for number, frame in enumerate(itertools.islice(_whole(clip, found.bad), indices[-1] + 1)):
+        if frame.pts != found.pts[number]:
             raise Disagreement("the frames that decode differ from pass to pass")
         if number in indices:
             taken.append(take(picture.rgb(frame)))
@@ -142,22 +210,45 @@ def decode_sequential(clip: Packets, choose: Choose, take: Take[Taken]) -> Decod
         timeline=timeline,
         width_px=width,
         height_px=height,
-        lost=lost,
+        lost=found.lost,
     )
 
 
-def _listed(clip: Packets) -> tuple[list[int | None], tuple[int, ...], int]:
-    """Times of every frame that decodes, the numbers of the keyframes, and how much was lost."""
-    pts: list[int | None] = []
-    keys: list[int] = []
-    lost = clip.lost
-    for frame in _frames(clip):
-        if frame is None or frame.is_corrupt:
-            lost += 1
-            continue
-        if frame.key_frame:
-            keys.append(len(pts))
-        pts.append(frame.pts)
-    if not pts:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Listed:
+    """Times and keyframes of every frame that decodes whole; the times of those that do not."""
+
+    pts: list[int | None]
+    keys: tuple[int, ...]
+    bad: frozenset[int | None]
+    lost: int
+
+
+def _listed(clip: Packets) -> _Listed:
+    frames: list[tuple[int | None, bool]] = []
+    failed, corrupt = set(), []
+    for frame in _frames(clip, clip.packets):
+        if isinstance(frame, int):
+            failed.add(frame)
+        elif frame.is_corrupt:
+            corrupt.append(frame.pts)
+        else:
+            frames.append((frame.pts, bool(frame.key_frame)))
+    lost = failed | {i for i, p in enumerate(clip.packets) if p.pts in corrupt}
+    bad = doubtful(clip.packets, lost)
+    whole = [(pts, key) for pts, key in frames if pts not in bad]
+    if not whole:
         raise Disagreement("no frame can be decoded")
-    return pts, tuple(keys), lost
+    told = sum(p.is_corrupt for p in clip.packets)  # by the demuxer, and counted there
+    return _Listed(
+        pts=[pts for pts, _ in whole],
+        keys=tuple(i for i, (_, key) in enumerate(whole) if key),
+        bad=bad,
+        lost=clip.lost - told + len(failed) + len(corrupt) + len(frames) - len(whole),
+    )
+
+
+def _whole(clip: Packets, bad: frozenset[int | None]) -> Iterator[VideoFrame]:
+    for frame in _frames(clip, clip.packets):
+        if not isinstance(frame, int) and not frame.is_corrupt and frame.pts not in bad:
+            yield frame

@@ -1,19 +1,32 @@
 """From a clip to its FrameSet: the frames of one policy as JPEGs in the store."""
 
 import functools
+from typing import NamedTuple
 
 from pipeline.media.decode import decode
-from pipeline.media.decoded import Decoded
+from pipeline.media.decoded import Decoded, Rgb
 from pipeline.media.errors import MediaError
 from pipeline.media.jpeg import Jpeg, encode
+from pipeline.media.measure import Small, measure, reduced
+from pipeline.media.montage import put_jpeg, put_montage
 from pipeline.media.options import FramesOptions
 from pipeline.media.policy import policy_of
 from schemas import Failure, FrameSet, Video
-from schemas.ids import sha256_hex
-from schemas.store import Store, blob_name
+from schemas.store import Store
 
 STAGE = "frames"
 FEWER, DAMAGED = "fewer_frames_than_asked", "damaged"
+
+
+class _Frame(NamedTuple):
+    """All that is kept of a frame while others are decoded."""
+
+    jpeg: Jpeg
+    small: Small
+
+
+def _take(rgb: Rgb, options: FramesOptions) -> _Frame:
+    return _Frame(encode(rgb, options.long_side_px, options.jpeg_quality), reduced(rgb))
 
 
 def sample_frames(
@@ -34,23 +47,19 @@ def sample_frames(
             clip_path,
             options,
             policy_of(options, video.video_id),
-            functools.partial(encode, long_side=options.long_side_px, quality=options.jpeg_quality),
+            functools.partial(_take, options=options),
         )
     except MediaError as error:
         return Failure(stage=STAGE, key=video.video_id, reason=error.reason, message=error.message)
-    digests = tuple(_store(jpeg, frames) for jpeg in decoded.taken)
-    return _frame_set(video, options, decoded, digests)
-
-
-def _store(jpeg: Jpeg, frames: Store) -> str:
-    digest = sha256_hex(jpeg.data)
-    frames.put(blob_name(digest, ".jpg"), jpeg.data)
-    return digest
+    return _frame_set(video, options, decoded, frames)
 
 
 def _frame_set(
-    video: Video, options: FramesOptions, decoded: Decoded[Jpeg], digests: tuple[str, ...]
+    video: Video, options: FramesOptions, decoded: Decoded[_Frame], frames: Store
 ) -> FrameSet:
+    jpegs = [frame.jpeg.data for frame in decoded.taken]
+    measured = measure([frame.small for frame in decoded.taken])
+    sheet, columns = put_montage(jpegs, frames, options)
     return FrameSet(
         video_id=video.video_id,
         prompt_id=video.prompt_id,
@@ -61,24 +70,31 @@ def _frame_set(
         decoder=decoded.decoder,
         indices=decoded.indices,
         times_s=decoded.timeline.times_s(decoded.indices),
-        jpeg_sha256=digests,
+        jpeg_sha256=tuple(put_jpeg(jpeg, frames) for jpeg in jpegs),
         n_frames_in_clip=len(decoded.timeline.pts),
         fps=decoded.timeline.fps,
         duration_s=decoded.timeline.duration_s,
         width_px=decoded.width_px,
         height_px=decoded.height_px,
-        frame_width_px=decoded.taken[0].width_px,
-        frame_height_px=decoded.taken[0].height_px,
+        frame_width_px=decoded.taken[0].jpeg.width_px,
+        frame_height_px=decoded.taken[0].jpeg.height_px,
         flags=_flags(decoded, options),
+        montage_sha256=sheet,
+        montage_columns=columns,
+        luma_mean=measured.luma_mean,
+        black_frames=measured.black_frames,
+        motion=measured.motion,
+        letterbox=measured.letterbox,
+        perceptual_hash=measured.perceptual_hash,
     )
 
 
-def _flags(decoded: Decoded[Jpeg], options: FramesOptions) -> tuple[str, ...]:
+def _flags(decoded: Decoded[_Frame], options: FramesOptions) -> tuple[str, ...]:
     fewer = (FEWER,) if _fewer(decoded, options) else ()
     damaged = (DAMAGED,) if decoded.lost else ()
     return fewer + damaged
 
 
-def _fewer(decoded: Decoded[Jpeg], options: FramesOptions) -> bool:
+def _fewer(decoded: Decoded[_Frame], options: FramesOptions) -> bool:
     """Whether the clip is too short for the policy; how many fps and key_frames give is the clip's."""
     return options.policy not in ("fps", "key_frames") and len(decoded.indices) < options.most

@@ -23,15 +23,19 @@ class Container:
 
 
 MP4, GIF = Container("mov", ".mp4"), Container("gif", ".gif")
-_MPEG_TS, _PACKET = Container("mpegts", ".ts"), 188
+WEBP = Container("webp", ".webp")  # for Pillow: no demuxer of FFmpeg is told this name
+MPEG_TS, MPEG_VIDEO = Container("mpegts", ".ts"), Container("mpegvideo", ".mpeg")
+_PACKET = 188
 # ISO/IEC 14496-12 boxes that may come first: four bytes of size, then the type.
 _MP4_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
+# Brands of still pictures in the same boxes: AVIF, HEIC, and what either may call itself.
+_PICTURE_BRANDS = frozenset({b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1"})
 _MAGIC = (
     (b"GIF87a", GIF),
     (b"GIF89a", GIF),
     (b"\x1a\x45\xdf\xa3", Container("matroska", ".mkv")),  # EBML: Matroska and WebM
     (b"\x00\x00\x01\xba", Container("mpeg", ".mpeg")),  # MPEG program stream
-    (b"\x00\x00\x01\xb3", Container("mpegvideo", ".mpeg")),  # bare MPEG-1 or MPEG-2 video
+    (b"\x00\x00\x01\xb3", MPEG_VIDEO),  # bare MPEG-1 or MPEG-2 video
     (b"FLV\x01", Container("flv", ".flv")),
     (b"OggS", Container("ogg", ".ogv")),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Container("asf", ".wmv")),
@@ -45,6 +49,7 @@ SUFFIXES = frozenset(
         ".mkv",
         ".avi",
         ".gif",
+        ".webp",
         ".mpeg",
         ".mpg",
         ".ts",
@@ -73,13 +78,19 @@ def container_of(head: bytes) -> Container | None:
     for magic, container in _MAGIC:
         if head.startswith(magic):
             return container
-    if head[4:8] in _MP4_BOXES:
+    if head[4:8] in _MP4_BOXES and not _is_picture(head):
         return MP4
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WEBP
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
         return Container("avi", ".avi")
     if len(head) > _PACKET and head[0] == head[_PACKET] == 0x47:  # sync byte of two packets
-        return _MPEG_TS
+        return MPEG_TS
     return None
+
+
+def _is_picture(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
 
 
 def unreadable(path: str, error: Exception) -> MediaError:
@@ -121,12 +132,14 @@ def sniff(path: str) -> Container:
         raise MediaError(
             Reason.UNDECODABLE,
             f"{path}: not a video file ({_guess(head)}); fetch or "
-            "export it again as mp4, webm, mkv, mov, avi, mpeg, ts or gif",
+            "export it again as mp4, webm, mkv, mov, avi, mpeg, ts, gif or an animated webp",
         )
     return container
 
 
 def _guess(head: bytes) -> str:
+    if _is_picture(head):
+        return "it looks like an AVIF or HEIC picture"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for start, what in _NOT_CLIPS:
         if text.startswith(start) or head.startswith(start):

@@ -1,46 +1,90 @@
-"""The chosen clips and their frames, as a run obtains and takes them: in child processes."""
+"""The chosen clips and their frames, as a run obtains, makes and takes them: in child processes."""
 
 import functools
 import multiprocessing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, TimeoutError
 from typing import Any
 
 import pebble
 
+from annotators.base import Resources
 from pipeline.clips import obtain_clip, take_frames
 from pipeline.config import Config
+from pipeline.generators.base import GeneratorSpec
+from pipeline.generators.make import make, taken_up
+from pipeline.generators.workshop import workshop
+from pipeline.media.guard import limit_child
 from schemas import Clip, Failure, FrameSet, Reason, Video
 from schemas.layout import Layout
 
 Work = Callable[[Any], Any]
+_SPAWN = multiprocessing.get_context("forkserver")
 
 
 def collect(
-    clips: Iterable[Clip], config: Config, layout: Layout, processes: int
+    clips: Iterable[Clip],
+    config: Config,
+    layout: Layout,
+    resources: Resources,
+    *,
+    free_only: bool = False,
 ) -> dict[str, FrameSet | Failure]:
-    """Frames by ``video_id``, or why there are none. Clips and frames go to the run's stores."""
-    pool = config.generators.pool if config.generators else []
-    obtain = functools.partial(
-        obtain_clip,
-        layout=layout,
-        generators={spec.name: spec for spec in pool},
-        options=config.frames,
-    )
-    take = functools.partial(take_frames, layout=layout, options=config.frames)
+    """Frames by ``video_id``, or why there are none. Clips and frames go to the run's stores.
+
+    ``free_only``: no clip is made that costs anything; those made before are there.
+    """
     unique = {clip.video_id: clip for clip in clips}
+    supplied = {key: clip for key, clip in unique.items() if clip.path is not None}
+    to_make = {key: clip for key, clip in unique.items() if clip.path is None}
+    obtain = functools.partial(obtain_clip, layout=layout, options=config.frames)
+    take = functools.partial(take_frames, layout=layout, options=config.frames)
+    found = _made(to_make, config, layout, resources, free_only=free_only)
     with pebble.ProcessPool(
-        max_workers=min(processes, len(unique)) or 1,
-        context=multiprocessing.get_context("forkserver"),
+        max_workers=min(resources.processes, len(unique)) or 1,
+        context=_SPAWN,
+        initializer=limit_child,
+        initargs=[config.frames],
     ) as children:
         isolated = functools.partial(_isolated, children, config.frames.timeout_s)
-        found = isolated("video", obtain, unique)
+        found |= isolated("video", obtain, supplied)
         videos = {key: video for key, video in found.items() if isinstance(video, Video)}
         return found | isolated("frames", take, videos)
 
 
+def _made(
+    clips: Mapping[str, Clip],
+    config: Config,
+    layout: Layout,
+    resources: Resources,
+    *,
+    free_only: bool,
+) -> dict[str, Any]:
+    """Videos of the clips that generators make, one after the other: a few, and models are large."""
+    if not clips or config.generators is None:
+        return {}
+    made, tools = workshop(config.generators, layout, resources.ledger)
+    found: dict[str, Any] = {}
+    with pebble.ProcessPool(max_workers=1, context=_SPAWN) as child:
+        for key, clip in sorted(clips.items(), key=lambda item: (item[1].generator, item[0])):
+            spec: GeneratorSpec = config.generators.by_name[clip.generator]
+            if free_only and spec.worst_usd != 0 and not taken_up(spec, [clip], made):
+                found[key] = _failure(
+                    "video", key, Reason.NOT_ATTEMPTED, "not made yet, and making it costs money"
+                )
+                continue
+            future = child.schedule(make, args=(spec, [clip], made, tools), timeout=spec.timeout_s)
+            outcome = _result(future, "video", key, spec.timeout_s)
+            found[key] = outcome[0] if isinstance(outcome, list) else outcome
+    return found
+
+
 def _isolated(
-    children: pebble.ProcessPool, timeout_s: float, stage: str, work: Work, elements: dict[str, Any]
+    children: pebble.ProcessPool,
+    timeout_s: float,
+    stage: str,
+    work: Work,
+    elements: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What ``work`` makes of each element; a child that hangs or dies costs one element."""
     futures = {
@@ -54,13 +98,14 @@ def _result(future: "Future[Any]", stage: str, key: str, timeout_s: float) -> An
     try:
         return future.result()
     except TimeoutError:
-        reason, message = (
-            Reason.TIMEOUT,
-            f"gave no result within {timeout_s:g} s and was ended",
+        return _failure(
+            stage, key, Reason.TIMEOUT, f"gave no result within {timeout_s:g} s and was ended"
         )
     except pebble.ProcessExpired as error:
-        reason, message = (
-            Reason.CRASHED,
-            f"the child process died with exit code {error.exitcode}",
+        return _failure(
+            stage, key, Reason.CRASHED, f"the child process died with exit code {error.exitcode}"
         )
+
+
+def _failure(stage: str, key: str, reason: Reason, message: str) -> Failure:
     return Failure(stage=stage, key=key, reason=reason, message=message)

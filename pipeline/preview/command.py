@@ -74,7 +74,7 @@ def _look(
     resources = resources_of(config, plan, layout, ledger_of(config, plan, layout), workers=1)
     clips = {clip.video_id: clip for subject in chosen for clip in subject.clips}
     say(f"preview: taking the frames of {plural(len(clips), 'clip')}")
-    frames = collect(clips.values(), config, layout, resources.processes)
+    frames = collect(clips.values(), config, layout, resources, free_only=asked.unsent)
     asking = [(subject, _questions(subject, frames, config.protocol)) for subject in chosen]
     questions = [question for _, own in asking for question in own]
     before = resources.ledger.totals()

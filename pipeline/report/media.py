@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.media.target import is_address
 from schemas.layout import Layout
 from schemas.store import blob_name
 
@@ -31,6 +32,8 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 def place_clip(layout: Layout, video: Mapping[str, Any], folder: Path) -> tuple[str | None, str]:
     """Put one clip under ``folder/media``: (its relative URL, "") or (None, why there is none)."""
+    if is_address(video["uri"]):
+        return None, "the clip is not on this machine"
     suffix = Path(video["uri"]).suffix.lower()
     if suffix not in PLAYABLE:
         return None, f"browsers do not play {suffix or 'this container'}"

@@ -21,6 +21,7 @@ from pipeline.report.aggregates import (
     preference_counts,
 )
 from pipeline.report.agreement import headlines
+from pipeline.report.checks import check_counts
 from pipeline.report.entries import choose_prompts, prompt_entries
 from pipeline.report.options import ReportOptions
 from pipeline.report.tables import read_json, simulated_kinds
@@ -79,6 +80,7 @@ def _write_run(
         "generators": generator_means(layout),
         "preferences": preference_counts(layout),
         "failures": failure_groups(layout, options.failure_examples),
+        "checks": check_counts(layout),
     }
     audit = read_json(layout.audit)
     _write_script(folder, "run.js", "run", run)

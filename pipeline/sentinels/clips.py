@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.dataset.parquet import parts, read_rows
+from annotators.base import Resources
+from pipeline.dataset.parquet import read_rows
 from pipeline.preview.collect import collect
 from pipeline.running import Run
 from pipeline.sentinels.check import manifest_clips, place_of
@@ -13,12 +14,12 @@ from schemas import Clip, FrameSet
 FramesOf = Callable[[int], dict[str, FrameSet]]  # of a wave, by video_id
 
 
-def clips_of(options: SentinelOptions, run: Run, processes: int) -> list[FrameSet]:
+def clips_of(options: SentinelOptions, run: Run, resources: Resources) -> list[FrameSet]:
     """The sentinels of a run, by their frames; a clip without frames is left out and named."""
     if options.path is None:
         return own_clips(run.waves, options.clips, lambda number: _frames_of(run, number))
     clips = manifest_clips(options.path)
-    found = collect(clips, run.config, run.layout, processes)
+    found = collect(clips, run.config, run.layout, resources)
     for clip in clips:
         if not isinstance(taken := found[clip.video_id], FrameSet):
             run.say(f"sentinels: {clip.video_id} of {options.path} is left out: {taken.message}")
@@ -47,5 +48,4 @@ def _by_hash(waves: Sequence[Sequence[Clip]], frames_of: FramesOf) -> Iterator[F
 
 
 def _frames_of(run: Run, number: int) -> dict[str, FrameSet]:
-    files = parts(run.folder("collect", number) / "frames")
-    return {frames.video_id: frames for frames in read_rows(FrameSet, files)}
+    return {frames.video_id: frames for frames in read_rows(FrameSet, run.kept(number))}

@@ -1,7 +1,6 @@
 """What the rows of somebody's list add up to: prompts that agree, clips that are there, each once."""
 
 import dataclasses
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from schemas import SPLITS, Clip, Prompt, RecordError, ids
 from schemas.options import SetupError
 
 _SHOWN = 5  # missing files that a message names
-MOST_FPS = 1000  # of a clip given as pictures
+LEAST_FPS, MOST_FPS = 0.001, 1000.0  # of a clip given as pictures
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -129,12 +128,11 @@ class Listing:
                 "sha256",
                 "promises the bytes of a file, but the clip is given as pictures; leave it blank",
             )
-        if frame_rate is not None and not (
-            math.isfinite(frame_rate) and 0 < frame_rate <= MOST_FPS
-        ):
+        if frame_rate is not None and not LEAST_FPS <= frame_rate <= MOST_FPS:  # nor NaN
             raise where.refuse(
                 "frame_rate",
-                f"{frame_rate:g} is no number of frames a second; state one up to {MOST_FPS}",
+                f"{frame_rate:g} is no number of frames a second; state one from {LEAST_FPS:g} to "
+                f"{MOST_FPS:g}",
             )
         try:
             path = self._places.find(video)

@@ -6,12 +6,12 @@ from pipeline import graph
 from pipeline.account import Account, preference_book, score_book
 from pipeline.books import book_of, funnel
 from pipeline.config import Config
-from pipeline.dataset.parquet import write_rows
+from pipeline.dataset.parquet import read_rows, write_rows
 from pipeline.people import rating_files
 from pipeline.publish import publish_tables
 from pipeline.state import fingerprint, fresh
 from pipeline.waves import Waves
-from schemas import Prompt
+from schemas import Failure, Prompt
 from schemas.tables import to_row
 
 
@@ -25,6 +25,7 @@ def assemble(run: Waves, judged: str) -> str:
         config.preferences.model_dump(),
         config.splits.model_dump(),
         config.protocol.model_dump(),
+        [to_row(f) for f in read_rows(Failure, run.wave_files("check", "failures"))],
         _people(config) if config.consensus.method == "human_weights" else None,
     )
     noted = run.once("assemble", made, lambda: _score_and_publish(run))
@@ -61,6 +62,7 @@ def _score_and_publish(run: Waves) -> dict[str, Any]:
         rules=run.recipe.rules,
         annotations=annotations,
         comparisons=comparisons,
+        left_out=run.left_out,
     )
     books = [score_book(account, out), preference_book(account, out)]
     for book in books:

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline import check, graph
 from pipeline.books import Book
 from pipeline.dataset.parquet import write_rows
-from pipeline.state import fingerprint
+from pipeline.state import fingerprint, shape_of
 from pipeline.waves import Waves
 from schemas import Clip
 from schemas.tables import to_row
@@ -19,7 +19,7 @@ def collect(run: Waves) -> str:
     made = fingerprint(
         "collect",
         [to_row(clip) for clip in plan.clips],
-        config.generators and config.generators.model_dump(mode="json"),
+        config.generators and [shape_of(spec) for spec in config.generators.pool],
         config.frames.model_dump(mode="json"),
         config.wave_size,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from annotators.base import AnnotatorSpec, Question
 from pipeline import check, graph
 from pipeline.books import Book
-from pipeline.dataset.parquet import parts, read_columns, read_rows, write_rows
+from pipeline.dataset.parquet import read_columns, read_rows, write_rows
 from pipeline.preference.close import close_pairs
 from pipeline.protocol import compared, comparing, lineups_of_prompt
 from pipeline.stages.judging import compact, fingerprint_of_rows, held, prepare, shape
@@ -40,7 +40,7 @@ def compare(run: Waves, annotated: str) -> str:
 
         def questions(annotator: AnnotatorSpec) -> Iterator[Question]:
             for number in open_waves:
-                clips = {f.video_id: f for f in read_rows(FrameSet, _frames(run, number))}
+                clips = {f.video_id: f for f in read_rows(FrameSet, run.kept(number))}
                 for lineup in read_rows(Lineup, [lists[number]]):
                     if lineup.draw < annotator.draws:
                         shown = [clips[video] for video in lineup.video_ids]
@@ -66,9 +66,9 @@ def _close(run: Waves) -> Close:
 
 
 def _list(run: Waves, number: int, judges: list[AnnotatorSpec], close: Close) -> Path:
-    """The work list of a wave: whatever has frames, in the orders it shall be shown."""
+    """The work list of a wave: whatever has frames and is kept, in the orders it shall be shown."""
     by_prompt: dict[str, list[str]] = defaultdict(list)
-    for prompt_id, video_id in read_columns(_frames(run, number), ("prompt_id", "video_id")):
+    for prompt_id, video_id in read_columns(run.kept(number), ("prompt_id", "video_id")):
         by_prompt[prompt_id].append(video_id)
     draws = max(judge.draws for judge in judges)
     lineups = (
@@ -97,7 +97,7 @@ def _expect(run: Waves, judges: list[AnnotatorSpec], lists: list[Path]) -> None:
 
 
 def _wave(run: Waves, number: int, made: str, listed: Path, judges: list[AnnotatorSpec]) -> None:
-    frames = _frames(run, number)
+    frames = run.kept(number)
 
     def build(out: Path) -> Callable[[Any], None]:
         return lambda p: graph.compare(
@@ -110,7 +110,3 @@ def _wave(run: Waves, number: int, made: str, listed: Path, judges: list[Annotat
         return [check.compare_book(owed, out)]
 
     run.wave("compare", number, made, build, books, len(owed), compact(run, "comparisons"))
-
-
-def _frames(run: Waves, number: int) -> list[Path]:
-    return parts(run.folder("collect", number) / "frames")

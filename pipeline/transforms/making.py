@@ -2,15 +2,10 @@
 
 import dataclasses
 import multiprocessing
-from collections import defaultdict
+import threading
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    CancelledError,
-    Future,
-    ThreadPoolExecutor,
-    TimeoutError,
-    as_completed,
-)
+from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from typing import Any
 
 import apache_beam as beam
@@ -52,7 +47,7 @@ class _MakeFn(beam.DoFn):
         self._processes, self._progress = how.processes, how.progress
 
     def setup(self) -> None:
-        self._lanes: dict[str, Any] = {}
+        self._lanes: dict[str, _Lane] = {}
         self._ticker = Ticker(self._progress, STAGE)
         self._counters = {
             name: beam.metrics.Metrics.counter(STAGE, name) for name in ("done", "failed")
@@ -68,17 +63,11 @@ class _MakeFn(beam.DoFn):
         self._waiting[clip.generator].append(clip)
 
     def finish_bundle(self) -> Iterator[Any]:
-        waiting = {self._submit(batch): batch for batch in self._batches()}
-        for future in as_completed(waiting):
-            for outcome in self._outcomes(future, *waiting[future]):
-                failed = isinstance(outcome, Failure)
-                self._counters["failed" if failed else "done"].inc()
-                self._ticker.add(done=not failed, failed=failed)
-                yield at_end(sorted_out(outcome))
-            if self._stop:
-                for other in waiting:
-                    if not other.running():  # what has begun is finished: it may be paid
-                        other.cancel()
+        for outcome in self._outcomes(list(self._batches())):
+            failed = isinstance(outcome, Failure)
+            self._counters["failed" if failed else "done"].inc()
+            self._ticker.add(done=not failed, failed=failed)
+            yield at_end(sorted_out(outcome))
         self._ticker.flush()
 
     def teardown(self) -> None:
@@ -88,20 +77,45 @@ class _MakeFn(beam.DoFn):
     def _batches(self) -> Iterator[Batch]:
         for name, clips in sorted(self._waiting.items()):
             spec = self._generators[name]
-            clips.sort(key=lambda clip: clip.video_id)
+            # clips of equal settings can share a call of the model
+            clips.sort(key=lambda clip: (clip.settings or "", clip.video_id))
             for start in range(0, len(clips), spec.batch):
                 yield spec, tuple(clips[start : start + spec.batch])
 
-    def _submit(self, batch: Batch) -> "Future[list[Outcome]]":
-        spec, clips = batch
-        if spec.lane not in self._lanes:
-            several = [g for g in self._generators.values() if g.lane == spec.lane]
-            at_once = min(generator.at_once(self._processes) for generator in several)
-            self._lanes[spec.lane] = _LANES[spec.place](at_once)
-        work = (spec, clips, self._made, self._tools)
-        return self._lanes[spec.lane].submit(work, spec.timeout_s * len(clips))
+    def _outcomes(self, batches: Sequence[Batch]) -> Iterator[Outcome]:
+        """Of every clip. No more is handed to a lane than it works on: what is not begun can stop."""
+        lanes = {name: self._lane(name) for name in sorted({spec.lane for spec, _ in batches})}
+        queues = {name: deque(b for b in batches if b[0].lane == name) for name in lanes}
+        working: dict[Future[list[Outcome]], Batch] = {}
+        free = Counter({name: lane.at_once for name, lane in lanes.items()})
+        while True:
+            for name, queue in queues.items():
+                while queue and free[name] and not self._stop:
+                    spec, clips = queue.popleft()
+                    free[name] -= 1
+                    future = lanes[name].submit(self._work(spec, clips), spec, clips)
+                    working[future] = spec, clips
+            if not working:
+                break
+            for future in wait(working, return_when=FIRST_COMPLETED).done:
+                spec, clips = working.pop(future)
+                free[spec.lane] += 1
+                yield from self._finished(future, spec, clips)
+        for spec, clips in (batch for queue in queues.values() for batch in queue):
+            yield from self._unmade(spec, clips, _not_attempted(self._stop))
 
-    def _outcomes(
+    def _lane(self, name: str) -> "_Lane":
+        """Opened once; the smallest number of its generators holds for all of them."""
+        if name not in self._lanes:
+            several = [spec for spec in self._generators.values() if spec.lane == name]
+            at_once = min(spec.at_once(self._processes) for spec in several)
+            self._lanes[name] = _LANES[several[0].place](at_once)
+        return self._lanes[name]
+
+    def _work(self, spec: GeneratorSpec, clips: Sequence[Clip]) -> tuple[Any, ...]:
+        return spec, clips, self._made, self._tools
+
+    def _finished(
         self, future: "Future[list[Outcome]]", spec: GeneratorSpec, clips: Sequence[Clip]
     ) -> list[Outcome]:
         try:
@@ -116,18 +130,18 @@ class _MakeFn(beam.DoFn):
                 f"the child process died with exit code {died.exitcode}; out of memory, as a rule",
                 Reason.CRASHED,
             )
-        except CancelledError:
-            error = GenerationError(
-                f"not made, because the run was stopped ({self._stop}); the same command resumes it",
-                Reason.NOT_ATTEMPTED,
-            )
         except Exception as fault:
             said = f"a fault of this program: {type(fault).__name__}: {fault}"
             error = GenerationError(said, Reason.INTERNAL)
         else:
             self._look(outcomes)
             return outcomes
-        # what a batch that died had finished is kept
+        return self._unmade(spec, clips, error)
+
+    def _unmade(
+        self, spec: GeneratorSpec, clips: Sequence[Clip], error: GenerationError
+    ) -> list[Outcome]:
+        """Failures, but for those clips that were kept before: what a batch that died had finished."""
         found = taken_up(spec, clips, self._made)
         return [found.get(clip.video_id) or failure_of(clip, error) for clip in clips]
 
@@ -137,16 +151,26 @@ class _MakeFn(beam.DoFn):
                 self._stop = self._stop or GenerationError(outcome.message, outcome.reason)
 
 
+def _not_attempted(why: GenerationError | None) -> GenerationError:
+    return GenerationError(
+        f"not made, because the run was stopped ({why}); the same command resumes it",
+        Reason.NOT_ATTEMPTED,
+    )
+
+
 class _Processes:
     """Child processes: a generator that hangs or dies costs one batch."""
 
     def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
         self._pool = pebble.ProcessPool(
             max_workers=at_once, context=multiprocessing.get_context("forkserver")
         )
 
-    def submit(self, work: tuple[Any, ...], timeout_s: float) -> "Future[list[Outcome]]":
-        return self._pool.schedule(make, args=work, timeout=timeout_s)
+    def submit(
+        self, work: tuple[Any, ...], spec: GeneratorSpec, clips: Sequence[Clip]
+    ) -> "Future[list[Outcome]]":
+        return self._pool.schedule(make, args=work, timeout=spec.timeout_s * len(clips))
 
     def close(self) -> None:
         self._pool.close()  # type: ignore[no-untyped-call]
@@ -154,16 +178,31 @@ class _Processes:
 
 
 class _Threads:
-    """Threads, for generators that only wait and keep their own deadlines."""
+    """A thread per batch, for generators that only wait and keep their own deadlines.
+
+    They are daemons: a run that is interrupted need not wait for clips that take minutes.
+    """
 
     def __init__(self, at_once: int) -> None:
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="generator")
+        self.at_once = at_once
 
-    def submit(self, work: tuple[Any, ...], timeout_s: float) -> "Future[list[Outcome]]":
-        return self._pool.submit(make, *work)
+    def submit(
+        self, work: tuple[Any, ...], spec: GeneratorSpec, clips: Sequence[Clip]
+    ) -> "Future[list[Outcome]]":
+        future: Future[list[Outcome]] = Future()
+        threading.Thread(target=_into, args=(future, *work), name=spec.account, daemon=True).start()
+        return future
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        """Nothing is left to close."""
 
 
-_LANES: dict[str, Callable[[int], Any]] = {"processes": _Processes, "threads": _Threads}
+def _into(future: "Future[list[Outcome]]", *work: Any) -> None:
+    try:
+        future.set_result(make(*work))
+    except BaseException as error:
+        future.set_exception(error)
+
+
+_Lane = _Processes | _Threads
+_LANES: dict[str, Callable[[int], _Lane]] = {"processes": _Processes, "threads": _Threads}

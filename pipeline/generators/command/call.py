@@ -19,6 +19,7 @@ from schemas import Clip, Reason
 from schemas.ids import canonical_json
 
 MOST_BYTES = 256 * 2**20  # of a clip
+LONGEST, SHORT = 400, 3  # characters: of what a program said; of what is surely no secret
 # of an environment variable's name
 _SECRET = re.compile(
     r"(?:^|_)(?:API)?(?:KEYS?|TOKENS?|SECRETS?|CREDENTIALS?|AUTH)(?:_|$)|PASSW", re.IGNORECASE
@@ -107,9 +108,13 @@ def _fault(spec: CommandSpec, ended: Ended, timeout_s: float) -> GenerationError
 
 
 def _last_lines(spec: CommandSpec, ended: Ended) -> str:
-    secrets = [os.environ.get(name, "") for name in spec.environment]
     lines = " | ".join(line.strip() for line in ended.said.splitlines() if line.strip())
-    said = redact(lines[-400:], *(word for word in secrets if len(word) > 3))
+    for name in spec.environment:
+        if len(secret := os.environ.get(name, "")) > SHORT:
+            lines = lines.replace(secret, "[key]")
+    if len(lines) > LONGEST:  # half a key would not be known as one: nor would one without "Bearer"
+        lines = "... " + " ".join(lines[-LONGEST:].split(" ")[2:])
+    said = redact(lines)
     return f"; it said last: {said}" if said else "; it said nothing"
 
 

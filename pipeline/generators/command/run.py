@@ -1,6 +1,7 @@
 """The program under its keeper: how it ended, and the last of what it said."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import threading
@@ -40,11 +41,13 @@ def run(
         )
     except (OSError, ValueError) as error:  # an argument that is too long, say
         return Ended(code=None, said="", fault=f"the program cannot be started: {error}")
-    with keeper:
-        last = _Last(keeper.stderr)
-        late = _late(keeper, timeout_s)
-        word = keeper.stdout.read().decode(errors="replace").strip() if keeper.stdout else ""
-        said = last.words()
+    last = _Last(keeper.stderr)
+    late = _late(keeper, timeout_s)
+    word = ""
+    if keeper.stdout:
+        with keeper.stdout as stream:
+            word = stream.read().decode(errors="replace").strip()
+    said = last.words()
     if late:
         return Ended(code=None, said=said)
     if word.lstrip("-").isdigit():
@@ -69,7 +72,11 @@ def _late(keeper: "subprocess.Popen[bytes]", timeout_s: float) -> bool:
 
 
 class _Last:
-    """Reads a stream to its end and keeps its last bytes."""
+    """Reads a stream to its end, closes it, and keeps its last bytes.
+
+    Nobody else may close it: where a process escaped (there is no finding it but on Linux), it holds
+    the other end, and closing would wait for it.
+    """
 
     def __init__(self, stream: IO[bytes] | None) -> None:
         self._stream, self._bytes = stream, b""
@@ -77,10 +84,13 @@ class _Last:
         self._thread.start()
 
     def _read(self) -> None:
-        while self._stream and (more := self._stream.read1(_CHUNK)):  # type: ignore[attr-defined]
-            self._bytes = (self._bytes + more)[-_LAST_BYTES:]
+        if self._stream is None:
+            return
+        with self._stream as stream:
+            while more := os.read(stream.fileno(), _CHUNK):
+                self._bytes = (self._bytes + more)[-_LAST_BYTES:]
 
     def words(self) -> str:
-        """What was said last; a process that escaped may hold the stream open."""
+        """What was said last."""
         self._thread.join(2.0)
         return self._bytes.decode(errors="replace")

@@ -41,7 +41,7 @@ class CommandSpec(GeneratorSpec):
     version: str = Field(min_length=1)
     settings: dict[str, SettingValue] = Field(default_factory=dict)
     suffix: str = Field(default=".mp4", pattern=r"^\.[a-z0-9]{1,8}$")  # of {output}
-    environment: frozenset[str] = frozenset()
+    environment: tuple[str, ...] = ()  # variables that look like secrets, and are passed
     batch_size: int = Field(default=1, ge=1, le=10_000)  # clips of one call; needs {jobs}
     concurrency: int = Field(default=1, ge=1, le=256)  # calls at a time
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -13,8 +12,8 @@ import torch
 from annotators.loading import computing
 from annotators.local.device import release
 from pipeline.generators.base import GenerationError
-from pipeline.generators.diffusers.frames import clips_of, to_frames
-from pipeline.generators.diffusers.index import COUNTS, RATES, takes
+from pipeline.generators.diffusers.call import called
+from pipeline.generators.diffusers.frames import to_frames
 from pipeline.generators.diffusers.load import load
 from pipeline.generators.diffusers.seat import seat
 from pipeline.generators.diffusers.spec import DiffusersSpec
@@ -46,7 +45,10 @@ _held: list[Held] = []  # one at most
 
 def generate(spec: DiffusersSpec, clips: Sequence[Clip]) -> Iterator[Result]:
     """An MP4 file or the reason why there is none, for each clip in its order."""
-    held = hold(spec)
+    try:
+        held = hold(spec)
+    except SetupError as error:
+        raise GenerationError(str(error)) from error
     if held.fault:
         raise GenerationError(held.fault)
     done: dict[str, Result] = {}
@@ -62,11 +64,12 @@ def generate(spec: DiffusersSpec, clips: Sequence[Clip]) -> Iterator[Result]:
 def hold(spec: DiffusersSpec) -> Held:
     """The pipeline of a spec. Another one that this process holds is let go first.
 
-    A model that cannot be loaded is not tried again for each batch.
+    A model that cannot be loaded is not tried again for each batch. Raises :class:`SetupError` where
+    nothing tells which weights are meant.
     """
     device = seat(spec.devices)
     block = spec.model_dump(mode="json", exclude=_NOT_OF_THE_PIPELINE)
-    key = canonical_json({**block, "device": device})
+    key = canonical_json({**block, "device": device, "weights": spec.weights()})
     if not _held or _held[0].key != key:
         let_go()
         _held.append(_opened(spec, device, key))
@@ -94,7 +97,7 @@ def _made(spec: DiffusersSpec, held: Held, clips: Sequence[Clip]) -> list[Result
         return _made(spec, held, clips[:half]) + _made(spec, held, clips[half:])
     try:
         with computing():
-            outputs = _called(spec, held.pipe, clips)
+            outputs = called(spec, held.pipe, clips)
     except Exception as error:  # whatever a pipeline raises, its clips get it and the process lives
         fault, memory = _fault_of(error), _out_of_memory(error)
     else:
@@ -111,65 +114,6 @@ def _made(spec: DiffusersSpec, held: Held, clips: Sequence[Clip]) -> list[Result
         _log.warning("%s: takes no batches (%s), clips alone from now on", spec.name, fault)
         held.most = 1
     return alone
-
-
-def _called(spec: DiffusersSpec, pipe: Any, clips: Sequence[Clip]) -> list[Any]:
-    """What the pipeline makes of clips of one kind of settings. What is drawn without a clip's own
-    generator is drawn from torch's, which is seeded, too, and put back afterwards."""
-    settings = _settings_of(spec, clips[0])
-    seeds = [torch.Generator("cpu").manual_seed(_seed_of(clip)) for clip in clips]
-    prompts = [clip.prompt for clip in clips]
-    how = _call(spec, type(pipe), settings)
-    negative = spec.negative_prompt
-    if len(clips) == 1:  # what every pipeline takes; not all of them take lists
-        how |= {"prompt": prompts[0], "generator": seeds[0]}
-        how |= {"negative_prompt": negative} if negative is not None else {}
-    else:
-        how |= {"prompt": prompts, "generator": seeds}
-        how |= {"negative_prompt": [negative] * len(clips)} if negative is not None else {}
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_seed_of(clips[0]))
-        return clips_of(pipe(**how), len(clips))
-
-
-def _call(spec: DiffusersSpec, pipeline: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """Arguments that clips of these settings share."""
-    known = takes(pipeline)
-    said = {
-        "height": spec.height,
-        "width": spec.width,
-        "num_inference_steps": spec.steps,
-        "guidance_scale": settings.get("guidance_scale"),
-        next(name for name in COUNTS if name in known): spec.frames,
-        "output_type": "np",
-    }
-    rates = {name: _number(spec.fps) for name in RATES if name in known}
-    return (
-        {name: value for name, value in said.items() if value is not None} | rates | spec.arguments
-    )
-
-
-def _number(fps: float) -> int | float:
-    return int(fps) if fps == int(fps) else fps
-
-
-def _settings_of(spec: DiffusersSpec, clip: Clip) -> dict[str, Any]:
-    """Of a planned clip, which must be those that the spec stands for here and now: weights included."""
-    planned: dict[str, Any] = json.loads(clip.settings or "{}")
-    here = spec.fixed_settings()
-    for name in sorted({*planned, *here} - {"guidance_scale"}):
-        if planned.get(name) != here.get(name):
-            raise GenerationError(
-                f"planned with {name} {planned.get(name)!r}, and here it is {here.get(name)!r}; give this "
-                "machine the model that the run was started with, or start again with --rebuild"
-            )
-    return planned
-
-
-def _seed_of(clip: Clip) -> int:
-    if clip.seed is None:
-        raise GenerationError("planned without a seed; plan the clip again")
-    return clip.seed
 
 
 def _file(spec: DiffusersSpec, output: Any) -> Result:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.generators.base import GenerationError, GeneratorSpec, SettingValue, Tools
+from pipeline.generators.base import Declared, GenerationError, GeneratorSpec, SettingValue, Tools
 from pipeline.generators.diffusers.weights import look_again, name_of, pin, place_of
 from schemas import Clip
 from schemas.ids import canonical_json
@@ -35,9 +35,8 @@ class DiffusersSpec(GeneratorSpec):
     revision: str | None = None  # of a model of the hub: the commit, in full
     pipeline: str | None = None  # class of diffusers; None: the one that the model names
     variant: str | None = None  # of the weight files, such as fp16
-    dtype: DType | dict[str, DType] = (
-        "bfloat16"  # or by component: {default: bfloat16, vae: float32}
-    )
+    # of all weights, or by component: {default: bfloat16, vae: float32}
+    dtype: DType | dict[str, DType] = "bfloat16"
     # components from elsewhere, by name: a folder, or NAME@COMMIT of the hub; null: to do without it
     components: dict[str, str | None] = Field(default_factory=dict)
     scheduler: str | None = None  # class of diffusers, made from the settings of the model's own
@@ -84,6 +83,25 @@ class DiffusersSpec(GeneratorSpec):
         """One batch per device."""
         return min(processes, len(self.devices))
 
+    def weights(self) -> dict[str, str]:
+        """The pins of the model and of its components from elsewhere, by their key in the settings.
+
+        Raises :class:`SetupError` where they cannot be told.
+        """
+        pins = {"revision": pin(self.model, self.revision)}
+        for name, where in self.components.items():
+            pins[f"components.{name}"] = "none" if where is None else _origin(where)
+        return pins
+
+    @property
+    def declared(self) -> Declared | None:
+        """As the block says; what is left to the pipeline's defaults is not known here."""
+        if self.width is None or self.height is None or self.frames is None:
+            return None
+        return Declared(
+            width_px=self.width, height_px=self.height, n_frames=self.frames, fps=self.fps
+        )
+
     def fixed_settings(self) -> dict[str, SettingValue]:
         """Everything but device, batch and offloading, which change roundings only.
 
@@ -92,7 +110,7 @@ class DiffusersSpec(GeneratorSpec):
         said: dict[str, Any] = {
             "way": WAY,
             "model": name_of(self.model),
-            "revision": pin(self.model, self.revision),
+            **self.weights(),
             "pipeline": self.pipeline,
             "variant": self.variant,
             "dtype": self.dtype if isinstance(self.dtype, str) else canonical_json(self.dtype),
@@ -105,8 +123,6 @@ class DiffusersSpec(GeneratorSpec):
             "negative_prompt": self.negative_prompt,
             "vae_tiling": self.vae_tiling or None,
         }
-        for name, where in self.components.items():
-            said[f"components.{name}"] = "none" if where is None else _origin(where)
         said |= {f"scheduler_settings.{name}": v for name, v in self.scheduler_settings.items()}
         said |= {f"arguments.{name}": value for name, value in self.arguments.items()}
         return {name: value for name, value in said.items() if value is not None}

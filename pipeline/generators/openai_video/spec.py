@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from annotators.chat.descriptors import make_room
 from annotators.chat.spec import Endpoint, check_url, key_of
 from annotators.ledger import Amount
-from pipeline.generators.base import GenerationError, GeneratorSpec, SettingValue, Tools
+from pipeline.generators.base import Declared, GenerationError, GeneratorSpec, SettingValue, Tools
 from schemas import Clip
 from schemas.options import Options, SetupError
 
@@ -56,7 +56,7 @@ class OpenAIVideoSpec(GeneratorSpec):
     seconds: int | None = Field(default=4, ge=1)  # None: not sent
     size: str | None = Field(default="1280x720", pattern=r"^\d+x\d+$")  # None: not sent
     extra_body: dict[str, SettingValue] = Field(default_factory=dict)
-    sends: frozenset[Literal["seed", "guidance_scale"]] = frozenset()
+    sends: tuple[Literal["seed", "guidance_scale"], ...] = ()
     request: Literal["form", "json"] = "form"  # how the fields of a new job are written
     price: VideoPrice | None = None  # None: unknown, which no cap in USD can bear
     concurrency: int = Field(default=4, ge=1, le=1024)  # jobs at the server at a time, at most
@@ -68,7 +68,7 @@ class OpenAIVideoSpec(GeneratorSpec):
         numbers = (v for v in self.extra_body.values() if isinstance(v, float))
         if not all(map(math.isfinite, numbers)):
             raise ValueError("extra_body: expected numbers that are finite")
-        taken = sorted((_OWN | self.sends) & self.extra_body.keys())
+        taken = sorted((_OWN | {*self.sends}) & self.extra_body.keys())
         if taken:
             raise ValueError(f"extra_body: {', '.join(taken)}: set by fields of the block itself")
         if (self.guidance_scale is not None) != ("guidance_scale" in self.sends):
@@ -107,6 +107,14 @@ class OpenAIVideoSpec(GeneratorSpec):
     def worst(self) -> Amount:
         """What creating a job sets aside."""
         return Amount(usd=self.worst_usd)
+
+    @property
+    def declared(self) -> Declared | None:
+        """As it is asked for; 24 frames per second are a guess."""
+        if self.size is None or self.seconds is None:
+            return None
+        width, height = (int(side) for side in self.size.split("x"))
+        return Declared(width_px=width, height_px=height, n_frames=24 * self.seconds, fps=24.0)
 
     def check(self) -> None:
         """Raise :class:`SetupError` for an unset key, an address or a number that cannot work."""

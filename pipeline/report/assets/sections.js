@@ -109,7 +109,7 @@ vp.sections.books = (box, { run }) => {
       { name: "Stage", head: true, get: (b) => vp.words(b[0]) },
       ...BOOK.map((name) => ({ name: BOOK_WORDS[name] || name, number: true, get: (b) => vp.count(b[1][name]) })),
       { name: "balances", get: (b) => vp.badge(...(b[1].missing || b[1].unexpected ? ["no", "bad"] : ["yes", "good"])) },
-    ], books) : vp.note("This run kept no books."), unbalanced(books), failures(run), spend(m)]);
+    ], books) : vp.note("This run kept no books."), unbalanced(books), vp.checks(run), failures(run), spend(m)]);
 };
 
 /** The keys that a stage lost or wrote without owing them. */

@@ -1,0 +1,106 @@
+"""Frames of all waves -> what the clip checks find, and the frames of the clips that are kept."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.books import book_of
+from pipeline.check import Stopped, clip_check_book
+from pipeline.clip_checks.check import STAGE, check_clips
+from pipeline.clip_checks.nsfw import HookError, nsfw_values
+from pipeline.clip_checks.rules import COLUMNS, Measured, measured
+from pipeline.clip_checks.words import notes_on, told
+from pipeline.dataset.parquet import publish, read_columns, read_rows, write_rows
+from pipeline.preference.splits import split_of
+from pipeline.state import fingerprint, fresh
+from pipeline.waves import Waves
+from schemas import ClipCheck, Failure, FrameSet
+
+Slices = Sequence[Sequence[Measured]]  # one per wave
+
+
+def check(run: Waves, collected: str) -> str:
+    """Every wave at once: a clip may repeat one of another wave. Reads columns, never a picture.
+
+    Returns the fingerprint of what there is to judge: the one given, unless clips are left out.
+    Raises :class:`~pipeline.check.Stopped` where the NSFW hook fails.
+    """
+    waves = [_measured(run, number) for number in range(len(run.waves))]
+    splits = {p.prompt_id: split_of(p, run.config.splits) for p in run.plan.prompts}
+    made = fingerprint(STAGE, run.config.checks.model_dump(mode="json"), splits, _digest(waves))
+    noted = run.once(STAGE, made, lambda: _work(run, waves, splits))
+    run.add(book_of(noted))
+    rows = list(read_rows(ClipCheck, run.wave_files(STAGE, "clip_checks")))
+    run.left_out = frozenset(row.video_id for row in rows if row.left_out)
+    run.say(told(rows))
+    notes = notes_on(rows, splits, hooked=run.config.checks.nsfw is not None)
+    for note in notes:
+        run.say(note)
+    run.notes += notes
+    run.note("running")
+    return fingerprint(collected, sorted(run.left_out)) if run.left_out else collected
+
+
+def _measured(run: Waves, number: int) -> list[Measured]:
+    return [measured(row) for row in read_columns(run.taken(number), COLUMNS)]
+
+
+def _digest(waves: Slices) -> str:
+    """Of all that the checks read: collecting a wave again may have given other frames."""
+    found = hashlib.sha256()
+    for number, clips in enumerate(waves):
+        for clip in sorted(clips, key=lambda clip: clip.video_id):
+            found.update(repr((number, clip)).encode())
+    return found.hexdigest()
+
+
+def _work(run: Waves, waves: Slices, splits: Mapping[str, str]) -> dict[str, Any]:
+    run.again(STAGE)  # until it is whole once more, what lies there is not
+    clips = [clip for wave in waves for clip in wave]
+    rows, failures = check_clips(clips, run.config.checks, splits, _nsfw(run, clips))
+    row_of = {row.video_id: row for row in rows}
+    failure_of = {failure.key: failure for failure in failures}
+    for number, wave in enumerate(waves):
+        _write(run, number, [row_of[clip.video_id] for clip in wave], failure_of)
+    files = run.wave_files(STAGE, "clip_checks")
+    planned = [clip.video_id for clip in run.plan.clips]
+    book = clip_check_book(planned, [clip.video_id for clip in clips], files)
+    run.require(book)
+    publish(files, run.layout.table("clip_checks"), ClipCheck)
+    return {"stage": book.stage, **book.as_dict()}
+
+
+def _nsfw(run: Waves, clips: Sequence[Measured]) -> dict[str, float | None]:
+    options = run.config.checks.nsfw
+    if options is None:
+        return {}
+    run.say(
+        f"check: {options.hook} is asked about {len(clips)} clips, those it told of before apart"
+    )
+    try:
+        return nsfw_values(
+            clips, options, run.layout.frames, run.layout.work / STAGE / "nsfw.jsonl"
+        )
+    except HookError as error:
+        raise Stopped(str(error)) from error
+
+
+def _write(
+    run: Waves, number: int, rows: Sequence[ClipCheck], failure_of: Mapping[str, Failure]
+) -> None:
+    """The tables of a wave; its kept frames only where some are not."""
+    folder = fresh(run.folder(STAGE, number))
+    out = {row.video_id for row in rows if row.left_out}
+    write_rows(ClipCheck, rows, _file(folder, "clip_checks"))
+    write_rows(Failure, [failure_of[video] for video in out], _file(folder, "failures"))
+    if out:
+        write_rows(FrameSet, _kept(run, number, out), _file(folder, "frames"))
+
+
+def _kept(run: Waves, number: int, out: set[str]) -> Iterator[FrameSet]:
+    return (f for f in read_rows(FrameSet, run.taken(number)) if f.video_id not in out)
+
+
+def _file(folder: Path, table: str) -> Path:
+    return folder / table / "part-00000.parquet"
