@@ -94,7 +94,7 @@ def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:
     """
     path = find_recipe(name_or_file)
     try:
-        tree = yaml.safe_load(path.read_text())
+        tree = yaml.safe_load(path.read_bytes())
     except yaml.YAMLError as error:
         raise SetupError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(tree, dict):
@@ -144,7 +144,10 @@ def _absolute(tree: Any, base: Path, key: str = "") -> Any:
         return [_absolute(v, base, key) for v in tree]
     is_path = key in PATHS or (key == "rubrics" and str(tree).endswith((".yaml", ".yml")))
     if is_path and isinstance(tree, str) and "://" not in tree:
-        joined = base / Path(tree).expanduser()
+        try:
+            joined = base / Path(tree).expanduser()
+        except RuntimeError:
+            raise SetupError(f"{key}: {tree}: there is no such user; write the path out") from None
         # a trunk is a folder or a name on a hub: only a folder that exists is a path
         return str(joined) if key != "trunk" or joined.exists() else tree
     return tree
@@ -163,12 +166,20 @@ def _override(tree: Any, override: str) -> None:
     for name in parents:
         node = _step(node, name, override)
     on_hub = isinstance(node, dict) and last in HERE.get(str(node.get("kind")), ())
-    value = _absolute(given, Path.cwd(), "trunk" if on_hub else last)
+    value = _absolute(given, Path.cwd(), "trunk" if on_hub else _key_of([*parents, last]))
     if isinstance(node, list):
         _step(node, last, override)
         node[int(last)] = value
     else:
         node[last] = value
+
+
+def _key_of(names: list[str]) -> str:
+    """What a value is of: ``roots`` for ``sources.0.roots.1``, ``videos`` for ``sources.0.videos.pika``."""
+    key = ""
+    for name in names:
+        key = key if key in PATHS or name.isdigit() else name
+    return key
 
 
 def _step(node: Any, name: str, override: str) -> Any:

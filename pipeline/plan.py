@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from annotators import expand_all
@@ -14,6 +14,8 @@ from annotators.models import ModelTable, load_models, retires_soon
 from pipeline.clip_checks.nsfw import load_hook
 from pipeline.config import Config
 from pipeline.generators.pool import plan_clips
+from pipeline.media.decord_reader import check_installed
+from pipeline.preference.splits import in_one_split
 from pipeline.refusals import (
     check_consensus,
     check_people,
@@ -25,7 +27,8 @@ from pipeline.refusals import (
 )
 from pipeline.rubrics import rubrics_of, texts_of
 from pipeline.sentinels.check import check_sentinels
-from pipeline.sources.base import limited
+from pipeline.sources.base import Found
+from pipeline.sources.gather import gather
 from prompts import load_rubric
 from schemas import Clip, Prompt, Rubric
 from schemas.ids import hash_fraction
@@ -61,16 +64,17 @@ class Plan:
 def make_plan(config: Config) -> Plan:
     """Read the sources and check everything. Raises :class:`SetupError` at the first fault."""
     rubrics, comparing = rubrics_of(config)
-    prompts, clips, left_out = _read_sources(config)
-    prompts = _limited(prompts, config.limit)
+    found = gather(config.sources)
+    prompts = _limited(in_one_split(found.prompts, config.splits), config.limit)
     kept = {prompt.prompt_id for prompt in prompts}
-    clips = [clip for clip in clips if clip.prompt_id in kept]
+    clips = [clip for clip in found.clips if clip.prompt_id in kept]
+    left_out = [*found.notes]
     if config.generators is not None:
         for spec in config.generators.pool:
             spec.check()
         clips += plan_clips(prompts, config.generators, clips)
-    elif not clips:
-        raise SetupError("sources: prompts, and no clips; add `generators:` to make some")
+    else:
+        left_out += _without_clips(config, found, prompts, clips)
     _refuse_duplicates(clips)
     models = load_models(Path(config.models) if config.models else None)
     annotators = tuple(spec.resolved(models) for spec in expand_all(config.annotators))
@@ -92,6 +96,8 @@ def make_plan(config: Config) -> Plan:
     check_prices(config, annotators)
     check_consensus(config, annotators, rubrics or comparing)
     check_weights(config, [d.name for rubric in rubrics or comparing for d in rubric.dimensions])
+    if config.frames.decoder == "decord":
+        check_installed()
     if config.checks.nsfw is not None:
         load_hook(config.checks.nsfw)
     if config.videorm is not None:
@@ -111,32 +117,29 @@ def make_plan(config: Config) -> Plan:
     )
 
 
-def _read_sources(config: Config) -> tuple[list[Prompt], list[Clip], list[str]]:
-    prompts: dict[str, Prompt] = {}
-    clips: list[Clip] = []
-    notes: list[str] = []
-    for source in config.sources:
-        found = limited(source.read(), source.limit)
-        clips += found.clips
-        notes += found.notes
-        for prompt in found.prompts:
-            known = prompts.setdefault(prompt.prompt_id, prompt)
-            if " ".join(known.text.split()) != " ".join(prompt.text.split()):
-                raise SetupError(
-                    f"sources: prompt_id {prompt.prompt_id} stands for two texts: "
-                    f"{known.text!r} and {prompt.text!r}"
-                )
-            if known.split != prompt.split:
-                raise SetupError(
-                    f"sources: prompt {prompt.prompt_id} is put into two splits: "
-                    f"{known.split} and {prompt.split}"
-                )
-    return list(prompts.values()), clips, notes
-
-
 def _limited(prompts: list[Prompt], limit: int | None) -> list[Prompt]:
     ranked = sorted(prompts, key=lambda p: hash_fraction("limit", p.prompt_id))
     return ranked[:limit]
+
+
+def _without_clips(
+    config: Config, found: Found, prompts: Sequence[Prompt], clips: Sequence[Clip]
+) -> Iterator[str]:
+    """Prompts that nothing will be said of. Refused if there is no clip at all."""
+    if not clips:
+        why = "; ".join(found.notes) or "no source names one"
+        if found.clips:
+            why = f"none of the prompts that limit: {config.limit} chose has one; raise it"
+        raise SetupError(
+            f"sources: {len(prompts)} prompts, and no clips ({why}); add `generators:` to make some"
+        )
+    named = {clip.prompt_id for clip in clips}
+    idle = [prompt for prompt in prompts if prompt.prompt_id not in named]
+    if idle:
+        yield (
+            f"{len(idle)} of {len(prompts)} prompts have no clip, and nothing is said of them, such as "
+            f"{idle[0].text!r} of {idle[0].source}; add `generators:` to make clips"
+        )
 
 
 def _refuse_duplicates(clips: Sequence[Clip]) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,7 @@ def read_rows(
     Raises :class:`SetupError` naming file and row: at once where the file is absent or of another
     kind; on iteration where there are no rows, a required column is absent or a row is unreadable.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise SetupError(f"{file}: no such file")
+    file = local_file(path)
     readers = {
         ".csv": _csv,
         ".tsv": _csv,
@@ -42,6 +42,21 @@ def read_rows(
     if reader is None:
         raise SetupError(f"{file}: expected a file named {', '.join('*' + s for s in readers)}")
     return _checked(file, reader(file), required, aliases or {})
+
+
+def local_file(path: str | Path) -> Path:
+    """The file of a table or list, on this machine. Raises :class:`SetupError` for anything else."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise SetupError(
+            f"{path}: a table is read from this machine; fetch it and name the local file (what its "
+            "rows name may stay where it is)"
+        )
+    file = Path(path)
+    if not file.is_file():
+        raise SetupError(f"{file}: no such file")
+    if not os.access(file, os.R_OK):
+        raise SetupError(f"{file}: may not be read; change its permissions")
+    return file
 
 
 def _checked(
@@ -73,10 +88,12 @@ def _spelled(name: str, aliases: Mapping[str, str]) -> str:
 
 def _csv(file: Path) -> Iterator[tuple[int, Row]]:
     delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
+    number = 0
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             lines = enumerate(csv.reader(stream, delimiter=delimiter, strict=True), start=1)
             header = _header(file, next(lines, (1, []))[1])
+            number = 1
             for number, cells in lines:
                 if not cells:  # a blank line
                     continue
@@ -88,7 +105,7 @@ def _csv(file: Path) -> Iterator[tuple[int, Row]]:
     except UnicodeDecodeError as error:
         raise SetupError(f"{file}: not UTF-8 text ({error}); save it as UTF-8") from error
     except csv.Error as error:
-        raise SetupError(f"{file}: not readable as CSV: {error}") from error
+        raise SetupError(f"{file}: row {number + 1} is not readable as CSV: {error}") from error
 
 
 def _header(file: Path, names: list[str]) -> list[str]:
@@ -108,7 +125,7 @@ def _json_lines(file: Path) -> Iterator[tuple[int, Row]]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:  # bad JSON, or bytes that are not UTF-8
+            except (ValueError, RecursionError) as error:  # bad JSON, not UTF-8, nested too deeply
                 raise SetupError(f"{file}: row {number} is not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise SetupError(f"{file}: row {number} is not a JSON object")
@@ -121,7 +138,7 @@ def _json_list(file: Path) -> Iterator[tuple[int, Row]]:
     data = file.read_bytes()
     try:
         rows = json.loads(data)
-    except ValueError as error:  # bad JSON, or bytes that are not UTF-8
+    except (ValueError, RecursionError) as error:  # bad JSON, not UTF-8, nested too deeply
         raise SetupError(f"{file}: not readable as JSON: {error}") from error
     if not isinstance(rows, list):
         raise SetupError(f"{file}: expected a JSON list of objects; name JSON Lines *.jsonl")
@@ -153,5 +170,5 @@ def _parquet(file: Path) -> Iterator[tuple[int, Row]]:
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:  # the latter for damaged pages
         raise SetupError(f"{file}: not readable as Parquet: {error}") from error

@@ -23,6 +23,8 @@ def fail_to_start() -> None:
 def fragile(task: str) -> str:
     """The task in capitals, unless it says what else should happen."""
     word, _, argument = task.partition(" ")
+    if word == "starts":
+        return str(starts(None))
     if word == "raise":
         raise ValueError(argument)
     if word == "exit":

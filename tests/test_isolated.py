@@ -195,7 +195,7 @@ def test_memory_of_a_child_is_bounded() -> None:
 
 
 def test_in_a_pipeline_every_element_becomes_a_record_or_a_failure(tmp_path: Path) -> None:
-    words = [f"good {i}" for i in range(50)] + ["hang", "exit 4", "raise x"]
+    words = [f"good {i}" for i in range(50)] + ["hang", "exit 4", "raise x", "starts"]
     note = functools.partial(_note, tmp_path / "out")
     with beam.Pipeline(runner="FnApiRunner") as p:
         records, failures = (
@@ -208,13 +208,14 @@ def test_in_a_pipeline_every_element_becomes_a_record_or_a_failure(tmp_path: Pat
                 processes=2,
                 timeout_s=1.0,
                 progress=str(tmp_path / "progress"),
+                initializer=work.remember_start,
             )
         )
         records | "Good" >> beam.Map(note)
         failures | "Bad" >> beam.Map(note)
     lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert sorted(line for line in lines if isinstance(line, str)) == sorted(
-        f"GOOD {i}" for i in range(50)
+        ["1", *(f"GOOD {i}" for i in range(50))]  # the child was initialised once
     )
     assert {tuple(line) for line in lines if isinstance(line, list)} == {
         ("hang", "timeout", "gave no result within 1 s and was ended"),
@@ -222,7 +223,7 @@ def test_in_a_pipeline_every_element_becomes_a_record_or_a_failure(tmp_path: Pat
         ("raise x", "internal", "a fault of this program: ValueError: x"),
     }
     (counts,) = (json.loads(path.read_text()) for path in (tmp_path / "progress").iterdir())
-    assert counts == ["frames", {"done": 50, "failed": 3, "skipped": 0}]
+    assert counts == ["frames", {"done": 51, "failed": 3, "skipped": 0}]
 
 
 def _note(path: Path, element: str | Failure) -> None:

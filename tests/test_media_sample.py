@@ -1,5 +1,6 @@
 """From a clip to its FrameSet."""
 
+import gc
 import io
 import pickle
 import subprocess
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from coded_clips import draw, number_in, write_clip, zero_delays
+from av.video.frame import VideoFrame
+from coded_clips import WIDTH, draw, number_in, write_clip, zero_delays
 from PIL import Image
 
+from pipeline.media.clip_frames import jpegs_of
 from pipeline.media.decode import decode
 from pipeline.media.jpeg import encode, fit
 from pipeline.media.options import FramesOptions
@@ -168,6 +171,19 @@ def test_a_child_process_starts_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_frames_are_let_go_at_once(tmp_path: Path) -> None:
+    """A large frame that waits for Python's collector waits for hundreds of clips."""
+    clip = write_clip(tmp_path / "a.mp4", range(16))
+    gc.collect()
+    gc.disable()
+    try:
+        jpegs_of(str(clip))
+        held = [o for o in gc.get_objects() if isinstance(o, VideoFrame) and o.width == WIDTH]
+    finally:
+        gc.enable()
+    assert held == []
 
 
 def test_options_need_no_decoder() -> None:

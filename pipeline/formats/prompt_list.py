@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.formats.cells import optional_text, text
 from schemas.options import SetupError
-from schemas.rows import Row, read_rows
+from schemas.rows import Row, local_file, read_rows
 
 VBENCH_TEXT = "prompt_en"
 DIMENSION = "dimension"
@@ -86,7 +86,7 @@ def read_json(file: Path) -> Any:
     """What a JSON file holds, its objects as :class:`Pairs`. Raises :class:`SetupError`."""
     try:
         return json.loads(_content(file), object_pairs_hook=Pairs)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SetupError(f"{file}: not JSON: {error}") from error
 
 
@@ -104,8 +104,7 @@ def prompt_text(file: Path, where: str, value: Any) -> str:
 
 
 def _content(file: Path) -> str:
-    if not file.is_file():
-        raise SetupError(f"{file}: no such file")
+    local_file(file)
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

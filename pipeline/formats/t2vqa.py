@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.formats.labelled import UNKNOWN, ClipRow, NamedClip, without_dot
 from schemas.options import SetupError
+from schemas.rows import local_file
 
 SCALE = (0.0, 100.0)
 DIMENSION = "overall"  # what the score is about: no more is asked
@@ -22,10 +23,7 @@ def read_t2vqa(path: str | Path, generator: str = UNKNOWN) -> Iterator[ClipRow]:
     its score stands under ``DIMENSION``. Raises :class:`SetupError` naming file and line: not three
     parts (a blank line, too), an empty part, a score that is no number from 0 to 100.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise SetupError(f"{file}: no such file")
-    return _lines(file, generator)
+    return _lines(local_file(path), generator)
 
 
 def _lines(file: Path, generator: str) -> Iterator[ClipRow]:

@@ -10,12 +10,12 @@ from pipeline.media.policy import policy_of
 from schemas.options import SetupError
 
 
-def jpegs_of(path: str, options: FramesOptions | None = None) -> list[bytes]:
-    """JPEG bytes of the sampled frames, in the order of time.
+def jpegs_of(path: str) -> list[bytes]:
+    """JPEG bytes of the frames that the defaults take, in the order of time.
 
     Raises :class:`SetupError` naming the file where it cannot be read or decoded.
     """
-    options = options or FramesOptions()
+    options = FramesOptions()
     try:
         decoded = decode(
             path,

@@ -54,9 +54,7 @@ def open_packets(path: str, container: Container, options: FramesOptions) -> Ite
     frames everywhere.
     """
     limits = {"max_pixels": str(options.max_pixels), "threads": "1"}
-    if (
-        container == GIF
-    ):  # its header tells all; looking for more takes longer than decoding a frame
+    if container == GIF:  # its header tells all; a look at frames costs what decoding them does
         limits["probesize"] = "2048"
     with _open(path, container, limits) as opened:
         check_streams(path, len(opened.streams), options)

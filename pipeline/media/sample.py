@@ -92,7 +92,7 @@ def _frame_set(
 def _flags(decoded: Decoded[_Frame], options: FramesOptions) -> tuple[str, ...]:
     fewer = (FEWER,) if _fewer(decoded, options) else ()
     damaged = (DAMAGED,) if decoded.lost else ()
-    return fewer + damaged
+    return (*fewer, *damaged, *decoded.notes)
 
 
 def _fewer(decoded: Decoded[_Frame], options: FramesOptions) -> bool:

@@ -16,7 +16,7 @@ from pipeline.sources.base import ClipSource, Found
 from pipeline.sources.listing import Listing, Where
 from pipeline.sources.places import Places
 from schemas.options import SetupError
-from schemas.rows import read_rows
+from schemas.rows import local_file, read_rows
 
 REQUIRED = ("prompt", "generator", "video")
 OPTIONAL = ("prompt_id", "video_id", "sha256", "licence", "split")
@@ -67,7 +67,7 @@ class _Row:
 
 
 def _read(options: ManifestSource) -> Found:
-    file = Path(options.path)
+    file = local_file(options.path)
     places = Places(file.parent, options.roots, urls=options.urls)
     listing = Listing(file.name, places, options)
     for row in _rows(file, options.columns):

@@ -12,6 +12,7 @@ from pipeline.sources.listing import Listing, Where
 from pipeline.sources.places import Places
 from schemas import ids
 from schemas.options import SetupError
+from schemas.rows import local_file
 
 
 class PromptsSource(SourceSpec):
@@ -29,7 +30,7 @@ class PromptsSource(SourceSpec):
         Raises :class:`SetupError` naming file and row for what :func:`read_prompt_list` refuses, one
         ``prompt_id`` with two texts, one text in two splits, and a dimension that no prompt has.
         """
-        file = Path(self.path)
+        file = local_file(self.path)
         # no clips: what a listing is told about them never matters
         listing = Listing(file.name, Places(file.parent), ClipSource(kind=self.kind))
         first: dict[str, str] = {}

@@ -22,6 +22,7 @@ from pipeline.sources.folders import is_video, joined, names_below, open_listing
 from pipeline.sources.listing import Listing, Where
 from schemas import ids
 from schemas.options import SetupError
+from schemas.rows import local_file
 
 PACKED = (".tar", ".tar.gz", ".tgz")
 Clips = dict[str, dict[str, list[str]]]  # generator: uuid: names below its folder
@@ -64,7 +65,7 @@ class VidProMSource(ClipSource):
         The table streams: with ``limit`` memory holds that many prompts, whatever its size, and the
         choice is that of ``base.limited``. Each reason for leaving rows out is counted in a note.
         """
-        file = Path(self.path)
+        file = local_file(self.path)
         allowed = self.model_copy(update={"roots": [*self.roots, *self.videos.values()]})
         listing = open_listing(file.name, str(file.parent), allowed)
         clips = {name: _by_uuid(folder) for name, folder in sorted(self.videos.items())}

@@ -151,7 +151,7 @@ class Children:
         return first
 
 
-_NONE = object()
+_NONE = object()  # no task: None may be one
 
 
 class _Child:
@@ -167,9 +167,8 @@ class _Child:
         )
         self._process.start()
         theirs.close()
-        self.tasks: deque[tuple[Any, int]] = (
-            deque()
-        )  # with its size in bytes; the first is being done
+        # each with its size in bytes; the first is being done
+        self.tasks: deque[tuple[Any, int]] = deque()
         self.ready, self.since = False, time.monotonic()
 
     def give(self, task: Any) -> bool:

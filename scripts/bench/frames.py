@@ -1,6 +1,6 @@
 """How fast clips become frames, beside the decoders called naively, in one run on one machine.
 
-    .venv/bin/python scripts/bench/frames.py --quick                    # two minutes
+    .venv/bin/python scripts/bench/frames.py --quick                    # three minutes
     .venv/bin/python scripts/bench/frames.py --json out/frames.json     # all, 15 minutes
     .venv/bin/python scripts/bench/frames.py --clips my_clips --only ours,decord
 

@@ -6,8 +6,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from frames_clips import Coded
 from frames_contestants import ours
@@ -115,8 +116,8 @@ def _by_processes(tasks: Sequence[Coded], workers: int) -> tuple[float, float]:
     return time.perf_counter() - wall, cpu
 
 
-def _children(work: object, processes: int) -> Children:
-    return Children(work, processes=processes, timeout_s=TIMEOUT_S, initializer=_limited)  # type: ignore[arg-type]
+def _children(work: Callable[[Any], Any], processes: int) -> Children:
+    return Children(work, processes=processes, timeout_s=TIMEOUT_S, initializer=_limited)
 
 
 def _limited() -> None:

@@ -1,0 +1,60 @@
+"""All sources of a run together: prompts that agree, every clip once."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from pipeline.sources.base import Found, SourceSpec, limited
+from schemas import Clip, Prompt
+from schemas.options import SetupError
+
+
+def gather(sources: Iterable[SourceSpec]) -> Found:
+    """What the sources name, in their order; a prompt of several stands once, as the first has it.
+
+    A split that one source states holds for the others, too. Raises :class:`SetupError` naming the
+    sources for a ``prompt_id`` with two texts or two splits and for a clip that two of them name.
+    """
+    prompts: dict[str, tuple[str, Prompt]] = {}
+    clips: dict[str, tuple[str, Clip]] = {}
+    notes: list[str] = []
+    for number, source in enumerate(sources):
+        found = limited(source.read(), source.limit)
+        name = f"sources.{number}"
+        for prompt in found.prompts:
+            first, known = prompts.setdefault(prompt.prompt_id, (name, prompt))
+            prompts[prompt.prompt_id] = (first, _agreed(first, known, name, prompt))
+        for clip in found.clips:
+            first, taken = clips.setdefault(clip.video_id, (name, clip))
+            if taken is not clip:
+                raise SetupError(_twice(first, taken, name, clip))
+        notes += found.notes
+    return Found(
+        prompts=[prompt for _, prompt in prompts.values()],
+        clips=[clip for _, clip in clips.values()],
+        notes=notes,
+    )
+
+
+def _agreed(first: str, known: Prompt, name: str, prompt: Prompt) -> Prompt:
+    if known.text.split() != prompt.text.split():
+        raise SetupError(
+            f"{name} ({prompt.source}): prompt_id {prompt.prompt_id!r} stands for {prompt.text!r}, in "
+            f"{first} ({known.source}) for {known.text!r}; give one of them another prompt_id"
+        )
+    if known.split is None:
+        return dataclasses.replace(known, split=prompt.split)
+    if prompt.split not in (None, known.split):
+        raise SetupError(
+            f"{name} ({prompt.source}): puts prompt {prompt.prompt_id!r} into {prompt.split!r}, "
+            f"{first} ({known.source}) into {known.split!r}; a prompt belongs to one split"
+        )
+    return known
+
+
+def _twice(first: str, taken: Clip, name: str, clip: Clip) -> str:
+    places = f"{clip.path}" if clip.path == taken.path else f"{clip.path}, there {taken.path}"
+    return (
+        f"{name} ({clip.source}): the clip {clip.video_id} of {clip.generator!r} for {clip.prompt!r} "
+        f"is already in {first} ({taken.source}): {places}; take it out of one of the two, or give "
+        "them different video_id"
+    )
