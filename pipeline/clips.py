@@ -20,15 +20,24 @@ def obtain_clip(clip: Clip, *, layout: Layout, options: FramesOptions) -> Video 
 
 def take_frames(video: Video, *, layout: Layout, options: FramesOptions) -> FrameSet | Failure:
     """Sample the clip's frames into the frame store."""
-    place = _place(video.uri, layout)
+    path = place = _place(video.uri, layout)
     try:
         with at_hand(place, options) as path:
             taken = sample_frames(video, path, options, layout.frames)
     except MediaError as error:
-        return Failure(stage=STAGE, key=video.video_id, reason=error.reason, message=error.message)
-    if isinstance(taken, Failure):  # a temporary copy says nothing to a reader
-        return dataclasses.replace(taken, message=taken.message.replace(path, place))
-    return taken
+        taken = Failure(stage=STAGE, key=video.video_id, reason=error.reason, message=error.message)
+    if isinstance(taken, FrameSet):
+        return taken
+    # a temporary copy says nothing to a reader, and rows are the same wherever the run's folder is
+    told = taken.message.replace(path, place).replace(place, _told(video))
+    return dataclasses.replace(taken, message=told)
+
+
+def _told(video: Video) -> str:
+    """The clip in words: of a copy, whose name is a digest, what its source says of it, too."""
+    if is_address(video.uri) or os.path.isabs(video.uri):
+        return video.uri
+    return f"{video.uri} ({video.generator}, prompt {video.prompt_id}, of {video.source})"
 
 
 def _place(uri: str, layout: Layout) -> str:

@@ -117,13 +117,16 @@ def main(argv: Sequence[str]) -> int:
 
 def _estimate(config: Config, plan: Plan, layout: Layout) -> str:
     """The estimate as text: exact for the frames that a run on this folder took already, and
-    without what its journal holds."""
+    without what its journal holds, and the clips that were made."""
+    from annotators.ledger import Ledger
     from pipeline.estimate import estimate
+    from pipeline.generators.workshop import workshop
 
     taken = sorted((layout.work / "collect").glob("wave-*/frames/*.parquet"))
     frames = {one.video_id: one for one in read_rows(FrameSet, taken)}
     journal = Journal(journal_of(config, layout))
-    return estimate(config, plan, frames=frames, journal=journal).text()
+    made, _ = workshop(config.generators, layout, Ledger())
+    return estimate(config, plan, frames=frames, journal=journal, made=made).text()
 
 
 def retry(argv: Sequence[str]) -> int:
@@ -255,7 +258,13 @@ def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
 
 
 def _quiet_beam() -> None:
-    """Beam's import warns about Google packages that a local run does not need."""
+    """Beam's import warns about Google packages that a local run does not need, and an interrupt, which
+    is told in a line, is a fault to its workers."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
-        handler.addFilter(lambda record: "apitools not found" not in record.getMessage())
+        handler.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    told = record.getMessage()
+    return "apitools not found" not in told and not told.startswith("KeyboardInterrupt")

@@ -97,6 +97,8 @@ def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:
         tree = yaml.safe_load(path.read_bytes())
     except yaml.YAMLError as error:
         raise SetupError(f"{path}: not valid YAML: {error}") from error
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be read: {error.strerror}") from error
     if not isinstance(tree, dict):
         raise SetupError(f"{path}: expected keys such as sources and annotators")
     packaged = path.parent == _recipes()

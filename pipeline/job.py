@@ -33,6 +33,11 @@ class Job(Waves):
         """
         for wave in sorted(failed.waves):
             self.again(wave)
+        clips = {clip.video_id: clip for clip in self.plan.clips}
+        for failure in failed.failures:
+            clip = clips.get(failure.key) if failure.stage == "video" else None
+            if clip is not None and clip.path is None:
+                self.recipe.generators[clip.generator].ask_again(clip, self.recipe.tools)
         if failed.replies:
             Journal(self.recipe.resources.journal).set_aside(failed.replies)
         n_failed, n_paid = len(failed.failures), len(failed.replies)

@@ -18,6 +18,7 @@ from pipeline.media.decord_reader import check_installed
 from pipeline.preference.splits import in_one_split
 from pipeline.refusals import (
     check_consensus,
+    check_names,
     check_people,
     check_prices,
     check_protocol,
@@ -93,6 +94,7 @@ def make_plan(config: Config) -> Plan:
             n_images=config.frames.shown,
             capped=config.budget.usd is not None,
         )
+    check_names(config, annotators)
     check_prices(config, annotators)
     check_consensus(config, annotators, rubrics or comparing)
     check_weights(config, [d.name for rubric in rubrics or comparing for d in rubric.dimensions])

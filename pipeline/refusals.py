@@ -8,6 +8,7 @@ from annotators.base import AnnotatorSpec
 from annotators.chat.spec import ChatSpec
 from annotators.judge import JudgeSpec
 from annotators.judge.request import requested
+from annotators.ledger.rows import NAME_BYTES
 from annotators.models import price_line
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import check_ratings, rated_dimensions, tables_of
@@ -109,6 +110,22 @@ def refuse_twins(annotators: Sequence[AnnotatorSpec]) -> None:
                 "journal gives both the same replies; for more replies of one judge set draws:, for "
                 "another judge change a setting, or the model's name where a server has another one"
             )
+
+
+def check_names(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:
+    """The ledger has room for every name, and an account for each."""
+    judges = [a.annotator_id for a in annotators]
+    accounts = [spec.account for spec in config.generators.pool] if config.generators else []
+    for name in (*judges, *accounts):
+        if len(name.encode()) > NAME_BYTES:
+            raise SetupError(
+                f"name {name[:40]!r}...: {len(name.encode())} bytes; at most {NAME_BYTES} fit into the "
+                "account of what is spent"
+            )
+    if alike := set(judges).intersection(accounts):
+        raise SetupError(
+            f"annotators: the name {min(alike)!r} is that of a generator's account; choose another"
+        )
 
 
 def check_prices(config: Config, annotators: Sequence[AnnotatorSpec]) -> None:

@@ -29,10 +29,10 @@ def stages_of(protocol: ProtocolOptions) -> tuple[str, ...]:
 
 
 def accounts_of(config: Config, plan: Plan) -> list[str]:
-    """Everybody who may spend: the annotators, and generators whose clips are paid for."""
+    """Everybody who may spend: the annotators, and generators whose clips are requests."""
     pool = config.generators.pool if config.generators else []
-    paid = [spec.account for spec in pool if spec.worst_usd != 0]
-    return [*(a.annotator_id for a in plan.annotators), *paid]
+    asking = [spec.account for spec in pool if spec.counts]
+    return [*(a.annotator_id for a in plan.annotators), *asking]
 
 
 def ledger_of(config: Config, plan: Plan, layout: Layout) -> Ledger:
@@ -91,18 +91,21 @@ class Run:
     def spend(self) -> dict[str, Any]:
         """What this run has bought so far, per annotator and together, and what all runs on this
         folder have. Unknown prices give null."""
-        by = self.spent()
-        ever = sum(self.ledger.totals().values(), Spent())
+        by, totals = self.spent(), self.ledger.totals()
+        ever = sum(totals.values(), Spent())
+        pool = self.config.generators.pool if self.config.generators else []
+        clips = sum((totals[spec.account] for spec in pool if spec.counts), Spent())
         return {
             **_money(sum(by.values(), Spent())),
             "by_annotator": {name: _money(spent) for name, spent in by.items()},
             "all_runs": _money(ever),
+            "clips_of_all_runs": _money(clips),  # of it, what generators were asked for
             "budget": self.config.budget.model_dump(exclude_none=True),
             "prices_of": self.plan.models.date.isoformat(),
         }
 
     def spent(self) -> dict[str, Spent]:
-        """What each annotator, and each paid generator, has bought in this run."""
+        """What each annotator, and each generator that is asked, has bought in this run."""
         now = self.ledger.totals()
         ids = accounts_of(self.config, self.plan)
         return {name: now[name] - self._spent_before[name] for name in ids}

@@ -55,6 +55,23 @@ def test_a_playlist_named_as_a_clip_is_refused(tmp_path: Path, kind: str, lead: 
         assert (refused.reason, "not a video file" in refused.message) == (Reason.UNDECODABLE, True)
 
 
+def test_a_failure_says_the_same_wherever_the_run_lies(tmp_path: Path) -> None:
+    """A copied clip has a digest for a name: whose it is, and of which source, is said beside it."""
+    told = set()
+    for name in ("one", "two"):
+        blob = tmp_path / name / "media" / "ab" / "ab.mp4"
+        blob.parent.mkdir(parents=True)
+        blob.write_text("a page instead of a clip")
+        layout = Layout(tmp_path / name)
+        failed = take_frames(video("media/ab/ab.mp4"), layout=layout, options=FramesOptions())
+        gone = take_frames(video("media/no.mp4"), layout=layout, options=FramesOptions())
+        assert isinstance(failed, Failure)
+        assert isinstance(gone, Failure)
+        told.add((failed.message.partition(":")[0], gone.message.partition(":")[0]))
+    of = "(g, prompt p, of m.csv)"
+    assert told == {(f"media/ab/ab.mp4 {of}", f"media/no.mp4 {of}")}
+
+
 def elsewhere(data: bytes, path: Path) -> bytes:
     """A QuickTime file without pictures whose data reference (an alias record) names another file.
 

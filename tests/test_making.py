@@ -1,6 +1,9 @@
 """Planned clips through generators: batches, what is made before, and every way to fail."""
 
 import collections
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +12,12 @@ import pytest
 from made_up_generators import InThreads, MadeUp
 
 from annotators.ledger import Ledger
+from annotators.shared import started
 from pipeline.generators.base import Tools
 from pipeline.generators.made import Made, key_of
 from pipeline.generators.make import make
-from pipeline.transforms.making import MakeClips
+from pipeline.generators.simulated import SimulatedSpec
+from pipeline.transforms.making import MakeClips, _keyed
 from schemas import Clip, Failure, Reason, Video
 from schemas.ids import sha256_hex
 from schemas.store import Store
@@ -75,6 +80,19 @@ def test_a_damaged_clip_is_made_again(tmp_path: Path, made: Made, tools: Tools) 
     (video,) = make(spec, [clip], made, tools)
     assert isinstance(video, Video)
     Path(made.media.path(video.uri.removeprefix("media/"))).write_bytes(b"GIF89")
+    assert make(spec, [clip], made, tools) == [video]
+    assert asked(tmp_path) == {"a-g-1": 2}
+    assert made.get(key_of("made-up", clip)) == b"GIF89aa"
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"[]", b"{}"])
+def test_a_clip_whose_note_is_damaged_is_made_again(
+    tmp_path: Path, made: Made, tools: Tools, note: bytes
+) -> None:
+    spec, clip = spec_of(tmp_path), clip_of("a")
+    (video,) = make(spec, [clip], made, tools)
+    (name,) = made.notes.names()
+    Path(made.notes.path(name)).write_bytes(note)
     assert make(spec, [clip], made, tools) == [video]
     assert asked(tmp_path) == {"a-g-1": 2}
     assert made.get(key_of("made-up", clip)) == b"GIF89aa"
@@ -161,6 +179,47 @@ def test_generators_of_one_kind_take_turns_in_the_same_process(
     assert len({file.read_text() for file in files}) == 1
     # all of one generator before the first of the other: a model is loaded once
     assert [file.name.split("-")[1] for file in files] == ["g"] * 6 + ["h"] * 6
+
+
+def test_a_lane_is_worked_off_in_one_place_of_each_machine(tmp_path: Path) -> None:
+    """What a server or a GPU bears at a time is said once, however many workers a machine has."""
+    specs = {name: spec_of(tmp_path, name=name) for name in ("g", "h")}
+    clips = [clip_of(f"p{i}", generator=name) for i in range(20) for name in specs]
+    assert {_keyed(clip, specs, 1)[0] for clip in clips} == {"made-up 0"}
+    assert {_keyed(clip, specs, 2)[0] for clip in clips} == {"made-up 0", "made-up 1"}
+    drawn = {"g": SimulatedSpec(name="g", weaknesses={})}
+    assert len({_keyed(clip, drawn, 1)[0] for clip in clips[::2]}) > 10  # a processor has no owner
+
+
+KILLED = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+import test_making as t
+from pipeline.generators.lanes import opened
+if __name__ == "__main__":
+    folder = Path({folder!r})
+    made = t.Made(t.Store(str(folder / "notes")), t.Store(str(folder / "media")))
+    tools = t.Tools(jobs=t.Store(str(folder / "jobs")), ledger=t.Ledger())
+    spec, clip = t.spec_of(folder), t.clip_of("hang")
+    opened("processes", 1).submit((spec, [clip], made, tools), spec, [clip]).result()
+"""
+
+
+def test_a_process_that_makes_clips_ends_with_the_run(tmp_path: Path) -> None:
+    """After ``kill -9`` no model stays in the memory of a GPU, and nothing is paid beside the next run."""
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    with subprocess.Popen([sys.executable, script]) as run:
+        until = time.monotonic() + 60
+        while not (found := list(tmp_path.glob("asked/*"))) and time.monotonic() < until:
+            time.sleep(0.05)
+        run.kill()
+    time.sleep(0.1)
+    pid = int(found[0].read_text())
+    while started(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert started(pid) is None
 
 
 @pytest.mark.parametrize("kind", [MadeUp, InThreads])

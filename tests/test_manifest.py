@@ -201,6 +201,26 @@ def test_a_missing_manifest_or_none_at_all(folder: Path) -> None:
     assert "no rows" in refusal(write(folder))
 
 
+def test_a_manifest_in_a_store_is_refused_in_words(folder: Path) -> None:
+    for path in ("s3://bucket/m.csv", "https://host.org/m.csv"):
+        assert "read from this machine; fetch it" in refusal(path)
+
+
+def test_a_damaged_manifest_is_refused_in_words(folder: Path) -> None:
+    """The footer of the Parquet file is whole, one of its pages is not."""
+    path = folder / "m.parquet"
+    rows = [row(f"videos/{i}.mp4") for i in range(2_000)]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    data = bytearray(path.read_bytes())
+    data[100:1_000] = bytes(255 - byte for byte in data[100:1_000])
+    path.write_bytes(data)
+    assert "not readable as Parquet" in refusal(str(path))
+    (folder / "m.json").write_text("[" * 100_000)
+    assert "not readable as JSON" in refusal(str(folder / "m.json"))
+    (folder / "m.csv").write_text('prompt,generator,video\np,g,videos/a.mp4\n"p,g,videos/b.mp4\n')
+    assert "row 3 is not readable as CSV" in refusal(str(folder / "m.csv"))
+
+
 def test_a_split_stated_once_holds_for_the_prompt(folder: Path) -> None:
     path = write(folder, row(), row("videos/b.mp4", split="validation"), row("videos/c.mp4"))
     prompts, _ = read(ManifestSource(path=path))

@@ -152,6 +152,40 @@ def test_a_lost_frame_that_nobody_wants_does_no_harm(tmp_path: Path) -> None:
     assert decoded.taken == decoded.indices == (0, 3, 5, 8, 11, 14, 16, 19)
 
 
+def test_damage_that_is_told_in_the_log_alone_is_heard(tmp_path: Path) -> None:
+    """FFmpeg's GIF decoder shows what it has of a damaged picture, and complains."""
+    clip = write_clip(tmp_path / "a.gif", range(20), codec="gif")
+    with av.open(str(clip)) as container:
+        packet = [p for p in container.demux(video=0) if p.size][12]
+    data = bytearray(clip.read_bytes())
+    at = data.index(bytes(packet)[-40:])
+    data[at + 8 : at + 24] = bytes(16)
+    clip.write_bytes(data)
+    decoded = decode(str(clip), FramesOptions(), lambda f: tuple(range(f.n)), number_in)
+    assert decoded.lost > 0
+    assert decoded.taken[:12] == tuple(range(12))
+    assert set(decoded.taken) <= set(range(20))
+
+
+@pytest.mark.parametrize("policy", ["uniform", "key_frames", "segment_centres"])
+def test_parts_that_overlap_in_time_are_numbered_alike_by_every_policy(
+    tmp_path: Path, policy: str
+) -> None:
+    """Two clips one behind the other, the second of which begins before the first has ended."""
+    parts = [
+        write_clip(tmp_path / "a.ts", range(30), rate=10),
+        write_clip(tmp_path / "b.ts", range(100, 130), rate=25),
+    ]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    clip = str(remux(joined, tmp_path / "a.mkv"))
+    whole = decode(clip, FramesOptions(), lambda f: tuple(range(f.n)), number_in)
+    assert whole.taken == (*range(30), *range(100, 130))
+    options = FramesOptions(policy=policy)
+    decoded = decode(clip, options, policy_of(options, ""), number_in)
+    assert decoded.taken == tuple(whole.taken[i] for i in decoded.indices)
+
+
 def test_a_file_cut_in_the_middle_gives_what_is_left_of_it(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "a.ts", range(40), b_frames=0)
     data = whole.read_bytes()

@@ -98,3 +98,11 @@ def test_columns_and_montage_go_together() -> None:
 
 def test_a_run_counts_one_picture_a_clip() -> None:
     assert (FramesOptions(count=8, montage=4).shown, FramesOptions(count=8).shown) == (1, 8)
+
+
+def test_a_montage_too_large_for_a_jpeg_is_refused_before_work() -> None:
+    with pytest.raises(ValueError, match="up to 66048 pixels a side"):
+        FramesOptions(montage=1, count=129)  # 129 rows of 512 pixels
+    assert FramesOptions(montage=1, count=127).montage == 1  # 65 024
+    assert FramesOptions(montage=2, count=129).montage == 2  # 65 rows
+    assert FramesOptions(montage=16, count=1, long_side_px=65_500).montage == 16  # one column

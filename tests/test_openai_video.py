@@ -230,9 +230,25 @@ def test_a_job_that_fails(
         assert (error.reason, error.cost_usd) == (reason, cost)
         assert said in str(error)
         assert spent(tools) == books
-        if reason is not Reason.QUOTA:  # asked again, it is asked anew
-            failed(one(generator, tools, f"{word} kite"))
-            assert len(server.jobs) == 2
+        if reason is Reason.QUOTA:
+            return
+        again = failed(one(generator, tools, f"{word} kite"))
+        assert (again.reason, again.cost_usd, str(again)) == (
+            reason, cost, str(error).replace("video_0000", list(server.jobs)[-1]))  # fmt: skip
+        # what cost nothing is asked anew; what was paid for nothing only where somebody says so
+        assert len(server.jobs) == (2 if cost == 0.0 else 1)
+        generator.ask_again(planned(generator, f"{word} kite"), tools)
+        failed(one(generator, tools, f"{word} kite"))
+        assert len(server.jobs) == (3 if cost == 0.0 else 2)
+
+
+def test_a_job_that_goes_on_is_not_forgotten_by_a_retry(tmp_path: Path) -> None:
+    with VideoServer() as server:
+        generator, tools = spec_at(server, timeout_s=0.1), tools_at(tmp_path)
+        assert failed(one(generator, tools, "endless kite")).reason is Reason.TIMEOUT
+        generator.ask_again(planned(generator, "endless kite"), tools)
+        failed(one(generator, tools, "endless kite"))
+        assert len(server.jobs) == 1
 
 
 @pytest.mark.parametrize(

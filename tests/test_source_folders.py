@@ -131,6 +131,36 @@ def test_a_recipe_with_every_kind(benchmarks: Path) -> None:
     assert len(flat.sources[0].read().clips) == 1
 
 
+def test_settings_inside_a_list_or_a_mapping_of_paths_are_paths(
+    benchmarks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They start at the current folder, as those of a whole key do."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f"sources: [{{kind: vidprom, path: {benchmarks}/v.csv, videos: {{pika: absent}}, roots: [absent]}}]\n"
+        "annotators: [{kind: signal}]\n"
+    )
+    monkeypatch.chdir(benchmarks)
+    settings = ["sources.0.videos.pika=pika/m1", "sources.0.roots.0=vbench"]
+    (source,) = load_config(str(recipe), settings).sources
+    assert source.videos == {"pika": f"{benchmarks}/pika/m1"}
+    assert source.roots == [f"{benchmarks}/vbench"]
+    (unchanged,) = load_config(str(recipe), ["sources.0.licence=MIT"]).sources
+    assert unchanged.roots == [f"{tmp_path}/absent"]
+
+
+def test_a_recipe_that_is_no_utf_8_or_names_the_home_of_nobody(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_bytes(RECIPE.encode() + b"# caf\xe9")
+    with pytest.raises(SetupError, match="not valid YAML"):
+        load_config(str(recipe))
+    recipe.write_text(RECIPE.replace("path: vbench,", "path: ~nobody-of-this-name/vbench,"))
+    with pytest.raises(
+        SetupError, match="path: ~nobody-of-this-name/vbench: there is no such user"
+    ):
+        load_config(str(recipe))
+
+
 def every_kind(root: Path) -> list[Any]:
     return [
         source.read()

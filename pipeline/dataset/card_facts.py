@@ -177,17 +177,26 @@ def count(value: int | None) -> str:
 
 def _cost(of_run: Mapping[str, Any]) -> str:
     spend = of_run.get("all_runs") or of_run  # a run that was resumed bought only the rest
-    usd = spend.get("usd")
-    money = "an unknown amount (a price is not known)" if usd is None else f"{usd:.4f} USD"
     requests, sent, received = (
         count(spend.get(name)) for name in ("requests", "input_tokens", "output_tokens")
     )
     lost = spend.get("lost_requests") or 0
     unsure = f" {count(lost)} of them have an unknown fate and count as billed." if lost else ""
-    return (
-        f"Spent: {money} on {requests} requests: {sent} input, {received} output tokens.{unsure} "
-        "What each reply cost when it was bought stands in its row (`cost_usd`)."
+    clips = of_run.get("clips_of_all_runs") or {}
+    made = (
+        f" Of it, {_money(clips)} on {count(clips['requests'])} requests for clips."
+        if clips.get("requests")
+        else ""
     )
+    return (
+        f"Spent: {_money(spend)} on {requests} requests: {sent} input, {received} output "
+        f"tokens.{unsure}{made} What each reply cost when it was bought stands in its row (`cost_usd`)."
+    )
+
+
+def _money(spend: Mapping[str, Any]) -> str:
+    usd = spend.get("usd")
+    return "an unknown amount (a price is not known)" if usd is None else f"{usd:.4f} USD"
 
 
 def _shown(audit: Mapping[str, Any]) -> list[Mapping[str, Any]]:

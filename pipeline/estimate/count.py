@@ -13,6 +13,7 @@ from pipeline.estimate.making import making_lines, unpriced_generators
 from pipeline.estimate.questions import draws_of
 from pipeline.estimate.result import Disk, Estimate, Line
 from pipeline.estimate.watching import watching_lines
+from pipeline.generators.made import Made
 from pipeline.plan import Plan
 from schemas import FrameSet
 
@@ -23,11 +24,13 @@ def estimate(
     *,
     frames: Mapping[str, FrameSet] | None = None,
     journal: Journal | None = None,
+    made: Made | None = None,
 ) -> Estimate:
     """Read the headers of all clips and count what the annotators would be asked.
 
     ``frames`` are those of an earlier run on the same folder, by video_id; only for them can the
-    ``journal`` say what is paid already. A clip that cannot be read is left out and named.
+    ``journal`` say what is paid already; ``made`` knows which clips a generator made before. A clip that
+    cannot be read is left out and named.
     """
     pool = config.generators.by_name if config.generators else {}
     clips = look_at(plan.clips, config.frames, frames or {}, pool)
@@ -38,7 +41,7 @@ def estimate(
     watching = list(watching_lines(config, plan, clips))
     found = Estimate(
         heading=words.heading(config, plan, clips),
-        making=tuple(making_lines(config, plan, clips)),
+        making=tuple(making_lines(config, plan, clips, made)),
         lines=tuple(line for line, _ in counted),
         watching=tuple(line for line, _ in watching),
         disk=_disk(config, plan, clips, counted, sum(n_bytes for _, n_bytes in watching)),

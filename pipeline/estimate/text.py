@@ -70,7 +70,7 @@ def _row(name: str, value: str, more: str) -> list[str]:
 
 def _made(line: "Line") -> Iterator[Row]:
     yield "clips", f"{line.questions:,}", f"{line.paid:,} more are there" if line.paid else ""
-    if not line.requests:
+    if line.usd_at_most == 0:
         yield "cost", "free", ""
     else:
         yield (

@@ -109,6 +109,8 @@ def open_dataset(
     reachable, an unknown configuration, split or column, a column that holds no clips, a commit that
     is not the one asked for (offline, an older copy may be the only one at hand).
     """
+    if path.startswith((".", "/", "~")) and not Path(path).is_dir():
+        raise SetupError(f"{path}: no such folder, and no dataset of the Hub has such a name")
     if revision is not None and Path(path).is_dir():
         raise SetupError(f"{path}: revision {revision!r}: a folder has no revisions; take it out")
     builder, loaded = _load(path, name, split, revision)

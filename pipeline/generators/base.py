@@ -53,6 +53,8 @@ class GeneratorSpec(Options):
     place: ClassVar[Literal["processes", "threads"]] = "processes"
     # whether its clips are noted, so that none is made twice; no need where they cost nothing
     kept: ClassVar[bool] = True
+    # whether any number of workers may make its clips side by side; else one of each machine does
+    anywhere: ClassVar[bool] = False
 
     kind: str
     # Names the generator in every table, and so goes into the ids of its clips.
@@ -108,6 +110,11 @@ class GeneratorSpec(Options):
         """What its clips will be like, for an estimate; None: nobody can tell."""
         return None
 
+    @property
+    def counts(self) -> bool:
+        """Whether a clip is a request in the ledger, priced or free."""
+        return self.worst_usd != 0
+
     def check(self) -> None:
         """Refuse what cannot work, before anything is made. Raises :class:`SetupError`."""
 
@@ -133,6 +140,12 @@ class GeneratorSpec(Options):
         a client) in that process. Raising :class:`GenerationError` fails all that is left.
         """
         raise TypeError(f"generator kind {self.kind!r} does not say how it generates")
+
+    def ask_again(self, clip: Clip, tools: "Tools") -> None:
+        """Forget what was paid for this clip and came to nothing: the next run makes it anew.
+
+        For kinds that keep such failures, so that nobody pays for them again unasked.
+        """
 
 
 class Tools(Options, arbitrary_types_allowed=True):

@@ -43,15 +43,25 @@ class Made:
     media: Store
     shared: bool = False
 
+    def noted(self, key: str) -> bool:
+        """Whether a clip was made; its bytes are not looked at."""
+        return self.notes.exists(_note_name(key))
+
     def get(self, key: str) -> bytes | None:
-        """The clip's bytes, None if it is still to be made. Damaged bytes count as none."""
+        """The clip's bytes, None if it is still to be made. Damaged bytes, or a damaged note, count as
+        none."""
         note = self.notes.get(_note_name(key))
         if note is None:
             return None
-        said = json.loads(note)
-        for store, name in self._places(said["name"]):
+        try:
+            said = json.loads(note)
+            where, sha256 = str(said["name"]), said["sha256"]
+        except (ValueError, KeyError, TypeError):
+            self.notes.delete(_note_name(key))
+            return None
+        for store, name in self._places(where):
             data = store.get(name)
-            if data is not None and sha256_hex(data) == said["sha256"]:
+            if data is not None and sha256_hex(data) == sha256:
                 return data
             store.delete(name)  # what is damaged would keep the right bytes from being put
         self.notes.delete(_note_name(key))

@@ -44,6 +44,7 @@ class SimulatedSpec(GeneratorSpec):
     """A simulated generator: ``{kind: simulated, name: sim-clean}``, or with ``weaknesses``."""
 
     kept: ClassVar[bool] = False  # drawn again in milliseconds
+    anywhere: ClassVar[bool] = True
 
     kind: Literal["simulated"] = "simulated"
     licence: str | None = "CC0-1.0"

@@ -118,10 +118,14 @@ def _by_decord(clip: _Clip, choose: Choose, take: Take[Taken]) -> Decoded[Taken]
 
 def _by_program(clip: _Clip, choose: Choose, take: Take[Taken]) -> Decoded[Taken]:
     # The program patches up what it can and need not say so.
-    if clip.packets and (clip.packets.lost or not all_have_pictures(clip.packets)):
+    if clip.packets and _is_damaged(clip.packets):
         raise Unsuited("a damaged file", "pyav")
     packets = _by_packets(clip.packets) if clip.packets else None
     return decode_by_program(clip.path, clip.container, clip.options, choose, take, packets)
+
+
+def _is_damaged(clip: Packets) -> bool:
+    return clip.lost > 0 or bool(clip.orphaned) or not all_have_pictures(clip)
 
 
 _WAYS: dict[str, tuple[Callable[[_Clip, Choose, Any], Decoded[Any]], ...]] = {

@@ -17,6 +17,7 @@ from pipeline.media.decoded import Disagreement
 from pipeline.media.errors import MediaError
 from pipeline.media.guard import check_streams, unless_memory
 from pipeline.media.h264 import length_bytes
+from pipeline.media.h264_gaps import gaps
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import GIF, Container
 from schemas import Reason
@@ -38,6 +39,8 @@ class Packets:
     tick_s: Fraction
     lost: int
     nal_length_bytes: int | None = None  # of H.264 in mp4, mov and mkv; see h264
+    # numbers of packets that nothing may be decoded from: one before them is missing; see h264_gaps
+    orphaned: frozenset[int] = frozenset()
 
     @property
     def last_ticks(self) -> int | None:
@@ -66,12 +69,14 @@ def open_packets(path: str, container: Container, options: FramesOptions) -> Ite
         codec.options = {"max_pixels": limits["max_pixels"]}  # also for sizes that change midway
         codec.thread_count = 1
         packets, lost = _read(path, opened, stream, options.max_frames)
+        nal_length_bytes = length_bytes(codec.name, codec.extradata)
         yield Packets(
             codec=codec,
             packets=tuple(packets),
             lost=lost,
             tick_s=Fraction(stream.time_base or 1),
-            nal_length_bytes=length_bytes(codec.name, codec.extradata),
+            nal_length_bytes=nal_length_bytes,
+            orphaned=_orphaned(packets, nal_length_bytes, codec.extradata or b""),
         )
 
 
@@ -105,6 +110,14 @@ def _check_pixels(path: str, width: int, height: int, max_pixels: int) -> None:
             f"{path}: frames of {width} x {height} pixels, and "
             f"frames.max_pixels is {max_pixels}; raise it or scale the clip down",
         )
+
+
+def _orphaned(
+    packets: "list[Packet[VideoStream]]", size: int | None, extradata: bytes
+) -> frozenset[int]:
+    """A keyframe needs nothing before it, but those stored behind it and shown before it do."""
+    found = gaps(map(memoryview, packets), size, extradata) if size else ()
+    return frozenset(number - packets[number].is_keyframe for number in found)
 
 
 def _read(

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from schemas.options import Options
 
+MOST_JPEG_PX = 65_500  # libjpeg's JPEG_MAX_DIMENSION, a little below what the format has room for
+
 
 class FramesOptions(Options):
     """The ``frames:`` block: which frames are taken, how they are kept, and what is too large."""
@@ -28,7 +30,8 @@ class FramesOptions(Options):
     # columns of one picture with all the frames, which judges of the kinds openai, openai-batch and
     # transformers are shown instead of them
     montage: int | None = Field(default=None, ge=1, le=16)
-    long_side_px: int = Field(default=512, ge=16)  # longer side of a JPEG at most; never enlarged
+    # longer side of a JPEG at most; never enlarged
+    long_side_px: int = Field(default=512, ge=16, le=MOST_JPEG_PX)
     jpeg_quality: int = Field(default=85, ge=1, le=95)  # Pillow's scale; beyond 95 only size grows
     # auto: what suits the file, PyAV as a rule, then the ffmpeg program
     decoder: Literal["auto", "pyav", "decord", "ffmpeg"] = "auto"
@@ -49,7 +52,19 @@ class FramesOptions(Options):
             raise ValueError("policy: fps and fps: (frames per second) go together")
         if self.seed and self.policy != "random_per_segment":
             raise ValueError("seed: only policy random_per_segment draws")
+        if self.montage and self._montage_side_px > MOST_JPEG_PX:
+            raise ValueError(
+                f"montage: {self.montage} columns for {self.most} frames of {self.long_side_px} pixels "
+                f"make a picture of up to {self._montage_side_px} pixels a side, and a JPEG has "
+                f"{MOST_JPEG_PX} at most; take fewer frames, a lower long_side_px or other columns"
+            )
         return self
+
+    @property
+    def _montage_side_px(self) -> int:
+        """Longer side of a montage at most."""
+        columns = min(self.montage or 1, self.most)
+        return max(columns, -(-self.most // columns)) * self.long_side_px
 
     @property
     def most(self) -> int:

@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from pipeline.media.complaints import decoded_aloud
 from pipeline.media.damage import doubtful
 from pipeline.media.decoded import (
     Choose,
@@ -83,6 +84,8 @@ def decode_indexed(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[
     frames are not the same thing in this file (invisible frames, fields, repeated times, damage)
     and :class:`Disagreement` sends it to :func:`decode_sequential`: no frame stands for another.
     """
+    if clip.orphaned:
+        raise Disagreement("frames that others are decoded from are missing")
     shown = [p for p in clip.packets if not p.is_discard and not p.is_corrupt]
     index = sorted({p.pts for p in shown if p.pts is not None})
     if not index or any(p.pts is None for p in clip.packets):
@@ -91,7 +94,8 @@ def decode_indexed(clip: Packets, choose: Choose, take: Take[Taken]) -> Decoded[
         raise Disagreement("several packets of one time")
     starts = [i for i, p in enumerate(clip.packets) if p.is_keyframe and not p.is_corrupt]
     key_pts = [clip.packets[i].pts or 0 for i in starts]
-    if not starts or key_pts != sorted(key_pts):
+    latest = list(itertools.accumulate((p.pts or 0 for p in clip.packets), max))
+    if not starts or any(latest[i] > pts for i, pts in zip(starts, key_pts, strict=True)):
         raise Disagreement("no keyframes in order of time")
     timeline = Timeline(pts=index, tick_s=clip.tick_s, last_ticks=clip.last_ticks)
     number = {pts: i for i, pts in enumerate(index)}
@@ -151,11 +155,15 @@ def _in_turn(clip: Packets, packets: Run, wanted: set[int]) -> Iterator[VideoFra
     shown = sorted({p.pts for p in packets if not p.is_discard and p.pts is not None})
     expected = iter(shown[bisect_left(shown, start) :])
     begun = packets[0] is clip.packets[0]
+    # shown before the keyframe they were stored after: of no use without the packets before it
+    leading = () if begun else {i for i, p in enumerate(packets) if (p.pts or 0) < start}
     for frame in _frames(clip, packets):
+        if isinstance(frame, int) and frame in leading:
+            continue
         if isinstance(frame, int) or frame.is_corrupt or frame.pts is None:
             raise Disagreement("a packet that cannot be decoded")
         if not begun and frame.pts < start:
-            continue  # shown before the keyframe it was stored after
+            continue
         begun = True
         if frame.pts != next(expected, None):
             raise Disagreement("frames that are not those of the packets")
@@ -178,7 +186,10 @@ def _frames(clip: Packets, packets: Run) -> Iterator[VideoFrame | int]:
             ):
                 yield number
             else:
-                yield from clip.codec.decode(packet)
+                frames, patched = decoded_aloud(clip.codec, packet)
+                if patched:
+                    yield number
+                yield from frames
         except BROKEN as error:
             unless_memory(error)
             yield number
@@ -234,7 +245,7 @@ def _listed(clip: Packets) -> _Listed:
             corrupt.append(frame.pts)
         else:
             frames.append((frame.pts, bool(frame.key_frame)))
-    lost = failed | {i for i, p in enumerate(clip.packets) if p.pts in corrupt}
+    lost = failed | clip.orphaned | {i for i, p in enumerate(clip.packets) if p.pts in corrupt}
     bad = doubtful(clip.packets, lost)
     whole = [(pts, key) for pts, key in frames if pts not in bad]
     if not whole:

@@ -26,12 +26,15 @@ several packets of one time        yes     no      no      by counting frames; n
 AV1                                yes     yes     no
 GIF                                yes     yes     no      no times where a delay is below 0.02 s
 animated WebP (Pillow alone)       no      no      no      no times where a frame is shown for 0 s
-damaged                            yes     no      no      frames that are whole; none stands in
+damaged                            yes     no      no      frames that are whole (2); none stands in
 one frame; fewer than asked        yes     yes     yes     its own frames, each once
 still PNG, JPEG, WebP, AVIF, APNG  \\-      \\-      \\-      undecodable: a picture is not a clip
 =================================  ======  ======  ======  ========================================
 
 (1) In MP4 such a cut leaves an edit list. Where it leaves none, all frames of the file are shown.
+(2) As far as anything tells: the container, the decoder (in its log, too), the count of frames that
+H.264 keeps. A bit that is turned, or a frame that is gone, inside a container that is sound often shows
+in nothing but a smeared picture where the codec is HEVC, VP8, VP9, AV1 or Motion JPEG.
 
 Why decord is refused, each found by reading clips whose frames carry their numbers: it begins a
 transport stream with frame 16, shows the frames that an edit list hides and repeats the last one

@@ -1,5 +1,6 @@
 """The chosen clips and their frames, as a run obtains, makes and takes them: in child processes."""
 
+import contextlib
 import functools
 import multiprocessing
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,8 @@ from annotators.base import Resources
 from pipeline.clips import obtain_clip, take_frames
 from pipeline.config import Config
 from pipeline.generators.base import GeneratorSpec
-from pipeline.generators.make import make, taken_up
+from pipeline.generators.lanes import Lane, opened
+from pipeline.generators.make import taken_up
 from pipeline.generators.workshop import workshop
 from pipeline.media.guard import limit_child
 from schemas import Clip, Failure, FrameSet, Reason, Video
@@ -65,7 +67,8 @@ def _made(
         return {}
     made, tools = workshop(config.generators, layout, resources.ledger)
     found: dict[str, Any] = {}
-    with pebble.ProcessPool(max_workers=1, context=_SPAWN) as child:
+    with contextlib.ExitStack() as closing:
+        lanes: dict[str, Lane] = {}
         for key, clip in sorted(clips.items(), key=lambda item: (item[1].generator, item[0])):
             spec: GeneratorSpec = config.generators.by_name[clip.generator]
             if free_only and spec.worst_usd != 0 and not taken_up(spec, [clip], made):
@@ -73,7 +76,10 @@ def _made(
                     "video", key, Reason.NOT_ATTEMPTED, "not made yet, and making it costs money"
                 )
                 continue
-            future = child.schedule(make, args=(spec, [clip], made, tools), timeout=spec.timeout_s)
+            if spec.place not in lanes:
+                lanes[spec.place] = opened(spec.place, 1)
+                closing.callback(lanes[spec.place].close)
+            future = lanes[spec.place].submit((spec, [clip], made, tools), spec, [clip])
             outcome = _result(future, "video", key, spec.timeout_s)
             found[key] = outcome[0] if isinstance(outcome, list) else outcome
     return found

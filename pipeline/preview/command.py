@@ -8,14 +8,16 @@ from pathlib import Path
 from annotators.base import Question
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Journal
+from annotators.ledger import Spent
 from pipeline.check import Stopped, require_health
 from pipeline.config import Config, load_config
 from pipeline.estimate import estimate
+from pipeline.generators.workshop import workshop
 from pipeline.plan import Plan, make_plan
 from pipeline.preview.ask import Answer, ask, at_once, unsent
 from pipeline.preview.choose import Subject, subjects
 from pipeline.preview.collect import collect
-from pipeline.preview.cost import measure
+from pipeline.preview.cost import measure, paid_now
 from pipeline.preview.page import write_page
 from pipeline.preview.show import item_of
 from pipeline.preview.terminal import print_preview
@@ -74,34 +76,42 @@ def _look(
     resources = resources_of(config, plan, layout, ledger_of(config, plan, layout), workers=1)
     clips = {clip.video_id: clip for subject in chosen for clip in subject.clips}
     say(f"preview: taking the frames of {plural(len(clips), 'clip')}")
+    before = resources.ledger.totals()
+    if not asked.unsent:  # before a clip is bought: the job of one that was killed may be taken up
+        resources.ledger.begin()
     frames = collect(clips.values(), config, layout, resources, free_only=asked.unsent)
     asking = [(subject, _questions(subject, frames, config.protocol)) for subject in chosen]
     questions = [question for _, own in asking for question in own]
-    before = resources.ledger.totals()
     if asked.unsent:
         answers = unsent(plan.annotators, questions)
     else:
         say(f"preview: {plural(len(questions), 'question')} to {_names(plan)}")
-        resources.ledger.begin()
         capped = config.budget.usd is not None
         annotators = [at_once(spec, plan.models, capped=capped) for spec in plan.annotators]
         answers = ask(annotators, questions, resources)
     after = resources.ledger.totals()
+    bought = {name: after[name] - before.get(name, Spent()) for name in after}
     taken = {key: found for key, found in frames.items() if isinstance(found, FrameSet)}
-    expected = estimate(config, plan, frames=taken, journal=Journal(resources.journal))
+    made, _ = workshop(config.generators, layout, resources.ledger)
+    expected = estimate(config, plan, frames=taken, journal=Journal(resources.journal), made=made)
     judges = [a for a in plan.annotators if isinstance(a, ChatSpec)]
     return Preview(
         name=Path(asked.config).stem,
         sent=not asked.unsent,
         simulated=any(clip.simulated for clip in clips.values()),
         items=_items(asking, frames, answers, layout.frames, config.protocol),
-        measured=measure(
-            judges, answers, expected, {name: after[name] - before[name] for name in before}
-        ),
+        measured=measure(judges, answers, expected, bought),
+        made=[(name, paid_now(bought[name])) for name in _generators(config)],
         estimate=expected.text(None),
         watched=bool(expected.watching),
-        stopped=_stopped(answers),
+        stopped="" if asked.unsent else _stopped(frames, answers),
     )
+
+
+def _generators(config: Config) -> list[str]:
+    """Accounts of those whose clips are requests."""
+    pool = config.generators.pool if config.generators else []
+    return [spec.account for spec in pool if spec.counts]
 
 
 def _names(plan: Plan) -> str:
@@ -153,9 +163,11 @@ def _items(
     ]
 
 
-def _stopped(answers: Sequence[Answer]) -> str:
+def _stopped(frames: Frames, answers: Sequence[Answer]) -> str:
+    unmade = [found for found in frames.values() if isinstance(found, Failure)]
     failed = [o for answer in answers for o in answer.outcomes if isinstance(o, Failure)]
     try:
+        require_health("preview", 0, unmade)  # only an account's fault: a clip's own is on show
         require_health("preview", sum(len(answer.outcomes) for answer in answers), failed)
     except Stopped as stop:
         return str(stop)

@@ -33,15 +33,7 @@ class Measured:
     @property
     def paid_now(self) -> str:
         """What was bought, in words."""
-        spent = self.bought
-        if not spent.unpriced:
-            return f"{plural(spent.requests, 'request')}, {usd(spent.usd)}"
-        if spent.unpriced == spent.requests:
-            return f"{plural(spent.requests, 'request')} of unknown cost"
-        unknown = plural(spent.unpriced, "request")
-        return (
-            f"{plural(spent.requests, 'request')}, {usd(spent.usd)} and {unknown} of unknown cost"
-        )
+        return paid_now(self.bought)
 
     @property
     def requests_to_come(self) -> str:
@@ -52,6 +44,16 @@ class Measured:
     def ratio(self) -> float | None:
         """Input tokens counted per estimated one."""
         return self.counted / self.estimated if self.estimated else None
+
+
+def paid_now(spent: Spent) -> str:
+    """What was bought, in words."""
+    if not spent.unpriced:
+        return f"{plural(spent.requests, 'request')}, {usd(spent.usd)}"
+    if spent.unpriced == spent.requests:
+        return f"{plural(spent.requests, 'request')} of unknown cost"
+    unknown = plural(spent.unpriced, "request")
+    return f"{plural(spent.requests, 'request')}, {usd(spent.usd)} and {unknown} of unknown cost"
 
 
 def measure(

@@ -39,6 +39,8 @@ def print_preview(shown: Preview, page: Path, console: Console | None = None) ->
         _print_item(out, item, seen)
     out.print()
     out.rule("cost", align="left")
+    for name, paid in shown.made if shown.sent else ():
+        out.print(Text(plain(f"{name}, paid now: {paid}\n")))
     for measured in shown.measured if shown.sent else ():
         _print_cost(out, measured)
     if shown.watched:

@@ -121,6 +121,7 @@ class Preview:
     simulated: bool
     items: list[Item]
     measured: list[Measured]
+    made: list[tuple[str, str]]  # by generator that is asked: what was bought now, in words
     estimate: str
     watched: bool  # sentinels add requests, which are not in what was measured
     stopped: str  # why it ended early; empty: it did not

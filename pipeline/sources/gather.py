@@ -1,7 +1,7 @@
 """All sources of a run together: prompts that agree, every clip once."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipeline.sources.base import Found, SourceSpec, limited
 from schemas import Clip, Prompt
@@ -28,6 +28,7 @@ def gather(sources: Iterable[SourceSpec]) -> Found:
             if taken is not clip:
                 raise SetupError(_twice(first, taken, name, clip))
         notes += found.notes
+    notes += _repeated(clips.values())
     return Found(
         prompts=[prompt for _, prompt in prompts.values()],
         clips=[clip for _, clip in clips.values()],
@@ -58,3 +59,18 @@ def _twice(first: str, taken: Clip, name: str, clip: Clip) -> str:
         f"is already in {first} ({taken.source}): {places}; take it out of one of the two, or give "
         "them different video_id"
     )
+
+
+def _repeated(clips: Iterable[tuple[str, Clip]]) -> Iterator[str]:
+    """Files that stand under several ids for one prompt and generator: pairs of a clip with itself."""
+    by_place: dict[tuple[str, str, str | None], list[str]] = {}
+    for name, clip in clips:
+        place = clip.prompt_id, clip.generator, clip.path
+        by_place.setdefault(place, []).append(f"{name} ({clip.source})")
+    again = [(path, names) for (_, _, path), names in by_place.items() if len(names) > 1]
+    if again:
+        path, names = again[0]
+        yield (
+            f"{len(again)} files are named more than once for the same prompt and generator, and each "
+            f"name is a clip of its own, such as {path} in {' and '.join(names[:2])}"
+        )

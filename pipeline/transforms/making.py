@@ -1,10 +1,9 @@
 """Planned clips through their generators: batches of one generator, in child processes or threads."""
 
 import dataclasses
-import multiprocessing
-import threading
+import zlib
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from typing import Any
 
@@ -12,13 +11,15 @@ import apache_beam as beam
 import pebble
 
 from pipeline.generators.base import GenerationError, GeneratorSpec, Tools
+from pipeline.generators.lanes import Lane, opened
 from pipeline.generators.made import Made
-from pipeline.generators.make import STAGE, Outcome, failure_of, make, taken_up
+from pipeline.generators.make import STAGE, Outcome, failure_of, taken_up
 from pipeline.progress import Ticker
 from pipeline.transforms.outputs import FAILURES, at_end, sorted_out
 from schemas import STOPS_RUN, Clip, Failure, Reason
 
 _STOPPING = {*STOPS_RUN, Reason.NOT_ATTEMPTED}  # the last: a cap of the budget is reached
+SHARES = 256  # of what any worker may make: more than there are workers
 Batch = tuple[GeneratorSpec, tuple[Clip, ...]]
 
 
@@ -26,8 +27,9 @@ Batch = tuple[GeneratorSpec, tuple[Clip, ...]]
 class MakeClips(beam.PTransform):
     """Clip -> Video or Failure. Returns (videos, failures).
 
-    A bundle's clips are sorted by generator, so that a model is loaded once and used for all of
-    them. Generators of different lanes work at the same time.
+    A lane's clips go to one worker of each machine, for what it bears at a time (``concurrency``, a
+    GPU with one model) is meant for the machine. There they are sorted by generator, so that a model
+    is loaded once and used for all of them. Different lanes work at the same time.
     """
 
     generators: Mapping[str, GeneratorSpec]
@@ -37,8 +39,19 @@ class MakeClips(beam.PTransform):
     progress: str
 
     def expand(self, clips: beam.PCollection) -> Any:
-        done = clips | STAGE >> beam.ParDo(_MakeFn(self)).with_outputs(FAILURES, main="videos")
+        done = (
+            clips
+            | "Lane" >> beam.Map(_keyed, dict(self.generators), self.tools.ledger.machines)
+            | "Together" >> beam.GroupByKey()
+            | STAGE >> beam.ParDo(_MakeFn(self)).with_outputs(FAILURES, main="videos")
+        )
         return done.videos, done.failures
+
+
+def _keyed(clip: Clip, generators: Mapping[str, GeneratorSpec], machines: int) -> tuple[str, Clip]:
+    spec = generators[clip.generator]
+    share = zlib.crc32(clip.video_id.encode()) % (SHARES if spec.anywhere else machines)
+    return f"{spec.lane} {share}", clip
 
 
 class _MakeFn(beam.DoFn):
@@ -47,7 +60,7 @@ class _MakeFn(beam.DoFn):
         self._processes, self._progress = how.processes, how.progress
 
     def setup(self) -> None:
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._ticker = Ticker(self._progress, STAGE)
         self._counters = {
             name: beam.metrics.Metrics.counter(STAGE, name) for name in ("done", "failed")
@@ -59,8 +72,9 @@ class _MakeFn(beam.DoFn):
     def start_bundle(self) -> None:
         self._waiting: dict[str, list[Clip]] = defaultdict(list)
 
-    def process(self, clip: Clip) -> None:
-        self._waiting[clip.generator].append(clip)
+    def process(self, keyed: tuple[str, Iterable[Clip]]) -> None:
+        for clip in keyed[1]:
+            self._waiting[clip.generator].append(clip)
 
     def finish_bundle(self) -> Iterator[Any]:
         for outcome in self._outcomes(list(self._batches())):
@@ -104,12 +118,12 @@ class _MakeFn(beam.DoFn):
         for spec, clips in (batch for queue in queues.values() for batch in queue):
             yield from self._unmade(spec, clips, _not_attempted(self._stop))
 
-    def _lane(self, name: str) -> "_Lane":
+    def _lane(self, name: str) -> Lane:
         """Opened once; the smallest number of its generators holds for all of them."""
         if name not in self._lanes:
             several = [spec for spec in self._generators.values() if spec.lane == name]
             at_once = min(spec.at_once(self._processes) for spec in several)
-            self._lanes[name] = _LANES[several[0].place](at_once)
+            self._lanes[name] = opened(several[0].place, at_once)
         return self._lanes[name]
 
     def _work(self, spec: GeneratorSpec, clips: Sequence[Clip]) -> tuple[Any, ...]:
@@ -156,53 +170,3 @@ def _not_attempted(why: GenerationError | None) -> GenerationError:
         f"not made, because the run was stopped ({why}); the same command resumes it",
         Reason.NOT_ATTEMPTED,
     )
-
-
-class _Processes:
-    """Child processes: a generator that hangs or dies costs one batch."""
-
-    def __init__(self, at_once: int) -> None:
-        self.at_once = at_once
-        self._pool = pebble.ProcessPool(
-            max_workers=at_once, context=multiprocessing.get_context("forkserver")
-        )
-
-    def submit(
-        self, work: tuple[Any, ...], spec: GeneratorSpec, clips: Sequence[Clip]
-    ) -> "Future[list[Outcome]]":
-        return self._pool.schedule(make, args=work, timeout=spec.timeout_s * len(clips))
-
-    def close(self) -> None:
-        self._pool.close()  # type: ignore[no-untyped-call]
-        self._pool.join()
-
-
-class _Threads:
-    """A thread per batch, for generators that only wait and keep their own deadlines.
-
-    They are daemons: a run that is interrupted need not wait for clips that take minutes.
-    """
-
-    def __init__(self, at_once: int) -> None:
-        self.at_once = at_once
-
-    def submit(
-        self, work: tuple[Any, ...], spec: GeneratorSpec, clips: Sequence[Clip]
-    ) -> "Future[list[Outcome]]":
-        future: Future[list[Outcome]] = Future()
-        threading.Thread(target=_into, args=(future, *work), name=spec.account, daemon=True).start()
-        return future
-
-    def close(self) -> None:
-        """Nothing is left to close."""
-
-
-def _into(future: "Future[list[Outcome]]", *work: Any) -> None:
-    try:
-        future.set_result(make(*work))
-    except BaseException as error:
-        future.set_exception(error)
-
-
-_Lane = _Processes | _Threads
-_LANES: dict[str, Callable[[int], _Lane]] = {"processes": _Processes, "threads": _Threads}

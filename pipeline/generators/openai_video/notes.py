@@ -40,6 +40,7 @@ class Notes:
         self._ledger = _name(tools.ledger)
         self._job = f"{ROOM}/{self.key[:2]}/{self.key}.json"
         self._settled = f"{ROOM}/{self.key[:2]}/{self.key}.settled"
+        self._failed = f"{ROOM}/{self.key[:2]}/{self.key}.failed"
 
     def job(self) -> Noted | None:
         """The job of this clip, None if there is none."""
@@ -68,10 +69,28 @@ class Notes:
         """Note that the ledger knows what the job cost."""
         self._store.put(self._settled, b"")
 
+    def fail(self, error: GenerationError) -> None:
+        """Note that the job was paid and came to nothing; on disk when this returns."""
+        said = {"message": str(error), "reason": error.reason, "cost_usd": error.cost_usd}
+        self._store.put(self._failed, canonical_json(said).encode(), durable=True)
+
+    def failed(self) -> GenerationError | None:
+        """What was paid for nothing; None where there is no such note, or it cannot be read: then the
+        job, which is noted, too, is looked at again."""
+        note = self._store.get(self._failed)
+        try:
+            said = json.loads(note or b"null")
+            return said and GenerationError(
+                str(said["message"]), Reason(said["reason"]), cost_usd=said["cost_usd"]
+            )
+        except (ValueError, KeyError, TypeError):
+            return None
+
     def forget(self) -> None:
         """The job is of no use any more: the clip may be asked for anew."""
         self._store.delete(self._job)
         self._store.delete(self._settled)
+        self._store.delete(self._failed)
 
     def taken(self, job_id: str) -> bool:
         """Whether any clip has, or had, this job."""

@@ -61,6 +61,8 @@ class Purchase:
 
     def _taken_up(self) -> bytes | None:
         """The clip of a job that was created before; None where there is none, or it is gone."""
+        if failed := self._notes.failed():
+            raise failed
         noted = self._notes.job()
         if noted is None:
             return None
@@ -117,19 +119,25 @@ class Purchase:
             ) from error
 
     def _refused(self, job: Job) -> GenerationError:
-        """Books a job that the server took and failed; the clip may be asked for again."""
+        """Books a job that the server took and failed. Where that cost nothing, or more money mends it,
+        the next run asks for the clip again; what is paid for nothing is kept until `retry`."""
         worst = self._spec.worst_usd
         billed = worst != 0.0 and (self._spec.price.failed_billed if self._spec.price else None)
         if billed is False:
             self._till.release()
         else:
             self._till.settle(known=billed is True)
-        self._notes.forget()
         said = errors.redact(job.error or "no reason given", self._desk.service.key)
         cost = {False: 0.0, True: worst, None: None}[billed]
-        return GenerationError(
+        error = GenerationError(
             f"job {job.id} {job.status}: {said}", reason_of_job(job), cost_usd=cost
         )
+        if cost == 0.0 or error.reason in STOPS_RUN:
+            self._notes.forget()
+        else:
+            self._notes.settle()
+            self._notes.fail(error)
+        return error
 
     def _look(self, job_id: str) -> Job:
         return self._there(f"look at {job_id}", lambda: self._desk.service.retrieve(job_id))

@@ -104,6 +104,11 @@ class OpenAIVideoSpec(GeneratorSpec):
         return (self.seconds or 0) * (self.price.usd_per_second or 0.0)
 
     @property
+    def counts(self) -> bool:
+        """Every job, for ``budget.requests`` caps those of a free server, too."""
+        return True
+
+    @property
     def worst(self) -> Amount:
         """What creating a job sets aside."""
         return Amount(usd=self.worst_usd)
@@ -149,3 +154,11 @@ class OpenAIVideoSpec(GeneratorSpec):
                 yield Purchase(self, desk, clip, tools).bytes_of()
             except GenerationError as error:
                 yield error
+
+    def ask_again(self, clip: Clip, tools: Tools) -> None:
+        """A job that failed and was paid; one that goes on at the server stays known."""
+        from pipeline.generators.openai_video.notes import Notes
+
+        notes = Notes(self, clip, tools)
+        if notes.failed() is not None:
+            notes.forget()
