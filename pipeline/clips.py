@@ -4,11 +4,11 @@ import dataclasses
 import os
 
 from pipeline.media.errors import MediaError
-from pipeline.media.fetch import at_hand
+from pipeline.media.fetching.fetch import at_hand
+from pipeline.media.fetching.target import is_address
 from pipeline.media.ingest import ingest
 from pipeline.media.options import FramesOptions
 from pipeline.media.sample import STAGE, sample_frames
-from pipeline.media.target import is_address
 from schemas import Clip, Failure, FrameSet, Video
 from schemas.layout import Layout
 

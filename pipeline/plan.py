@@ -14,7 +14,7 @@ from annotators.models import ModelTable, load_models, retires_soon
 from pipeline.clip_checks.nsfw import load_hook
 from pipeline.config import Config
 from pipeline.generators.pool import plan_clips
-from pipeline.media.decord_reader import check_installed
+from pipeline.media.decoders.decord_reader import check_installed
 from pipeline.preference.splits import in_one_split
 from pipeline.refusals import (
     check_consensus,

@@ -10,7 +10,7 @@ import pytest
 from coded_clips import write_clip
 from decoders_apart import NAMED, Seen, process, see
 
-from pipeline.media.damage import doubtful
+from pipeline.media.decoders.damage import doubtful
 from schemas import Reason
 
 SECONDS = 300  # a decoder that hangs fails the test, a busy machine does not

@@ -20,12 +20,12 @@ import pytest
 from loopback import HOST, Answer, Server, reply, serving
 from object_store import open_store
 
-from pipeline.media import https, store_file
 from pipeline.media.errors import MediaError
-from pipeline.media.fetch import at_hand, read_clip
+from pipeline.media.fetching import https, store_file
+from pipeline.media.fetching.fetch import at_hand, read_clip
+from pipeline.media.fetching.public import Address, is_public
+from pipeline.media.fetching.target import Target
 from pipeline.media.options import FramesOptions
-from pipeline.media.public import Address, is_public
-from pipeline.media.target import Target
 from schemas import Reason
 
 LIMITS = (10_000, 5.0)  # bytes, seconds
@@ -136,7 +136,7 @@ def test_a_copy_at_hand_is_there_for_this_process_and_its_programs(
 def test_a_copy_at_hand_does_not_outlive_a_kill(tmp_path: Path) -> None:
     code = (
         "import fsspec, os, signal\n"
-        "from pipeline.media.fetch import at_hand\n"
+        "from pipeline.media.fetching.fetch import at_hand\n"
         "from pipeline.media.options import FramesOptions\n"
         "fsspec.filesystem('memory').pipe_file('/c/a.mp4', b'x')\n"
         "with at_hand('memory://c/a.mp4', FramesOptions()): os.kill(os.getpid(), signal.SIGKILL)"
@@ -201,7 +201,7 @@ def test_a_store_that_is_not_installed_names_its_package() -> None:
     """In a process of its own where gcsfs cannot be imported, installed or not."""
     code = (
         "import sys; sys.modules['gcsfs'] = None\n"
-        "from pipeline.media.fetch import read_clip\n"
+        "from pipeline.media.fetching.fetch import read_clip\n"
         "from pipeline.media.errors import MediaError\n"
         "try: read_clip('gs://b/a.mp4', 10, 5.0)\n"
         "except MediaError as error: print(error.reason.value, error.message)"

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from pipeline.media.decode import decode
 from pipeline.media.decoded import Disagreement, FrameList
-from pipeline.media.demux import Packets, open_packets
+from pipeline.media.decoders.demux import Packets, open_packets
+from pipeline.media.decoders.h264 import is_reference, length_bytes
+from pipeline.media.decoders.h264_gaps import gaps
+from pipeline.media.decoders.pyav import decode_indexed
 from pipeline.media.errors import MediaError
-from pipeline.media.h264 import is_reference, length_bytes
-from pipeline.media.h264_gaps import gaps
 from pipeline.media.options import FramesOptions
 from pipeline.media.policy import policy_of
-from pipeline.media.pyav import decode_indexed
 from pipeline.media.sniff import sniff
 from schemas import Reason
 

@@ -7,7 +7,7 @@ import fsspec
 import pytest
 from coded_clips import write_clip
 
-from pipeline.media import https
+from pipeline.media.fetching import https
 from pipeline.media.ingest import ingest, store_generated
 from pipeline.media.options import FramesOptions
 from pipeline.media.sample import sample_frames

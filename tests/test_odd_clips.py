@@ -1,4 +1,4 @@
-"""Odd kinds of clips: what each decoder gives, and which are refused (pipeline/media/suits.py)."""
+"""Odd kinds of clips: what each decoder gives, and which are refused (pipeline/media/decoders/suits.py)."""
 
 import dataclasses
 import subprocess
@@ -27,7 +27,7 @@ from PIL import Image
 
 from pipeline.media.decode import decode
 from pipeline.media.decoded import FrameList
-from pipeline.media.decord_reader import check_installed
+from pipeline.media.decoders.decord_reader import check_installed
 from pipeline.media.errors import MediaError
 from pipeline.media.options import FramesOptions
 from pipeline.media.policy import policy_of

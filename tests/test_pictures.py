@@ -16,9 +16,9 @@ from PIL import Image
 from pipeline.media.avi import avi
 from pipeline.media.decode import decode
 from pipeline.media.decoded import Rgb
+from pipeline.media.decoders.mjpeg import has_picture
 from pipeline.media.errors import MediaError
 from pipeline.media.ingest import ingest
-from pipeline.media.mjpeg import has_picture
 from pipeline.media.options import FramesOptions
 from pipeline.media.pictures import read_pictures
 from pipeline.media.timeline import uniform

@@ -147,4 +147,6 @@ def test_a_prompt_with_a_real_clip_is_filled_up_only_where_asked() -> None:
     assert Counter(c.prompt_id for c in filled) == {captioned.prompt_id: 3, bare.prompt_id: 4}
     assert Counter(c.prompt_id for c in alone) == {bare.prompt_id: 4}
     # the same three that would come first without the real clip
-    assert [c for c in filled if c.prompt_id == captioned.prompt_id] == plan_clips([captioned], EIGHT)[:3]
+    assert [c for c in filled if c.prompt_id == captioned.prompt_id] == plan_clips(
+        [captioned], EIGHT
+    )[:3]

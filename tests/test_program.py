@@ -27,7 +27,7 @@ def test_the_program_dies_with_the_process_that_runs_it(tmp_path: Path) -> None:
     code = f"""
 import os, signal, subprocess
 from pipeline.media.options import FramesOptions
-from pipeline.media.ffmpeg_run import running
+from pipeline.media.decoders.ffmpeg_run import running
 from pipeline.media.sniff import MP4
 started = subprocess.Popen
 def start(command, **how):

@@ -8,11 +8,11 @@ from coded_clips import HEIGHT, WIDTH, write_webp
 from decoders_apart import NAMED, Seen, see
 
 from pipeline.media.decode import decode
+from pipeline.media.decoders.webp import webp_header
 from pipeline.media.errors import MediaError
 from pipeline.media.options import FramesOptions
 from pipeline.media.policy import policy_of
 from pipeline.media.probe import probe
-from pipeline.media.webp import webp_header
 from schemas import Reason
 
 TEN = tuple(range(10))

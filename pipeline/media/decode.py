@@ -6,20 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.media import gif
 from pipeline.media.decoded import Choose, Decoded, Disagreement, FrameList, Take, Taken, Unsuited
-from pipeline.media.decord_reader import decode_by_decord
-from pipeline.media.demux import Packets, open_packets
+from pipeline.media.decoders import gif
+from pipeline.media.decoders.decord_reader import decode_by_decord
+from pipeline.media.decoders.demux import Packets, open_packets
+from pipeline.media.decoders.mjpeg import all_have_pictures
+from pipeline.media.decoders.program import decode_by_program
+from pipeline.media.decoders.pyav import decode_indexed, decode_sequential
+from pipeline.media.decoders.suits import notes_of
+from pipeline.media.decoders.webp import decode_webp, webp_header
 from pipeline.media.errors import MediaError
 from pipeline.media.guard import out_of_memory
-from pipeline.media.mjpeg import all_have_pictures
 from pipeline.media.options import FramesOptions
-from pipeline.media.program import decode_by_program
-from pipeline.media.pyav import decode_indexed, decode_sequential
 from pipeline.media.sniff import GIF, WEBP, Container, check_file, sniff
-from pipeline.media.suits import notes_of
 from pipeline.media.timeline import Timeline, no_times
-from pipeline.media.webp import decode_webp, webp_header
 from schemas import Reason
 
 
@@ -44,7 +44,7 @@ def decode(path: str, options: FramesOptions, choose: Choose, take: Take[Taken])
 
     ``decoder: auto`` tries the packet index, then PyAV in order, then the ffmpeg program, and has
     Pillow read WebP; the result says which one it was. Which decoder suits which file stands in
-    :mod:`pipeline.media.suits`; one that is asked for by name and known to be wrong on the file is
+    :mod:`pipeline.media.decoders.suits`; one that is asked for by name and known to be wrong on the file is
     refused. Raises :class:`MediaError`, which names the file.
     """
     check_file(path, options.max_bytes)

@@ -40,7 +40,7 @@ Choose = Callable[[FrameList], tuple[int, ...]]
 class Decoded(Generic[Taken]):
     """The wanted frames of a clip. ``lost``: packets or frames that no decoder could read.
 
-    ``notes``: what a person should know of the picture (:mod:`pipeline.media.suits`).
+    ``notes``: what a person should know of the picture (:mod:`pipeline.media.decoders.suits`).
     """
 
     decoder: str

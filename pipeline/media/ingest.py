@@ -4,12 +4,12 @@ import os
 from pathlib import PurePosixPath
 
 from pipeline.media.errors import MediaError
-from pipeline.media.fetch import read_clip
+from pipeline.media.fetching.fetch import read_clip
+from pipeline.media.fetching.target import is_address, shown
 from pipeline.media.guard import out_of_memory
 from pipeline.media.options import FramesOptions
 from pipeline.media.pictures import SUFFIX, read_pictures
 from pipeline.media.sniff import SUFFIXES, container_of
-from pipeline.media.target import is_address, shown
 from schemas import Clip, Failure, Reason, Video
 from schemas.ids import sha256_hex
 from schemas.store import Store, blob_name

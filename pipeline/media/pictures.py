@@ -12,11 +12,11 @@ from av.video.codeccontext import VideoCodecContext
 from PIL import Image
 
 from pipeline.media.avi import MOST_BYTES, avi
-from pipeline.media.clock import Clock
 from pipeline.media.decoded import Rgb
+from pipeline.media.decoders.mjpeg import has_picture
 from pipeline.media.errors import MediaError, too_many_bytes
-from pipeline.media.fetch import read_clip
-from pipeline.media.mjpeg import has_picture
+from pipeline.media.fetching.clock import Clock
+from pipeline.media.fetching.fetch import read_clip
 from pipeline.media.options import FramesOptions
 from schemas import Reason
 

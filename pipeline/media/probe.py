@@ -8,15 +8,15 @@ from pathlib import Path
 import av
 from av.stream import Disposition
 
-from pipeline.media import gif
 from pipeline.media.decoded import Disagreement, FrameList
-from pipeline.media.demux import BROKEN, open_packets
+from pipeline.media.decoders import gif
+from pipeline.media.decoders.demux import BROKEN, open_packets
+from pipeline.media.decoders.webp import webp_header
 from pipeline.media.errors import MediaError
 from pipeline.media.guard import check_streams, out_of_memory, unless_memory
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import GIF, WEBP, Container, check_file, sniff
 from pipeline.media.timeline import Timeline, no_times
-from pipeline.media.webp import webp_header
 from schemas import Reason
 
 HIDDEN = 8  # frames of a header that an edit list may hide; more are hidden in hardly any file

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.media.target import is_address
+from pipeline.media.fetching.target import is_address
 from schemas.layout import Layout
 from schemas.store import blob_name
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from pipeline.media.store_file import STORES
+from pipeline.media.fetching.store_file import STORES
 from pipeline.sources.base import ClipSource
 from pipeline.sources.listing import Listing
 from pipeline.sources.places import OutsideError, Places

@@ -47,9 +47,9 @@ from pathlib import Path
 
 from av.stream import Disposition
 
-from pipeline.media import gif
 from pipeline.media.decoded import Unsuited
-from pipeline.media.demux import Packets
+from pipeline.media.decoders import gif
+from pipeline.media.decoders.demux import Packets
 from pipeline.media.sniff import GIF, MPEG_TS, MPEG_VIDEO, Container
 
 ALPHA, NON_SQUARE = "alpha", "non_square_pixels"

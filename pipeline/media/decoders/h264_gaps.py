@@ -7,7 +7,7 @@ counted, though (``frame_num``), so that whoever reads the count can tell.
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from pipeline.media.h264 import SLICES
+from pipeline.media.decoders.h264 import SLICES
 
 _IDR, _SPS = 5, 7  # nal_unit_type (ITU-T H.264, table 7-1)
 _HEAD = 24  # bytes of a slice in which frame_num lies: three numbers of 4 bytes at most before it

@@ -12,10 +12,10 @@ import ssl
 from collections.abc import Callable, Sequence
 from urllib.parse import urljoin
 
-from pipeline.media.clock import Clock, within
 from pipeline.media.errors import MediaError, too_many_bytes
-from pipeline.media.public import Address, is_public
-from pipeline.media.target import Target, shown
+from pipeline.media.fetching.clock import Clock, within
+from pipeline.media.fetching.public import Address, is_public
+from pipeline.media.fetching.target import Target, shown
 from schemas import Reason
 
 REDIRECTS = 5

@@ -2,8 +2,8 @@
 
 import fsspec
 
-from pipeline.media.clock import Clock, within
 from pipeline.media.errors import MediaError, too_many_bytes
+from pipeline.media.fetching.clock import Clock, within
 from schemas import Reason
 
 _PIECE = 8 * 2**20  # bytes asked for at a time

@@ -14,10 +14,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from pipeline.media.decoded import Disagreement
+from pipeline.media.decoders.h264 import length_bytes
+from pipeline.media.decoders.h264_gaps import gaps
 from pipeline.media.errors import MediaError
 from pipeline.media.guard import check_streams, unless_memory
-from pipeline.media.h264 import length_bytes
-from pipeline.media.h264_gaps import gaps
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import GIF, Container
 from schemas import Reason

@@ -12,8 +12,6 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from pipeline.media.complaints import decoded_aloud
-from pipeline.media.damage import doubtful
 from pipeline.media.decoded import (
     Choose,
     Decoded,
@@ -24,10 +22,12 @@ from pipeline.media.decoded import (
     Taken,
     Unsuited,
 )
-from pipeline.media.demux import BROKEN, Packets
+from pipeline.media.decoders.complaints import decoded_aloud
+from pipeline.media.decoders.damage import doubtful
+from pipeline.media.decoders.demux import BROKEN, Packets
+from pipeline.media.decoders.h264 import is_reference
+from pipeline.media.decoders.mjpeg import MJPEG, has_picture
 from pipeline.media.guard import unless_memory
-from pipeline.media.h264 import is_reference
-from pipeline.media.mjpeg import MJPEG, has_picture
 from pipeline.media.timeline import Timeline
 
 Run: TypeAlias = "Sequence[Packet[VideoStream]]"  # packets, in decoding order
@@ -200,7 +200,7 @@ def decode_sequential(clip: Packets, choose: Choose, take: Take[Taken]) -> Decod
 
     Which frames there are is known at the end only: the clip is decoded once to list them, and again
     to take those that are chosen. Frames that are decoded from a lost one are left out with it
-    (:mod:`pipeline.media.damage`).
+    (:mod:`pipeline.media.decoders.damage`).
     """
     found = _listed(clip)
     timeline = Timeline(pts=found.pts, tick_s=clip.tick_s, last_ticks=clip.last_ticks)

@@ -16,8 +16,8 @@ from pipeline.media.decoded import (
     Take,
     Taken,
 )
+from pipeline.media.decoders.ffmpeg_run import running
 from pipeline.media.errors import MediaError
-from pipeline.media.ffmpeg_run import running
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import Container
 from pipeline.media.timeline import Timeline, no_times

@@ -22,11 +22,11 @@ from pipeline.media.decoded import (
     Taken,
     Unsuited,
 )
-from pipeline.media.demux import Packets
+from pipeline.media.decoders.demux import Packets
+from pipeline.media.decoders.pyav import decode_indexed
+from pipeline.media.decoders.suits import check_decord
 from pipeline.media.errors import MediaError
-from pipeline.media.pyav import decode_indexed
 from pipeline.media.sniff import Container
-from pipeline.media.suits import check_decord
 from schemas import Reason
 from schemas.options import SetupError
 
@@ -55,7 +55,7 @@ def decode_by_decord(
 
     decord's own jumps (``get_batch``, ``skip_frames``) are not used: where groups of pictures are
     open they give other frames. Numbers, times and keyframes are those of the packets. Raises
-    :class:`Unsuited` for what :mod:`pipeline.media.suits` lists, and where decord counts other
+    :class:`Unsuited` for what :mod:`pipeline.media.decoders.suits` lists, and where decord counts other
     frames than there are packets or any of its pictures is not PyAV's: of a damaged file it gives
     pictures patched up, or others in their place, without a word.
     """

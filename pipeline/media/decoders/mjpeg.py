@@ -4,7 +4,7 @@ Of one without a picture FFmpeg's decoder gives a frame all the same: the memory
 hangs on what else is held at the time.
 """
 
-from pipeline.media.demux import Packets
+from pipeline.media.decoders.demux import Packets
 
 MJPEG = "mjpeg"  # FFmpeg's name
 _START, _SCAN, _END = 0xD8, 0xDA, 0xD9

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from pipeline.media import https
 from pipeline.media.errors import MediaError, too_many_bytes
+from pipeline.media.fetching import https
+from pipeline.media.fetching.store_file import from_store
+from pipeline.media.fetching.target import is_address
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import unreadable
-from pipeline.media.store_file import from_store
-from pipeline.media.target import is_address
 from schemas import Reason
 
 _PIECE = 2**16  # bytes read at a time where a file does not say how many it has
