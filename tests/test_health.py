@@ -18,7 +18,7 @@ from pipeline.health.keys import owed_by
 from pipeline.health.kinds import kind_of
 from pipeline.health.names import STATISTICS
 from pipeline.health.write import write_judges
-from schemas import Annotation, Comparison, Failure, Reason, Video
+from schemas import HARMLESS, Annotation, Comparison, Failure, Reason, Video
 from schemas.layout import Layout
 from schemas.tables import TABLES, join_key, key_of
 
@@ -104,7 +104,7 @@ def test_the_four_rates_and_the_usable_verdicts_make_one(tmp_path: Path) -> None
     judges = health(tmp_path, videos, rows)
     rates = ("refusal_rate", "parse_failure_rate", "other_failure_rate", "not_applicable_rate")
     assert sum(value(judges, rate) or 0 for rate in rates) == pytest.approx(1)
-    assert value(judges, "not_applicable_rate") == 2 / len(Reason)  # and not recorded
+    assert value(judges, "not_applicable_rate") == len(HARMLESS) / len(Reason)
     assert figure(judges, "cost_per_verdict_usd") is None  # of nothing usable
 
 

@@ -55,7 +55,7 @@ def plan_clips(
     prompt from (``options.seed``, prompt_id) alone, so a prompt gets the same clips in whatever
     company. Generators are drawn without replacement, each with a chance according to its ``share``
     among those that are left; where the pool is smaller than the number of clips they come again,
-    with another seed.
+    with another seed. The draw is one of the whole pool: with a generator more it is another one.
     """
     there = Counter(clip.prompt_id for clip in supplied)
     clips = []
