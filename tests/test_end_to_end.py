@@ -8,10 +8,10 @@ import apache_beam as beam
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from simulated_world import simulated_pool
 
 from pipeline import command
 from pipeline.dataset.parquet import parts
-from pipeline.generators.kinds import simulated_pool
 from pipeline.generators.pool import PoolOptions, plan_clips
 from pipeline.generators.simulated import drawn
 from pipeline.sources.simulated import SimulatedPrompts

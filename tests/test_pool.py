@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 from pydantic import ValidationError
+from simulated_world import simulated_pool
 
-from pipeline.generators.kinds import simulated_pool
 from pipeline.generators.pool import PoolOptions, plan_clips
 from pipeline.generators.simulated import PROFILES
 from pipeline.sources.simulated import SimulatedPrompts

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated_world import simulated_pool
 
 from pipeline.generators import spoil
 from pipeline.generators.base import GenerationError
@@ -27,7 +28,6 @@ from pipeline.generators.defects import (
 from pipeline.generators.draw import to_pixels
 from pipeline.generators.encode import to_mp4
 from pipeline.generators.grammar import MOTIONS, Scene, parse, random_from, simulated_prompts
-from pipeline.generators.kinds import simulated_pool
 from pipeline.generators.pool import PoolOptions, plan_clips
 from pipeline.generators.simulated import SimulatedSpec, drawn, render, scene_and_defects
 from pipeline.generators.stage import CANVAS, EXPOSURE, set_stage

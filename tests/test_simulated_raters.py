@@ -6,10 +6,10 @@ import statistics
 
 import numpy as np
 import pytest
+from simulated_world import simulated_pool
 
 from pipeline.audit.simulated_raters import SimulatedRaters, simulated_ratings
 from pipeline.generators.defects import truth
-from pipeline.generators.kinds import simulated_pool
 from pipeline.generators.pool import PoolOptions, plan_clips
 from pipeline.generators.simulated import scene_and_defects
 from pipeline.sources.simulated import SimulatedPrompts

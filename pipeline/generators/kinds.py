@@ -7,13 +7,8 @@ from pydantic import Field
 from pipeline.generators.command import CommandSpec
 from pipeline.generators.diffusers.spec import DiffusersSpec
 from pipeline.generators.openai_video import OpenAIVideoSpec
-from pipeline.generators.simulated import PROFILES, SimulatedSpec
+from pipeline.generators.simulated import SimulatedSpec
 
 AnyGenerator = Annotated[
     CommandSpec | DiffusersSpec | OpenAIVideoSpec | SimulatedSpec, Field(discriminator="kind")
 ]
-
-
-def simulated_pool() -> list[SimulatedSpec]:
-    """One simulated generator of each built-in profile."""
-    return [SimulatedSpec(name=name) for name in PROFILES]
