@@ -1,7 +1,9 @@
 """Small clips whose every frame carries its own number in its pixels, made with PyAV."""
 
+import contextlib
+import os
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,7 +54,10 @@ def write_clip(
     ``options`` are the container's, ``coding`` the encoder's; ``aspect`` is that of one pixel, and
     ``alpha`` of all of them, where ``pix_fmt`` has room for it.
     """
-    with av.open(str(path), "w", format=format, options=options or {}) as container:
+    with (
+        _as_urgent_as_before(),
+        av.open(str(path), "w", format=format, options=options or {}) as container,
+    ):
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt = pix_fmt or ("rgb8" if codec == "gif" else "yuv420p")
@@ -73,6 +78,20 @@ def write_clip(
             container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
         container.mux(stream.encode(None))
     return path
+
+
+@contextlib.contextmanager
+def _as_urgent_as_before() -> Iterator[None]:
+    """SVT-AV1, run by root, makes whoever calls it a real-time thread and leaves it one: it would
+    keep the processors from everybody else, and libvpx's threads would wait for each other for ever."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def remux(source: Path, target: Path, *options: str, after: Sequence[str] = ()) -> Path:
