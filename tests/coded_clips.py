@@ -67,6 +67,8 @@ def write_clip(
         stream.codec_context.gop_size = gop
         if codec == "libx264":
             stream.codec_context.max_b_frames = b_frames
+        if codec.startswith("libvpx"):  # its threads wait for each other with the processor held
+            stream.codec_context.thread_count = 1
         if pts is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for position, number in enumerate(numbers):
@@ -134,6 +136,7 @@ def write_growing(path: Path, numbers: Sequence[int]) -> Path:
     half = len(numbers) // 2
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libvpx-vp9", rate=8)
+        larger.thread_count = stream.codec_context.thread_count = 1
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         larger = av.CodecContext.create("libvpx-vp9", "w")
         larger.width, larger.height, larger.pix_fmt = 2 * WIDTH, 2 * HEIGHT, "yuv420p"
