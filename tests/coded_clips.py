@@ -136,9 +136,9 @@ def write_growing(path: Path, numbers: Sequence[int]) -> Path:
     half = len(numbers) // 2
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libvpx-vp9", rate=8)
-        larger.thread_count = stream.codec_context.thread_count = 1
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         larger = av.CodecContext.create("libvpx-vp9", "w")
+        larger.thread_count = stream.codec_context.thread_count = 1
         larger.width, larger.height, larger.pix_fmt = 2 * WIDTH, 2 * HEIGHT, "yuv420p"
         larger.time_base = Fraction(1, 8)
         for codec, first, part in ((stream, 0, numbers[:half]), (larger, half, numbers[half:])):
