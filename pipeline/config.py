@@ -31,7 +31,7 @@ Judge = Annotated[Spec | VideoRMSpec, Field(discriminator="kind")]
 # kinds, and which of their keys may be a folder or a name on a hub
 HERE = {
     **dict.fromkeys(("transformers", "embedding", "videorm"), ("model", "processor")),
-    "diffusers": ("model", "components", "motion_adapter", "vae", "lora"),
+    "diffusers": ("model", "components"),
     "huggingface": ("path",),
 }
 PATHS = (
@@ -43,7 +43,6 @@ PATHS = (
     "history",
     "prompts",
     "videos",
-    "metadata",
     "cache",
     "store",
 )  # keys whose relative values start at the recipe's folder

@@ -9,8 +9,6 @@ from typing import ClassVar, Literal
 from pipeline.generators.base import GenerationError, GeneratorSpec, SettingValue, Tools
 from schemas import Clip, Reason
 
-WAYS = ("hang", "die", "fail", "fault", "quota")
-
 
 class MadeUp(GeneratorSpec):
     """Its clips are GIF headers with the prompt behind. Prompts say how a clip comes to grief:
