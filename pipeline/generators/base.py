@@ -151,7 +151,6 @@ class GeneratorSpec(Options):
 class Tools(Options, arbitrary_types_allowed=True):
     """What a generator may use while it works. Pickles by paths."""
 
-    jobs: (
-        Store  # for its own notes that a killed run takes up again, such as the id of a job it paid
-    )
+    # for its own notes that a killed run takes up again, such as the id of a job that is paid
+    jobs: Store
     ledger: Ledger  # where a paid request is reserved and settled, under its generator's `account`

@@ -65,9 +65,8 @@ class _MakeFn(beam.DoFn):
         self._counters = {
             name: beam.metrics.Metrics.counter(STAGE, name) for name in ("done", "failed")
         }
-        self._stop: GenerationError | None = (
-            None  # an account's fault: what follows would fail, too
-        )
+        # an account's fault: what follows would fail, too
+        self._stop: GenerationError | None = None
 
     def start_bundle(self) -> None:
         self._waiting: dict[str, list[Clip]] = defaultdict(list)
