@@ -23,6 +23,8 @@ class Panel:
     prompts: npt.NDArray[np.intp]
     generators: tuple[str, ...]
     human: Array
+    raters: tuple[str, ...] = ()  # (R,) names
+    prompt_ids: tuple[str, ...] = ()  # (P,)
     judge: Array | None = None
 
     @property
@@ -45,10 +47,12 @@ class Panel:
     def take(self, kept: npt.NDArray[np.bool_]) -> Self:
         """The clips where ``kept`` (N,) is true; prompts are numbered anew."""
         index = np.flatnonzero(kept)
+        used, prompts = np.unique(self.prompts[index], return_inverse=True)
         return dataclasses.replace(
             self,
             videos=tuple(self.videos[i] for i in index),
-            prompts=np.unique(self.prompts[index], return_inverse=True)[1].astype(np.intp),
+            prompts=prompts.astype(np.intp),
+            prompt_ids=tuple(self.prompt_ids[p] for p in used),
             generators=tuple(self.generators[i] for i in index),
             human=self.human[index],
             judge=None if self.judge is None else self.judge[index],
@@ -76,10 +80,13 @@ def human_panel(ratings: Sequence[HumanRating], dimensions: Sequence[str]) -> Pa
     for r in ratings:
         cube[layers[r.dimension], videos[r.video_id], raters[r.rater]] = r.score
     human = np.asarray(cube.mean(axis=0))
+    prompt_ids, prompts = np.unique([clips[v][0] for v in videos], return_inverse=True)
     panel = Panel(
         videos=tuple(videos),
-        prompts=np.unique([clips[v][0] for v in videos], return_inverse=True)[1].astype(np.intp),
+        prompts=prompts.astype(np.intp),
         generators=tuple(clips[v][1] for v in videos),
         human=human,
+        raters=tuple(raters),
+        prompt_ids=tuple(map(str, prompt_ids)),
     )
     return panel.take(~np.isnan(human).all(axis=1))
