@@ -7,6 +7,7 @@ VERBS = {
     "run": "the main job: clips to annotations, preferences, VideoRM, report",
     "preview": "five items before the night: requests with frames, replies, cost",
     "canary": "how far words inside frames or prompt move a judge",
+    "study": "which settings of a judge agree best with people, and what they cost",
     "retry": "take failures of chosen reasons up again",
     "audit": "hold recorded scores or a run's annotations against human ratings",
     "train": "train and validate a VideoRM on a dataset folder",

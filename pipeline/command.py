@@ -18,9 +18,10 @@ from pipeline.config import Config, journal_of, load_config, recipe_names
 from pipeline.dataset.parquet import read_rows
 from pipeline.display import Display
 from pipeline.failed import TakenUp, find_failed
-from pipeline.final import RequirementError, finish, summary
+from pipeline.final import finish, summary
+from pipeline.gate import RequirementError, order_of
 from pipeline.plan import Plan, make_plan
-from pipeline.running import slices, stages_of
+from pipeline.running import in_waves, stages_of
 from pipeline.state import claim, claimed, layout_of, locked
 from schemas import FrameSet, Reason
 from schemas.layout import Layout
@@ -100,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
     arguments, flags = parser().parse_known_args(argv)
     display = Display()
 
-    def work(interrupts: _Interrupts) -> int:
+    def work(interrupts: Interrupts) -> int:
         config = load_config(arguments.config, arguments.set)
         plan = make_plan(config)
         layout = layout_of(arguments.output)
@@ -112,7 +113,7 @@ def main(argv: Sequence[str]) -> int:
         ask = _Ask(config, plan, layout, Path(arguments.config).stem, flags, arguments.rebuild)
         return _run(ask, display, interrupts)
 
-    return _guarded(work, display)
+    return guarded(work, display)
 
 
 def _estimate(config: Config, plan: Plan, layout: Layout) -> str:
@@ -126,7 +127,9 @@ def _estimate(config: Config, plan: Plan, layout: Layout) -> str:
     frames = {one.video_id: one for one in read_rows(FrameSet, taken)}
     journal = Journal(journal_of(config, layout))
     made, _ = workshop(config.generators, layout, Ledger())
-    return estimate(config, plan, frames=frames, journal=journal, made=made).text()
+    first = order_of(config, plan, layout).first
+    found = estimate(config, plan, frames=frames, journal=journal, made=made, first=first)
+    return found.text()
 
 
 def retry(argv: Sequence[str]) -> int:
@@ -155,21 +158,22 @@ def retry(argv: Sequence[str]) -> int:
     arguments, flags = p.parse_known_args(argv)
     display = Display()
 
-    def work(interrupts: _Interrupts) -> int:
+    def work(interrupts: Interrupts) -> int:
         layout = layout_of(arguments.run)
         name, config = claimed(layout)
         plan = make_plan(config)
         reasons = [Reason(reason) for reason in arguments.reason]
-        n_waves = len(slices(plan.clips, config.wave_size))
+        first = order_of(config, plan, layout).first
+        n_waves = len(in_waves(plan.clips, config.wave_size, first))
         again = find_failed(layout, reasons, stages_of(config.protocol), n_waves)
         ask = _Ask(config, plan, layout, name, flags, again=again)
         return _run(ask, display, interrupts)
 
-    return _guarded(work, display)
+    return guarded(work, display)
 
 
-def _guarded(work: Callable[["_Interrupts"], int], display: Display) -> int:
-    interrupts = _Interrupts()
+def guarded(work: Callable[["Interrupts"], int], display: Display) -> int:
+    interrupts = Interrupts()
     try:
         return work(interrupts)
     except SetupError as error:
@@ -180,7 +184,7 @@ def _guarded(work: Callable[["_Interrupts"], int], display: Display) -> int:
         return STOPPED
 
 
-class _Interrupts:
+class Interrupts:
     """Ctrl-C and SIGTERM end the run as stopped; a second one ends the process at once.
 
     An engine may wrap the exception in one of its own, so whether there was one is kept here.
@@ -210,8 +214,8 @@ class _Ask:
     again: TakenUp | None = None  # failures to take up
 
 
-def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
-    _quiet_beam()
+def _run(ask: _Ask, display: Display, interrupts: Interrupts) -> int:
+    quiet_beam()
     from pipeline.job import Job  # Beam takes a second to import: only who runs pays
     from pipeline.transforms.engine import Engine
 
@@ -229,7 +233,7 @@ def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
         job = Job(ask.config, plan, layout, engine, display, ask.name)
         if ask.again is not None:
             job.take_up(ask.again)
-        code, message = _attempt(job, interrupts)
+        code, message = attempt(job, interrupts)
         job.ledger.sync()  # what was spent last is on disk, whatever becomes of the machine
         display.close()
         job.note(STATES[code], message or None)
@@ -239,10 +243,12 @@ def _run(ask: _Ask, display: Display, interrupts: _Interrupts) -> int:
     return code
 
 
-def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
-    """The whole run: its exit code, and what to say where it is not complete."""
+def attempt(
+    job: "Job", interrupts: Interrupts, end: Callable[["Job", str], None] = finish
+) -> tuple[int, str]:
+    """The whole run and its ``end``: its exit code, and what to say where it is not complete."""
     try:
-        finish(job, job.run())
+        end(job, job.run())
     except (Stopped, KeyboardInterrupt) as error:
         return STOPPED, f"{str(error) or 'interrupted'}. {RESUME}"
     except RequirementError as error:
@@ -257,7 +263,7 @@ def _attempt(job: "Job", interrupts: _Interrupts) -> tuple[int, str]:
     return COMPLETE, ""
 
 
-def _quiet_beam() -> None:
+def quiet_beam() -> None:
     """Beam's import warns about Google packages that a local run does not need, and an interrupt, which
     is told in a line, is a fault to its workers."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

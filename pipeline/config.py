@@ -21,6 +21,7 @@ from pipeline.protocol import ProtocolOptions
 from pipeline.report.options import ReportOptions
 from pipeline.sentinels.options import SentinelOptions
 from pipeline.sources.kinds import Source
+from pipeline.study.options import StudyOptions
 from pipeline.videorm.judge import VideoRMSpec
 from pipeline.videorm.options import VideoRMOptions
 from schemas.layout import Layout
@@ -79,6 +80,7 @@ class Config(Options):
         None  # clips judged again and again; None: no judge is watched
     )
     audit: AuditOptions | None = None
+    study: StudyOptions | None = None  # what `study` tries; None: the paper's ablation
     videorm: VideoRMOptions | None = None
     report: ReportOptions = ReportOptions()
     concurrency: ConcurrencyOptions = ConcurrencyOptions()

@@ -3,23 +3,25 @@
 import importlib.metadata
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.audit.audit import AuditResult, audit
+from pipeline.audit.files import audit_run
 from pipeline.audit.options import AuditOptions
+from pipeline.audit.ratings import People
 from pipeline.config import Config
 from pipeline.dataset.card import write_card
 from pipeline.dataset.parquet import parts, publish, read_rows, write_rows
+from pipeline.gate import RequirementError
 from pipeline.health.write import write_judges
 from pipeline.people import people_of, rating_files
 from pipeline.report.write import write_report
 from pipeline.running import Run
 from pipeline.state import fingerprint, plain, write_json
-from schemas import SPLITS, HumanRating, HumanVote, Score, Video
+from schemas import SPLITS, HumanRating, HumanVote, Video
 from schemas.layout import PUBLISHED, Layout
-from schemas.tables import SCHEMA_VERSION
+from schemas.tables import SCHEMA_VERSION, table_of
 
 VERSIONS = (
     "videoprefer",
@@ -35,10 +37,6 @@ VERSIONS = (
 )
 
 
-class RequirementError(RuntimeError):
-    """``audit.require`` is not met; everything is kept. Exit code 4."""
-
-
 def finish(run: Run, made_from: str) -> None:
     """Everything after assembly; ends by writing run.json."""
     layout, config = run.layout, run.config
@@ -47,10 +45,10 @@ def finish(run: Run, made_from: str) -> None:
         config.audit and config.audit.model_dump(mode="json"),
         rating_files(config.audit),
     )
-    notes = run.once("human", made, lambda: _publish_people(layout, config))
+    people = run.once("human", made, lambda: _publish_people(layout, config))
     unmet: list[str] = []
     if (asked := config.audit) is not None:
-        unmet = run.once("audit", made, lambda: _audit(layout, asked, notes))
+        unmet = run.once("audit", made, lambda: _audit(layout, asked, people))
     if config.videorm is not None:
         made = fingerprint(made, config.videorm.model_dump(mode="json"))
         run.once("videorm", made, lambda: _train(run, config))
@@ -69,24 +67,32 @@ def finish(run: Run, made_from: str) -> None:
 # people
 
 
-def _publish_people(layout: Layout, config: Config) -> list[str]:
-    """Write human_ratings and human_votes; returns notes on what was left out."""
-    videos = list(read_rows(Video, parts(layout.table("videos"))))
-    rows, notes = people_of(config, videos)
-    work = layout.work / "people"
+def _publish_people(layout: Layout, config: Config) -> dict[str, Any]:
+    """Write human_ratings and human_votes; returns the scales, and notes on what was left out."""
+    people = people_of(config, read_rows(Video, parts(layout.table("videos"))))
+    _publish(layout, HumanRating, people.ratings)
+    _publish(layout, HumanVote, people.votes)
+    return {"scales": people.scales, "notes": people.notes}
+
+
+def _publish(layout: Layout, record: type, rows: Sequence[Any]) -> None:
+    table = table_of(record)
     publish(
-        [write_rows(HumanRating, rows, work / "ratings.parquet")],
-        layout.table("human_ratings"),
-        HumanRating,
+        [write_rows(record, rows, layout.work / "people" / f"{table}.parquet")],
+        layout.table(table),
+        record,
     )
-    publish([], layout.table("human_votes"), HumanVote)
-    return notes
 
 
-def _audit(layout: Layout, options: AuditOptions, notes: Sequence[str]) -> list[str]:
-    scores = list(read_rows(Score, parts(layout.table("scores"))))
-    ratings = list(read_rows(HumanRating, parts(layout.table("human_ratings"))))
-    result: AuditResult = audit(scores, ratings, options, notes)
+def _audit(layout: Layout, options: AuditOptions, noted: Mapping[str, Any]) -> list[str]:
+    """Against what was published of the people; returns the requirements that are not met."""
+    people = People(
+        ratings=list(read_rows(HumanRating, parts(layout.table("human_ratings")))),
+        votes=list(read_rows(HumanVote, parts(layout.table("human_votes")))),
+        scales={dimension: tuple(scale) for dimension, scale in noted["scales"].items()},
+        notes=noted["notes"],
+    )
+    result = audit_run(layout, options, people).result
     result.write(layout.audit)
     return list(result.unmet)
 
@@ -145,6 +151,7 @@ def run_record(run: Run) -> dict[str, Any]:
             for r in (*plan.rubrics, *plan.comparing)
         ],
         "protocol": config.protocol.kind,
+        "gate": run.gate,  # what was required of the rated clips before the others, and reached
         "notes": [*plan.notes, *run.notes],
     }
 
@@ -196,7 +203,7 @@ def _judged(counts: dict[str, int]) -> str:
 def _agreement_lines(layout: Layout) -> list[str]:
     if not layout.audit.is_file():
         return []
-    rows = json.loads(layout.audit.read_text())["rows"]
+    rows = json.loads(layout.audit.read_text())
     wanted = [
         r
         for r in rows

@@ -2,12 +2,15 @@
 
 from annotators.journal import Journal
 from pipeline.failed import TakenUp
+from pipeline.gate import keep_judged
 from pipeline.stages.annotate import annotate
 from pipeline.stages.assemble import assemble
 from pipeline.stages.check import check
 from pipeline.stages.collect import collect
 from pipeline.stages.compare import compare
 from pipeline.stages.consensus import learn
+from pipeline.stages.gate import STAGE as GATE
+from pipeline.stages.gate import gate
 from pipeline.waves import Waves
 
 
@@ -15,15 +18,21 @@ class Job(Waves):
     """The pipelines of one run; each stage skips what is whole."""
 
     def run(self) -> str:
-        """All of them. Returns the fingerprint of the tables. Raises ``Stopped`` and ``BooksError``."""
+        """All of them. Returns the fingerprint of the tables.
+
+        Raises ``Stopped``, ``BooksError`` and ``RequirementError``.
+        """
         self.note("running")
-        made = check(self, collect(self))
+        gate(self)
+        made = collected = check(self, collect(self))
         if self.config.protocol.scores:
-            made = annotate(self, made)
-            learn(self)
+            made = annotate(self, collected)
+            self.notes += learn(self)
         if self.config.protocol.compares:
-            made = compare(self, made)
-        return assemble(self, made)
+            made = compare(self, collected, made)
+        made = assemble(self, made)
+        keep_judged(self.order, self.config, self.plan, self.layout)
+        return made
 
     def take_up(self, failed: TakenUp) -> None:
         """Have this run try again what failed.
@@ -33,6 +42,8 @@ class Job(Waves):
         """
         for wave in sorted(failed.waves):
             self.again(wave)
+        if self.order.judged is None:
+            self.again(GATE)
         clips = {clip.video_id: clip for clip in self.plan.clips}
         for failure in failed.failures:
             clip = clips.get(failure.key) if failure.stage == "video" else None

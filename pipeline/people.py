@@ -1,25 +1,28 @@
 """What people said of a run's clips: read from tables, or simulated where clips are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.audit.options import AuditOptions
-from pipeline.audit.ratings import read_tables, tables_of
+from pipeline.audit.ratings import People, facts_of, read_people, tables_of
 from pipeline.audit.simulated_raters import SimulatedRaters, simulated_ratings
 from pipeline.config import Config
-from schemas import HumanRating, Video
+from pipeline.formats.finder import ClipFinder
+from schemas import Video
 from schemas.ids import sha256_hex
 
 
-def people_of(config: Config, videos: Sequence[Video]) -> tuple[list[HumanRating], list[str]]:
-    """All ratings, and notes on what was left out."""
-    options = config.audit or AuditOptions()
-    rows, notes = read_tables(options, videos)
+def people_of(config: Config, videos: Iterable[Video]) -> People:
+    """All ratings and votes, their scales, and notes on what was left out."""
+    options, videos = config.audit or AuditOptions(), list(videos)
+    people = read_people(options, ClipFinder(facts_of(videos)))
     for source in options.ratings:
         if isinstance(source, SimulatedRaters) and config.generators is not None:
-            rows += simulated_ratings(videos, source, config.generators)
-            notes.append(f"{source.raters} simulated raters: no person rated anything here")
-    return rows, notes
+            made_up = list(simulated_ratings(videos, source, config.generators))
+            people.ratings.extend(made_up)
+            people.scales.update({rating.dimension: (1.0, 5.0) for rating in made_up})
+            people.notes.append(f"{source.raters} simulated raters: no person rated anything here")
+    return people
 
 
 def rating_files(options: AuditOptions | None) -> list[str]:

@@ -1,5 +1,6 @@
 """From the files of waves and stages to the tables that others read."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.dataset.parquet import parts, publish
@@ -15,6 +16,7 @@ from schemas import (
     Score,
     Video,
 )
+from schemas.layout import Layout
 
 # table -> the stage whose waves hold its rows, and their record
 FROM_WAVES = {
@@ -25,13 +27,22 @@ FROM_WAVES = {
 }
 
 
-def publish_tables(run: Run, prompts: list[Path], assembled: Path) -> None:
-    """Every table of a run that is whole: those of its waves, and what was assembled from them."""
-    table = run.layout.table
+def publish_tables(
+    run: Run,
+    prompts: list[Path],
+    assembled: Path,
+    layout: Layout | None = None,
+    numbers: Collection[int] | None = None,
+) -> None:
+    """Every table of a run that is whole: those of its waves, and what was assembled from them.
+
+    In another folder, and of the waves named, for whoever reads a part of a run as if it were one.
+    """
+    table = (layout or run.layout).table
     publish(prompts, table("prompts"), Prompt)
     for name, (stage, record) in FROM_WAVES.items():
-        publish(run.wave_files(stage, name), table(name), record)
-    failed = [file for stage in STAGES for file in run.wave_files(stage, "failures")]
+        publish(run.wave_files(stage, name, numbers), table(name), record)
+    failed = [file for stage in STAGES for file in run.wave_files(stage, "failures", numbers)]
     publish(failed, table("failures"), Failure)
     publish(parts(assembled / "scores"), table("scores"), Score)
     for split in SPLITS:

@@ -11,7 +11,7 @@ from annotators.judge.request import requested
 from annotators.ledger.rows import NAME_BYTES
 from annotators.models import price_line
 from pipeline.audit.options import AuditOptions
-from pipeline.audit.ratings import check_ratings, rated_dimensions, tables_of
+from pipeline.audit.ratings import check_ratings, facts_of, rated_dimensions, tables_of
 from pipeline.config import Config
 from pipeline.preference.checks import check_consensus as check_options
 from pipeline.preference.splits import split_of
@@ -197,4 +197,4 @@ def check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) -
         raise SetupError("audit: no ratings are given; name a table, or leave the block out")
     if config.generators is None and len(tables_of(options)) < len(options.ratings):
         raise SetupError("audit.ratings: simulated raters can rate simulated clips only")
-    check_ratings(options, clips)
+    check_ratings(options, facts_of(clips))

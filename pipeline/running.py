@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from pipeline.books import Book, merge
 from pipeline.config import Config, journal_of, processes_of
 from pipeline.dataset.parquet import parts, read_columns
 from pipeline.display import Display
+from pipeline.gate import keep_order, order_of
 from pipeline.plan import Plan
 from pipeline.protocol import ProtocolOptions
-from pipeline.state import Marks, fresh, write_json
+from pipeline.state import Marks, fingerprint, fresh, write_json
 from schemas import Clip
 from schemas.layout import Layout
 
@@ -70,8 +71,14 @@ class Run:
         self._spent_before = self.ledger.totals()
         self.ledger.begin()
         self.notes: list[str] = []  # what a reader of the results must know, beside the plan's
-        self.waves = slices(plan.clips, config.wave_size)
+        self.order = order_of(config, plan, layout)
+        keep_order(self.order, layout)
+        self.waves = in_waves(plan.clips, config.wave_size, self.order.first)
+        # numbers of the waves that are judged before a gate; none where there is no gate
+        self.first = range(n_first(plan.clips, config.wave_size, self.order.first))
+        self.gate: dict[str, Any] | None = None  # what it came to, once it is met
         self.left_out: frozenset[str] = frozenset()  # clips that a check takes from the judges
+        self.checked = "check"  # the stage that says so
         self._marks = Marks(layout)
 
     def note(self, state: str, message: str | None = None) -> None:
@@ -150,24 +157,39 @@ class Run:
         """Where one wave of a stage lies."""
         return self.layout.work / stage / f"wave-{number:05d}"
 
+    def numbers(self, some: Collection[int] | None = None) -> Collection[int]:
+        """Of all waves, where ``some`` are not named."""
+        return range(len(self.waves)) if some is None else some
+
+    def made_of(self, made_from: str, number: int) -> str:
+        """What the rows of one wave follow from, ``made_from`` being the same for all of them.
+
+        Where waves come before a gate, whatever is found about clips of the others must not have them
+        judged anew: which clips are left out counts wave by wave there.
+        """
+        out = sorted(self.left_out.intersection(clip.video_id for clip in self.waves[number]))
+        return fingerprint(made_from, out) if self.first and out else made_from
+
     def taken(self, number: int) -> list[Path]:
         """The files with the frames of a wave's clips."""
         return parts(self.folder("collect", number) / "frames")
 
     def kept(self, number: int) -> list[Path]:
         """The files with the frames of those clips of a wave that no check leaves out."""
-        without = self.folder("check", number) / "frames"  # there where some are left out
+        without = self.folder(self.checked, number) / "frames"  # there where some are left out
         return parts(without) if without.is_dir() else self.taken(number)
 
-    def wave_files(self, stage: str, table: str) -> list[Path]:
-        """The files of a table, all waves of a stage together.
+    def wave_files(
+        self, stage: str, table: str, numbers: Collection[int] | None = None
+    ) -> list[Path]:
+        """The files of a table, all waves of a stage together, or those of some ``numbers``.
 
         None of a stage that the protocol does not ask for: a folder may hold those of an earlier
         configuration, and their rows are not of this run.
         """
         if stage not in stages_of(self.config.protocol):
             return []
-        folders = (self.folder(stage, number) for number in range(len(self.waves)))
+        folders = (self.folder(stage, number) for number in self.numbers(numbers))
         return [path for folder in folders for path in parts(folder / table)]
 
 
@@ -181,6 +203,21 @@ def slices(clips: Sequence[Clip], size: int) -> list[Sequence[Clip]]:
             waves.append([])
         waves[-1] += group
     return list(waves)
+
+
+def in_waves(
+    clips: Sequence[Clip], size: int, first: Collection[str] = frozenset()
+) -> list[Sequence[Clip]]:
+    """Waves as :func:`slices` makes them, the clips named in ``first`` in waves of their own before
+    all others. A prompt with clips in both is in both."""
+    ahead = [clip for clip in clips if clip.video_id in first]
+    others = [clip for clip in clips if clip.video_id not in first]
+    return [*slices(ahead, size), *slices(others, size)]
+
+
+def n_first(clips: Sequence[Clip], size: int, first: Collection[str]) -> int:
+    """How many waves those are."""
+    return len(slices([clip for clip in clips if clip.video_id in first], size))
 
 
 def _money(spent: Spent) -> dict[str, Any]:

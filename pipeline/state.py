@@ -20,7 +20,16 @@ from schemas.options import SetupError
 ENOUGH_BYTES = 100 << 20  # free on the disk, to begin at all
 CLAIM = "config.json"  # in the work folder
 # What may change between two runs on one folder without a flag: it touches no row that is there.
-FREE_BLOCKS = ("budget", "concurrency", "models", "videorm", "audit", "report", "sentinels")
+FREE_BLOCKS = (
+    "budget",
+    "concurrency",
+    "models",
+    "videorm",
+    "audit",
+    "study",
+    "report",
+    "sentinels",
+)
 FREE_FIELDS = (
     "base_url",
     "api_key_env",

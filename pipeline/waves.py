@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +108,12 @@ class Waves(Run):
             self.say(line)
         return self._sentinels.summary()
 
-    def open_waves(self, stage: str, made_from: str) -> list[int]:
-        """Numbers of the waves that are still to be done."""
+    def open_waves(self, stage: str, made_from: Mapping[int, str]) -> list[int]:
+        """Numbers of the waves that are still to be done; ``made_from``: what each follows from."""
         return [
             number
-            for number in range(len(self.waves))
-            if not self.is_whole(wave_name(stage, number), fingerprint(made_from, number))
+            for number, made in made_from.items()
+            if not self.is_whole(wave_name(stage, number), fingerprint(made, number))
         ]
 
     def require(self, book: Book) -> None:

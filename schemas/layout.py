@@ -71,6 +71,11 @@ class Layout:
         return self.root / "audit.json"
 
     @property
+    def audit_details(self) -> Path:
+        """What the audit's rows are about, and the clips that people and judges differ on most."""
+        return self.root / "audit_details.json"
+
+    @property
     def status(self) -> Path:
         """State, books and spend, at any time."""
         return self.root / "status.json"

@@ -1,12 +1,18 @@
-"""Rows of a plain table: CSV (or TSV), JSON Lines, a JSON list or Parquet, each with its number."""
+"""Rows of a plain table: CSV (or TSV), JSON Lines, a JSON list or Parquet, each with its number.
+
+Text may be compressed: ``*.csv.gz`` and the like are read as what they hold.
+"""
 
 import csv
+import gzip
+import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,8 +44,8 @@ def read_rows(
         ".json": _json_list,
         ".parquet": _parquet,
     }
-    reader = readers.get(file.suffix.lower())
-    if reader is None:
+    reader = readers.get(plain_name(file).suffix.lower())
+    if reader is None or (reader is _parquet and compressed(file)):
         raise SetupError(f"{file}: expected a file named {', '.join('*' + s for s in readers)}")
     return _checked(file, reader(file), required, aliases or {})
 
@@ -57,6 +63,54 @@ def local_file(path: str | Path) -> Path:
     if not os.access(file, os.R_OK):
         raise SetupError(f"{file}: may not be read; change its permissions")
     return file
+
+
+def compressed(file: Path) -> bool:
+    """Whether a file is named as one that gzip made."""
+    return file.suffix.lower() == ".gz"
+
+
+def plain_name(file: Path) -> Path:
+    """The file's path without the ``.gz`` of a compressed one."""
+    return file.with_suffix("") if compressed(file) else file
+
+
+def open_bytes(file: Path) -> IO[bytes]:
+    """A file's bytes, decompressed where its name ends in ``.gz``."""
+    return gzip.open(file, "rb") if compressed(file) else file.open("rb")
+
+
+def read_json(path: str | Path) -> Any:
+    """What a JSON file holds, whole. Raises :class:`SetupError` for one that cannot be read."""
+    file = local_file(path)
+    return _json(file, _content(file))
+
+
+def read_json_lines(path: str | Path) -> Iterator[tuple[int, Row]]:
+    """The objects of a file of JSON Lines, whatever it is named, each with its line's number."""
+    return _json_lines(local_file(path))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with open_bytes(file) as stream:
+            return stream.read()
+    except _NOT_GZIP as error:
+        raise _not_gzip(file, error) from error
+
+
+_NOT_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
+
+
+def _not_gzip(file: Path, error: Exception) -> SetupError:
+    return SetupError(f"{file}: is named .gz and cannot be decompressed ({error}); copy it anew")
+
+
+def _json(file: Path, data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:  # bad JSON, not UTF-8, nested too deeply
+        raise SetupError(f"{file}: not readable as JSON: {error}") from error
 
 
 def _checked(
@@ -87,10 +141,10 @@ def _spelled(name: str, aliases: Mapping[str, str]) -> str:
 
 
 def _csv(file: Path) -> Iterator[tuple[int, Row]]:
-    delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
+    delimiter = "\t" if plain_name(file).suffix.lower() == ".tsv" else ","
     number = 0
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
+        with io.TextIOWrapper(open_bytes(file), encoding="utf-8-sig", newline="") as stream:
             lines = enumerate(csv.reader(stream, delimiter=delimiter, strict=True), start=1)
             header = _header(file, next(lines, (1, []))[1])
             number = 1
@@ -106,6 +160,8 @@ def _csv(file: Path) -> Iterator[tuple[int, Row]]:
         raise SetupError(f"{file}: not UTF-8 text ({error}); save it as UTF-8") from error
     except csv.Error as error:
         raise SetupError(f"{file}: row {number + 1} is not readable as CSV: {error}") from error
+    except _NOT_GZIP as error:
+        raise _not_gzip(file, error) from error
 
 
 def _header(file: Path, names: list[str]) -> list[str]:
@@ -119,27 +175,30 @@ def _header(file: Path, names: list[str]) -> list[str]:
 
 
 def _json_lines(file: Path) -> Iterator[tuple[int, Row]]:
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:  # bad JSON, not UTF-8, nested too deeply
-                raise SetupError(f"{file}: row {number} is not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise SetupError(f"{file}: row {number} is not a JSON object")
-            if rb"\u" in line:
-                _refuse_half_letters(file, number, row)
-            yield number, row
+    try:
+        with open_bytes(file) as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    yield number, _json_line(file, number, line)
+    except _NOT_GZIP as error:
+        raise _not_gzip(file, error) from error
+
+
+def _json_line(file: Path, number: int, line: bytes) -> Row:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:  # bad JSON, not UTF-8, nested too deeply
+        raise SetupError(f"{file}: row {number} is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise SetupError(f"{file}: row {number} is not a JSON object")
+    if rb"\u" in line:
+        _refuse_half_letters(file, number, row)
+    return row
 
 
 def _json_list(file: Path) -> Iterator[tuple[int, Row]]:
-    data = file.read_bytes()
-    try:
-        rows = json.loads(data)
-    except (ValueError, RecursionError) as error:  # bad JSON, not UTF-8, nested too deeply
-        raise SetupError(f"{file}: not readable as JSON: {error}") from error
+    data = _content(file)
+    rows = _json(file, data)
     if not isinstance(rows, list):
         raise SetupError(f"{file}: expected a JSON list of objects; name JSON Lines *.jsonl")
     for number, row in enumerate(rows, start=1):

@@ -11,6 +11,7 @@ from pipeline.audit import jury
 from pipeline.audit.audit import audit
 from pipeline.audit.measures import Resampling
 from pipeline.audit.options import AuditOptions
+from pipeline.audit.pair_panel import pairs_of_ratings
 from pipeline.audit.panel import human_panel
 from schemas import CONSENSUS, HumanRating, Score
 from schemas.options import SetupError
@@ -45,9 +46,13 @@ def ratings(n, tied=()):
 
 
 def measured(members, n=4, tied=(), how=QUICK):
-    panel = human_panel(ratings(n, tied), ["quality"])
-    given_scores = {name: clips(errors) for name, errors in members.items()}
-    return {(who, m.statistic): m for who, m in jury.jury_measures(panel, given_scores, how)}
+    return judged(ratings(n, tied), {name: clips(e) for name, e in members.items()}, how)
+
+
+def judged(rated, scores, how=QUICK):
+    panel = pairs_of_ratings(human_panel(rated, ["quality"]))
+    gaps = {name: panel.differences(own) for name, own in scores.items()}
+    return {(who, m.statistic): m for who, m in jury.jury_measures(panel, gaps, how)}
 
 
 def value(found, who, statistic):
@@ -105,10 +110,9 @@ def test_a_judge_whose_errors_are_all_alike_correlates_with_nobody():
 
 
 def test_a_couple_uses_its_own_clips_and_the_jury_those_of_all():
-    panel = human_panel(ratings(4), ["quality"])
     members = {"a": clips(HALF_WRONG), "b": clips(HALF_WRONG), "c": clips(CROSSED)}
     del members["c"]["p3-y"]
-    found = {(who, m.statistic): m for who, m in jury.jury_measures(panel, members, QUICK)}
+    found = judged(ratings(4), members)
     assert found["a & b", "error_correlation"].n_items == 4
     assert found["a & c", "error_correlation"].n_items == 3
     assert found["jury", "all_wrong"].n_items == 3
@@ -117,11 +121,10 @@ def test_a_couple_uses_its_own_clips_and_the_jury_those_of_all():
 
 
 def test_members_that_share_no_clip_have_rows_without_values():
-    panel = human_panel(ratings(4), ["quality"])
     first = {v: s for v, s in clips(HALF_WRONG).items() if v < "p2"}
     last = {v: s for v, s in clips(HALF_WRONG).items() if v >= "p2"}
-    found = list(jury.jury_measures(panel, {"a": first, "b": last}, QUICK))
-    assert [(m.interval.value, m.n_items) for _, m in found] == [(None, 0)] * 4
+    found = judged(ratings(4), {"a": first, "b": last}).values()
+    assert [(m.interval.value, m.n_items) for m in found] == [(None, 0)] * 4
 
 
 def test_one_annotator_is_no_jury():

@@ -1,16 +1,15 @@
-"""Agreement of scores on one scale: exact, within one, kappa, alpha, ICC.
+"""Agreement of scores on one scale: what every statistic of it starts from, and shares of pairs.
 
 Every statistic is a function of sums over prompts (B, ...), so that the bootstrap can recompute it
 from resampled sums; the functions that make the per-prompt tables stand beside it. N clips, R
-raters, K levels, P prompts, B resamples. A missing rating is NaN.
+raters, K levels, P prompts, B resamples. A missing rating is NaN. Chance-corrected agreement has
+its own modules: `alpha`, `kappa`, `icc`.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.audit.bootstrap import Array, Statistic
-
-LEVEL_KINDS = ("nominal", "ordinal", "interval")
 
 
 def sum_by_prompt(values: Array, prompts: npt.NDArray[np.intp], n_prompts: int) -> Array:
@@ -24,56 +23,16 @@ def value_counts(ratings: Array, levels: Array) -> Array:
     return np.stack([(ratings == level).sum(axis=1) for level in levels], axis=1).astype(float)
 
 
-def coincidences(counts: Array) -> Array:
-    """Krippendorff's coincidences (N, K * K) of value counts (N, K); zero for m < 2 ratings.
-
-    o[c, k] = counts[c] * (counts[k] - [c == k]) / (m - 1). Source: Krippendorff 2011, Computing
-    Krippendorff's alpha-reliability, part D.
-    """
-    m = counts.sum(axis=1)
-    own = np.eye(counts.shape[1])
-    products = counts[:, :, None] * (counts[:, None, :] - own)
-    weight = np.where(m >= 2, 1 / np.maximum(m - 1, 1), 0.0)
-    return np.asarray((products * weight[:, None, None]).reshape(len(counts), counts.shape[1] ** 2))
-
-
-def krippendorff_alpha(sums: Array, levels: Array, kind: str = "ordinal") -> Array:
-    """Alpha (B,) of summed coincidences (B, K * K), ``levels`` (K,) in scale order.
-
-    alpha = 1 - sum(o * d2) / sum(e * d2), e[c, k] = n_c (n_k - [c == k]) / (n - 1). The squared
-    distance d2 is [c != k] for ``nominal``, (c - k)^2 for ``interval``, and for ``ordinal``
-    (n_c / 2 + n between c and k + n_k / 2)^2 with the marginals n of the same sums, so that each
-    resample has its own. NaN where all values are one and the same: nothing was expected to differ.
-
-    Source: Krippendorff 2011, parts D and F.
-    """
-    k = len(levels)
-    o = sums.reshape(-1, k, k)
-    n_c = o.sum(axis=2)
-    n = n_c.sum(axis=1)
-    if kind == "nominal":
-        d2 = np.broadcast_to(1 - np.eye(k), o.shape)
-    elif kind == "ordinal":
-        middle = np.cumsum(n_c, axis=1) - n_c / 2
-        d2 = (middle[:, :, None] - middle[:, None, :]) ** 2
-    elif kind == "interval":
-        d2 = np.broadcast_to((levels[:, None] - levels[None, :]) ** 2, o.shape)
-    else:
-        raise ValueError(f"kind: expected one of {', '.join(LEVEL_KINDS)}, got {kind!r}")
-    observed = (o * d2).sum(axis=(1, 2))
-    expected = (n_c[:, :, None] * n_c[:, None, :] * d2).sum(axis=(1, 2)) / np.maximum(n - 1, 1)
-    return _one_minus_ratio(observed, expected)
-
-
 def agreeing_pairs(counts: Array, levels: Array) -> Array:
     """Pairs of ratings (N, 3) within each clip: equal, at most one apart, all.
 
-    For value counts (N, K). Every pair of two raters of one clip counts once.
+    For value counts (N, K). Every pair of two raters of one clip counts once; a clip with fewer
+    than two ratings has none.
     """
-    close = np.abs(levels[:, None] - levels[None, :]) <= 1
-    pairs = counts[:, :, None] * (counts[:, None, :] - np.eye(len(levels))) / 2
-    equal = np.trace(pairs, axis1=1, axis2=2)
-    return np.stack([equal, (pairs * close).sum((1, 2)), pairs.sum((1, 2))], axis=1)
+    close = (np.abs(levels[:, None] - levels[None, :]) <= 1).astype(float)
+    m, squares = counts.sum(axis=1), (counts**2).sum(axis=1)
+    near = ((counts @ close) * counts).sum(axis=1)
+    return np.stack([(squares - m) / 2, (near - m) / 2, m * (m - 1) / 2], axis=1)
 
 
 def agreeing_with_judge(judge: Array, ratings: Array) -> Array:
@@ -82,6 +41,18 @@ def agreeing_with_judge(judge: Array, ratings: Array) -> Array:
     return np.stack([(gap == 0).sum(1), (gap <= 1).sum(1), (~np.isnan(gap)).sum(1)], 1).astype(
         float
     )
+
+
+def confusion(judge: Array, ratings: Array, levels: Array) -> Array:
+    """Score pairs (N, K * K + 1) of each clip, and how many there are.
+
+    One cell for each rater's level (row) and the judge's level (column), rows after one another; the
+    last column counts all of the clip's pairs. A judge or rating off the levels is in no cell.
+    """
+    theirs = value_counts(ratings, levels)
+    own = (judge[:, None] == levels).astype(float)
+    cells = (theirs[:, :, None] * own[:, None, :]).reshape(len(judge), len(levels) ** 2)
+    return np.column_stack([cells, cells.sum(axis=1)])
 
 
 def ratio(column: int, total: int) -> Statistic:
@@ -94,69 +65,13 @@ def ratio(column: int, total: int) -> Statistic:
     return of_sums
 
 
-def contingency(one: Array, other: Array, levels: Array) -> Array:
-    """One cell per clip (N, K * K): row level of ``one``, column level of ``other``.
-
-    All zero where either is missing or not one of the levels.
-    """
-    rows = (one[:, None] == levels).astype(float)
-    columns = (other[:, None] == levels).astype(float)
-    return np.asarray((rows[:, :, None] * columns[:, None, :]).reshape(len(one), len(levels) ** 2))
-
-
-def cohen_kappa_quadratic(sums: Array, levels: Array) -> Array:
-    """Quadratically weighted kappa (B,) of summed contingency tables (B, K * K).
-
-    kappa = 1 - sum(w * o) / sum(w * e), w = (c - k)^2, e = row sum * column sum / n. ``levels``
-    (K,) are all categories of the scale, used or not: weights rescaled to the observed ones give
-    another number. NaN without clips, or where both use one and the same category throughout.
-
-    Source: Cohen 1968, Psychological Bulletin 70(4).
-    """
-    k = len(levels)
-    o = sums.reshape(-1, k, k)
-    w = (levels[:, None] - levels[None, :]) ** 2
-    n = o.sum(axis=(1, 2))
-    e = o.sum(axis=2)[:, :, None] * o.sum(axis=1)[:, None, :]
-    return _one_minus_ratio((o * w).sum(axis=(1, 2)) * n, (e * w).sum(axis=(1, 2)))
-
-
-def icc_table(ratings: Array) -> Array:
-    """Sufficient statistics (N, R + 3) of ICC: is complete, scores, their squares, squared row sum.
-
-    Rows with a missing rating are all zero: the formula needs complete rows. Scores are centred on
-    the mean of the complete rows, which changes nothing but the rounding error.
-    """
-    complete = np.asarray(~np.isnan(ratings).any(axis=1))
-    x = np.where(complete[:, None], ratings, 0.0)
-    if complete.any():
-        x = np.where(complete[:, None], x - x[complete].mean(), 0.0)
-    return np.column_stack([complete, x, (x**2).sum(axis=1), x.sum(axis=1) ** 2])
-
-
-def icc_2_1(sums: Array) -> Array:
-    """ICC(2,1) (B,), absolute agreement of single raters, from sums (B, R + 3) of icc_table.
-
-    (MSR - MSE) / (MSR + (k - 1) MSE + k (MSC - MSE) / n) for n clips, k raters and the mean squares
-    of clips R, raters C and error E of the two-way analysis of variance. NaN for fewer than two
-    complete clips or two raters, and where all scores are equal.
-
-    Source: Shrout and Fleiss 1979, Psychological Bulletin 86(2).
-    """
-    n, columns, squares, row_squares = sums[:, 0], sums[:, 1:-2], sums[:, -2], sums[:, -1]
-    k = columns.shape[1]
-    if k < 2:
-        return np.full(len(sums), np.nan)
+def shares(sums: Array) -> Array:
+    """All columns but the last as shares of the last, (B, k + 1) to (B, k); NaN where it is zero."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        correction = columns.sum(axis=1) ** 2 / (n * k)
-        clips = row_squares / k - correction
-        raters = (columns**2).sum(axis=1) / n - correction
-        error = squares - correction - clips - raters
-        msr, msc, mse = clips / (n - 1), raters / (k - 1), error / ((n - 1) * (k - 1))
-        whole = msr + (k - 1) * mse + k * (msc - mse) / n
-        return np.where((n >= 2) & (whole > 1e-12), (msr - mse) / whole, np.nan)
+        return np.asarray(sums[:, :-1] / sums[:, -1:])
 
 
-def _one_minus_ratio(observed: Array, expected: Array) -> Array:
+def one_minus_ratio(observed: Array, expected: Array) -> Array:
+    """1 - observed / expected disagreement; NaN where none was expected."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(expected > 0, 1 - observed / expected, np.nan)

@@ -1,31 +1,82 @@
 """The audit: every annotator and the consensus against people, one row per number."""
 
-from collections import Counter, defaultdict
+import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from pipeline.audit import pair_measures as paired
+from pipeline.audit import names, rows
+from pipeline.audit.alt_test import (
+    AltTest,
+    alt_test_measures,
+    alt_test_of_pairs,
+    alt_test_of_scores,
+)
+from pipeline.audit.bootstrap import Array
+from pipeline.audit.calibration import calibration_accuracy, calibration_mean_rating
+from pipeline.audit.choices import Choice, Margins, Who, margins_of, rationales_of
+from pipeline.audit.disagreements import Disagreement, Known, worst_disagreements
 from pipeline.audit.jury import jury_measures
+from pipeline.audit.leaderboard import leaderboard_agreement
 from pipeline.audit.measures import (
-    Measure,
     Resampling,
-    pooled_measures,
-    rater_measures,
-    score_measures,
+    confusion_measures,
+    left_out_correlations,
     whole_levels,
     within_measures,
 )
-from pipeline.audit.names import ALL, ALL_TIE, CHANCE, HUMAN_CEILING, RATERS, RESERVED
+from pipeline.audit.names import ALL
+from pipeline.audit.of_run import Conditions
 from pipeline.audit.options import AuditOptions
-from pipeline.audit.panel import Panel, human_panel
-from pipeline.audit.ratings import check_dimensions, check_ratings
+from pipeline.audit.pairs import within_prompt_pairs
+from pipeline.audit.ratings import check_ratings
 from pipeline.audit.result import AuditResult, AuditRow, unmet
+from pipeline.audit.rows import Found
 from pipeline.audit.scope import notes_of, scope_of
-from schemas import CONSENSUS, HumanRating, Score
-from schemas.options import SetupError
+from pipeline.audit.slice_tests import SliceGap, slice_gaps
+from pipeline.audit.slices import Slices, slices_of
+from pipeline.audit.targets import (
+    Said,
+    Target,
+    answers_of,
+    check_said,
+    human_targets,
+    our_targets,
+)
+from pipeline.audit.ties import tie_left_out, tie_measures
+from pipeline.formats.facts import ClipFacts
+from schemas import CONSENSUS, HumanRating, HumanVote, Score
 
 __all__ = ["AuditResult", "AuditRow", "audit", "check_ratings"]
+
+DEFAULT_SCALE = (1.0, 5.0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What every part of one audit shares."""
+
+    said: Said
+    options: AuditOptions
+    how: Resampling
+    slices: Slices
+    scales: Mapping[str, tuple[float, float]]  # of human dimensions
+    margins: Margins
+    conditions: Conditions
+    known: "_Known"
+
+    def levels(self, theirs: Sequence[str]) -> Array | None:
+        """Every point of the scale of human dimensions, None where it has other points than whole ones."""
+        scales = [self.scales.get(dimension, DEFAULT_SCALE) for dimension in theirs]
+        return whole_levels((min(low for low, _ in scales), max(high for _, high in scales)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    prompts: Mapping[str, str]
+    rationales: Mapping[Who, Mapping[str, str]]
 
 
 def audit(
@@ -33,167 +84,249 @@ def audit(
     ratings: Sequence[HumanRating],
     options: AuditOptions,
     notes: Iterable[str] = (),
+    *,
+    votes: Sequence[HumanVote] = (),
+    choices: Sequence[Choice] = (),
+    margins: Margins | None = None,
+    scales: Mapping[str, tuple[float, float]] | None = None,
+    clips: Iterable[ClipFacts] = (),
+    conditions: Conditions | None = None,
+    rationales: Mapping[Who, Mapping[str, str]] | None = None,
+    replies: Sequence[AuditRow] = (),
 ) -> AuditResult:
-    """Hold scores against ratings of the same clips. The order of either changes nothing.
+    """Hold what annotators said against what people said of the same clips.
 
-    ``notes`` of whoever read them (rows without a clip, off the scale) are passed on. Raises
-    :class:`SetupError` where nothing can be compared: no rating, a human dimension named in the
-    options that nobody rated, an annotator named like a baseline, a row given twice.
+    The order of anything given changes nothing. ``scores`` and ``choices`` are the annotators',
+    ``margins`` what those that compare make of each pair; ``ratings`` and ``votes`` the people's,
+    ``scales`` of the dimensions they rated (1 to 5 where not given). ``clips`` tell what slices there
+    are, ``conditions`` the scores an annotator gave in slices of its own (a temperature). ``rationales``
+    stand beside the worst disagreements, ``replies`` are rows on how judges replied. ``notes`` of
+    whoever read all that (rows without a clip, off the scale) are passed on.
+
+    Raises :class:`SetupError` where nothing can be compared: no rating, a human dimension named in the
+    options that nobody rated, an annotator named like a baseline, something said twice.
     """
-    left_out = set(options.leave_out_generators)
-    scores = [s for s in scores if s.generator not in left_out]
-    ratings = [r for r in ratings if r.generator not in left_out]
-    if not ratings:
-        raise SetupError("audit: no rating is about a clip of this set")
-    answers = _answers(scores, ratings, options)
-    _check(scores, ratings, answers)
-    rows: list[AuditRow] = []
-    undefined: list[str] = []
-    for row, n_undefined in _rows(scores, ratings, answers, options):
-        rows.append(row)
-        if n_undefined:
-            undefined.append(
-                f"{row.statistic} of {row.annotator} on {row.dimension}: {n_undefined} prompts are "
-                "undefined (all clips tied) and left out"
-            )
+    frame = _frame(
+        scores, ratings, options, votes, choices, margins, scales, clips, conditions, rationales
+    )
+    answers = answers_of(frame.said, options)
+    check_said(frame.said, answers)
+    found = _Findings()
+    for row, n_undefined in _rows(frame, answers, found):
+        found.add(row, n_undefined)
+    for row in replies:
+        found.add(row, 0)
     return AuditResult(
-        rows=tuple(rows),
-        notes=(*notes, *notes_of(scores, ratings, answers, options), *undefined),
-        scope=scope_of(scores, ratings, answers, options),
-        unmet=tuple(m for r in options.require for m in unmet(r, rows)),
+        rows=tuple(found.rows),
+        notes=(*notes, *notes_of(frame.said, answers, options), *found.notes),
+        scope=scope_of(frame.said, answers, options),
+        unmet=tuple(m for r in options.require for m in unmet(r, found.rows)),
+        disagreements=tuple(found.disagreements),
+        alt_test=tuple(found.alt_test),
     )
 
 
-def _answers(
-    scores: Sequence[Score], ratings: Sequence[HumanRating], options: AuditOptions
-) -> dict[str, list[str]]:
-    """Ours -> theirs, for every dimension that has both scores and ratings to compare."""
-    human = {r.dimension for r in ratings}
-    check_dimensions(options, human)
-    ours = sorted({s.dimension for s in scores})
-    answers = {d: list(options.dimensions.get(d, [d])) for d in ours}
-    return {d: theirs for d, theirs in answers.items() if human.issuperset(theirs)}
+class _Findings:
+    """What an audit comes to, as it is found."""
+
+    def __init__(self) -> None:
+        self.rows: list[AuditRow] = []
+        self.notes: list[str] = []
+        self.disagreements: list[Disagreement] = []
+        self.alt_test: list[dict[str, Any]] = []
+        self.gaps: list[tuple[str, str, SliceGap]] = []  # annotator, dimension
+
+    def add(self, row: AuditRow, n_undefined: int) -> None:
+        """A row, with a note where prompts had to be left out of it."""
+        self.rows.append(row)
+        if n_undefined and row.slice == ALL and row.statistic in names.STATISTICS:
+            self.note(
+                f"{row.statistic} of {row.annotator} on {row.dimension}: {n_undefined} prompts are "
+                "undefined (all clips tied) and left out"
+            )
+
+    def test(self, annotator: str, dimension: str, test: AltTest) -> None:
+        """The single tests behind an alternative annotator test, and why some are missing."""
+        kind = "scores" if test.scores else "pairs"
+        told = {"annotator": annotator, "dimension": dimension, "of": kind}
+        self.alt_test += [{**told, **dataclasses.asdict(rater)} for rater in test.raters]
+        for note in test.notes:
+            self.note(f"alternative annotator test of {annotator} on {dimension} ({kind}): {note}")
+
+    def note(self, text: str) -> None:
+        """A sentence, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
 
-def _check(
-    scores: Sequence[Score], ratings: Sequence[HumanRating], answers: Mapping[str, list[str]]
-) -> None:
-    if not answers:
-        ours, theirs = ({x.dimension for x in xs} for xs in (scores, ratings))
-        raise SetupError(
-            f"audit: no dimension has both scores ({', '.join(sorted(ours)) or 'none'}) and "
-            f"ratings ({', '.join(sorted(theirs))}); say in audit.dimensions which answer for which"
-        )
-    for name in sorted({s.annotator_id for s in scores} & set(RESERVED)):
-        raise SetupError(f"audit: an annotator may not be called {name!r}; give it another name")
-    twice = Counter(("rating", r.video_id, r.rater, r.dimension) for r in ratings)
-    twice.update(("score", s.video_id, s.annotator_id, s.dimension) for s in scores)
-    for (kind, *key), n in twice.items():
-        if n > 1:
-            raise SetupError(f"audit: {n} {kind}s have the same key {'/'.join(key)}; keep one")
-
-
-def _rows(
+def _frame(
     scores: Sequence[Score],
     ratings: Sequence[HumanRating],
-    answers: Mapping[str, list[str]],
     options: AuditOptions,
-) -> Iterator[tuple[AuditRow, int]]:
-    how = Resampling(resamples=options.resamples, seed=options.seed, level=options.level)
-    levels = whole_levels(options.scale)
-    for dimension in sorted({r.dimension for r in ratings}):
-        panel = human_panel(ratings, [dimension])
-        for where, part in _slices(panel):
-            yield from _named(RATERS, dimension, where, rater_measures(part, levels, how))
-    for dimension, theirs in answers.items():
-        panel = human_panel(ratings, theirs)
-        yield from _baselines(panel, dimension, how)
-        given = _by_annotator(scores, dimension)
-        for annotator, own in given.items():
-            judged = panel.judged_by(own)
-            for where, part in _slices(judged):
-                measures = [*score_measures(part, levels, how), *pooled_measures(part, how)]
-                yield from _named(annotator, dimension, where, measures)
-            yield from _pairs(judged, annotator, dimension, how)
-        members = {name: own for name, own in given.items() if name != CONSENSUS}
-        for who, measure in jury_measures(panel, members, how):
-            yield from _named(who, dimension, ALL, [measure])
+    votes: Sequence[HumanVote],
+    choices: Sequence[Choice],
+    margins: Margins | None,
+    scales: Mapping[str, tuple[float, float]] | None,
+    clips: Iterable[ClipFacts],
+    conditions: Conditions | None,
+    rationales: Mapping[Who, Mapping[str, str]] | None,
+) -> _Frame:
+    facts = _facts(clips, scores, ratings)
+    gone = {v for v, clip in facts.items() if clip.generator in options.leave_out_generators}
+    said = Said(
+        scores=[s for s in scores if s.video_id not in gone],
+        choices=[c for c in choices if not gone & {c.video_a, c.video_b}],
+        ratings=[r for r in ratings if r.video_id not in gone],
+        votes=[v for v in votes if not gone & {v.video_a, v.video_b}],
+        generators={video: clip.generator for video, clip in facts.items() if video not in gone},
+    )
+    judged = {r.video_id for r in said.ratings}
+    judged |= {video for v in said.votes for video in (v.video_a, v.video_b)}
+    return _Frame(
+        said=said,
+        options=options,
+        how=Resampling(resamples=options.resamples, seed=options.seed, level=options.level),
+        slices=slices_of(facts[video] for video in judged if video in facts),
+        scales=scales or {},
+        margins={**margins_of(said.choices), **(margins or {})},
+        conditions=conditions or {},
+        known=_Known(
+            prompts={c.prompt_id: c.prompt for c in facts.values() if c.prompt is not None},
+            rationales=rationales or {},
+        ),
+    )
 
 
-def _by_annotator(scores: Sequence[Score], dimension: str) -> dict[str, dict[str, float]]:
-    """Scores on one dimension by annotator, sorted, and clip."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    for score in scores:
-        if score.dimension == dimension:
-            found[score.annotator_id][score.video_id] = score.mean
-    return dict(sorted(found.items()))
+def _facts(
+    clips: Iterable[ClipFacts], scores: Sequence[Score], ratings: Sequence[HumanRating]
+) -> dict[str, ClipFacts]:
+    """What is known of every clip; of those that only a score or a rating names, no more than that."""
+    facts = {clip.video_id: clip for clip in clips}
+    named: list[Score | HumanRating] = [*scores, *ratings]
+    for x in named:
+        if x.video_id not in facts:
+            facts[x.video_id] = ClipFacts(
+                video_id=x.video_id, prompt_id=x.prompt_id, generator=x.generator
+            )
+    return facts
 
 
-def _slices(panel: Panel) -> Iterator[tuple[str, Panel]]:
-    yield ALL, panel
-    generators = sorted(set(panel.generators))
-    if len(generators) > 1:
-        for generator in generators:
-            yield f"generator={generator}", panel.of_generator(generator)
+def _rows(frame: _Frame, answers: Mapping[str, list[str]], found: _Findings) -> Iterator[Found]:
+    said, how = frame.said, frame.how
+    for target in human_targets(said):
+        yield from rows.rater_rows(target, frame.slices, frame.levels(target.theirs), how)
+    yield from rows.vote_rows(said.votes, how)
+    for target in our_targets(said, answers):
+        yield from rows.baseline_rows(target, how, frame.options.seed)
+        yield from rows.board_rows(target, names.RATERS, target.pairs, target.pairs.human, how)
+        members: dict[str, Array] = {}
+        for annotator in said.annotators:
+            one = _annotator(frame, target, annotator)
+            if one is None:
+                continue
+            yield from _annotator_rows(frame, target, one, found)
+            if annotator != CONSENSUS:
+                members[annotator] = one.gaps
+        for who, measure in jury_measures(target.pairs, members, how):
+            yield from rows.named(who, target.name, ALL, [measure])
+    yield from rows.choice_rows(said.choices, said.votes, answers, how)
+    yield from rows.gap_rows(found.gaps)
 
 
-def _pairs(
-    judged: Panel, annotator: str, dimension: str, how: Resampling
-) -> Iterator[tuple[AuditRow, int]]:
-    """Rows of pairs, within-prompt ranks and the ceiling; by generator only the pairs."""
-    panel = paired.in_pairs(judged)
-    assert panel.judge is not None
-    ranks = within_measures(panel, paired.pairs_of(panel), how)
-    yield from _named(annotator, dimension, ALL, ranks)
-    for where, part in _slices(panel):
-        generator = None if where == ALL else part.generators[0]
-        positions = paired.pairs_of(panel, generator)
-        table = paired.target_table(panel, panel.judge, positions)
-        measures = list(paired.pair_measures(table, panel.n_raters, how))
-        if panel.n_raters > 1:
-            measures += paired.left_out_measures(panel, positions, how)
-        yield from _named(annotator, dimension, where, measures)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Annotator:
+    """One annotator on one dimension: its scores by clip, and what it makes of each pair (M,)."""
+
+    name: str
+    scores: Mapping[str, float]
+    gaps: Array
+
+
+def _annotator(frame: _Frame, target: Target, name: str) -> _Annotator | None:
+    """None where the annotator said nothing on the target's dimension."""
+    scores = {
+        s.video_id: s.mean
+        for s in frame.said.scores
+        if (s.annotator_id, s.dimension) == (name, target.ours)
+    }
+    margins = frame.margins.get((name, target.ours or ""), {})
+    if not scores and not margins:
+        return None
+    return _Annotator(name=name, scores=scores, gaps=target.pairs.differences(scores, margins))
+
+
+def _annotator_rows(
+    frame: _Frame, target: Target, one: _Annotator, found: _Findings
+) -> Iterator[Found]:
+    how, options, name = frame.how, frame.options, target.name
+    judged = target.pairs.judged(one.gaps)
+    yield from _clip_rows(frame, target, one, found)
+    yield from rows.pair_rows(target, one.name, judged, frame.slices, how)
+    yield from _condition_rows(frame, target, one)
+    yield from rows.named(one.name, name, ALL, tie_measures(judged, how, options.seed))
+    if judged.n_raters > 1:
+        yield from rows.named(one.name, name, ALL, tie_left_out(judged, how, options.seed))
+        test = alt_test_of_pairs(judged, how, options.alt_test_epsilon)
+        yield from rows.named(one.name, name, ALL, alt_test_measures(test))
+        found.test(one.name, name, test)
+    yield from rows.sliced(one.name, name, calibration_accuracy(judged, how))
+    assert judged.judge is not None
+    yield from rows.board_rows(target, one.name, judged, judged.judge, how)
+    yield from rows.named(one.name, name, ALL, [leaderboard_agreement(judged, how)])
+    found.gaps += [
+        (one.name, name, gap)
+        for gap in slice_gaps(judged, rows.pair_slices(judged, frame.slices), how)
+    ]
+    found.disagreements += worst_disagreements(
+        judged, one.name, name, options.disagreements, _known(frame, target, one)
+    )
+
+
+def _clip_rows(frame: _Frame, target: Target, one: _Annotator, found: _Findings) -> Iterator[Found]:
+    """What follows from scores of clips that people scored, too."""
+    if target.panel is None or not one.scores:
+        return
+    how, name = frame.how, target.name
+    levels = frame.levels(target.theirs)
+    panel = target.panel.judged_by(one.scores)
+    yield from rows.score_rows(target, one.name, panel, frame.slices, levels, how)
+    answered = rows.answered(target.panel, panel, how)
+    yield from rows.named(one.name, name, ALL, [answered])
+    yield from rows.sliced(one.name, name, confusion_measures(panel, levels, how))
+    yield from rows.sliced(one.name, name, calibration_mean_rating(panel, how))
+    pairs_only = panel.take(np.bincount(panel.prompts)[panel.prompts] > 1)
+    positions = within_prompt_pairs(pairs_only.prompts)
+    yield from rows.named(one.name, name, ALL, within_measures(pairs_only, positions, how))
     if panel.n_raters > 1:
-        yield from _named(annotator, dimension, ALL, paired.left_out_spearman(panel, how))
+        yield from rows.named(one.name, name, ALL, left_out_correlations(panel, how))
+        if rows.on_scale(panel, levels):
+            test = alt_test_of_scores(panel, how, frame.options.alt_test_epsilon)
+            yield from rows.named(one.name, name, ALL, alt_test_measures(test))
+            found.test(one.name, name, test)
 
 
-def _baselines(panel: Panel, dimension: str, how: Resampling) -> Iterator[tuple[AuditRow, int]]:
-    """Chance, all ties and the raters themselves on every rated clip."""
-    panel = paired.in_pairs(panel)
-    positions, n = paired.pairs_of(panel), panel.n_raters
-    all_tie = np.zeros(len(panel.videos))
-    tied = paired.target_table(panel, all_tie, positions)
-    guessed = paired.chance_table(tied)
-    yield from _named(CHANCE, dimension, ALL, paired.pair_measures(guessed, n, how))
-    yield from _named(ALL_TIE, dimension, ALL, paired.pair_measures(tied, n, how))
-    if n > 1:
-        people = paired.left_out_tables(panel, panel.human, positions)
-        tables = {
-            HUMAN_CEILING: people,
-            CHANCE: [paired.chance_table(table) for table in people],
-            ALL_TIE: paired.left_out_tables(panel, all_tie[:, None], positions),
-        }
-        for name, left_out in tables.items():
-            yield from _named(name, dimension, ALL, paired.mean_measures(left_out, n, how))
-        yield from _named(HUMAN_CEILING, dimension, ALL, [paired.mean_spearman(panel, how)])
+def _condition_rows(frame: _Frame, target: Target, one: _Annotator) -> Iterator[Found]:
+    """The annotator's own slices: what it said at each temperature."""
+    for where, scores in frame.conditions.get((one.name, target.ours or ""), {}).items():
+        part = target.pairs.judged(target.pairs.differences(scores))
+        yield from rows.pair_rows(target, one.name, part, {}, frame.how, where)
+        if target.panel is not None:
+            panel = target.panel.judged_by(scores)
+            levels = frame.levels(target.theirs)
+            yield from rows.score_rows(target, one.name, panel, {}, levels, frame.how, where)
 
 
-def _named(
-    annotator: str, dimension: str, where: str, measures: Iterable[Measure]
-) -> Iterator[tuple[AuditRow, int]]:
-    for measure in measures:
-        bounds = (measure.interval.value, measure.interval.low, measure.interval.high)
-        # ten digits: the last ones depend on the machine's linear algebra
-        value, low, high = (None if b is None else round(b, 10) + 0.0 for b in bounds)
-        row = AuditRow(
-            annotator=annotator,
-            statistic=measure.statistic,
-            dimension=dimension,
-            slice=where,
-            value=value,
-            low=low,
-            high=high,
-            n_items=measure.n_items,
-            n_raters=measure.n_raters,
-        )
-        yield row, measure.undefined_prompts
+def _known(frame: _Frame, target: Target, one: _Annotator) -> Known:
+    """What stands beside a disagreement."""
+    ratings: dict[str, dict[str, float]] = defaultdict(dict)
+    if (panel := target.panel) is not None:
+        for i, video in enumerate(panel.videos):
+            for j in np.flatnonzero(~np.isnan(panel.human[i])):
+                ratings[video][panel.raters[j]] = float(panel.human[i, j])
+    return Known(
+        prompts=frame.known.prompts,
+        scores=one.scores,
+        rationales=frame.known.rationales.get((one.name, target.ours or ""), {}),
+        ratings=ratings,
+        choice_rationales=rationales_of(frame.said.choices, one.name, target.ours or ""),
+    )

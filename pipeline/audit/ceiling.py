@@ -6,13 +6,13 @@ The mean of all raters is another, easier target for both and never stands besid
 raters the others are one person; with one rater there is no ceiling.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.correlation import mean_defined, spearman_within
+from pipeline.audit.correlation import Family, mean_defined, spearman_within
 from pipeline.audit.pairs import pair_table
 
 Prompts = npt.NDArray[np.intp]
@@ -81,3 +81,50 @@ def mean_over_raters(tables: Sequence[Array], statistic: Statistic) -> Statistic
         return np.where(defined > 0, total / np.maximum(defined, 1), np.nan)
 
     return of_counts
+
+
+def left_out(
+    scores: Array, human: Array, prompts: Prompts
+) -> Iterator[tuple[Array, Array, Prompts, Prompts]]:
+    """For each rater left out: scores, targets and prompt numbers of his clips, and the prompts.
+
+    ``scores`` is (N, 1) of a judge who scored every clip, or ``human`` (N, R) itself for the ceiling:
+    the clips and targets are the same. Prompts are numbered anew, by position in the last array.
+    """
+    targets = others_mean(human)
+    for x, y in zip(np.broadcast_to(scores, human.shape).T, targets.T):
+        clips = np.flatnonzero(~np.isnan(y))
+        if len(clips):
+            used, numbers = np.unique(prompts[clips], return_inverse=True)
+            yield x[clips], y[clips], numbers.astype(np.intp), used
+
+
+def mean_of_left_out(scores: Array, human: Array, prompts: Prompts, family: Family) -> Statistic:
+    """Mean over raters left out of a family's statistics, from prompt counts (B, P) to (B, S).
+
+    Raters for whom one is undefined in a resample are left out of that mean; NaN if all are.
+    """
+    parts = [
+        (used, family(x, y, numbers, len(used)))
+        for x, y, numbers, used in left_out(scores, human, prompts)
+    ]
+
+    def of_counts(counts: Array) -> Array:
+        total = defined = np.zeros((len(counts), 1))
+        for used, statistic in parts:
+            every = len(used) == counts.shape[1]
+            values = statistic(counts if every else counts[:, used])
+            known = np.isfinite(values)
+            total, defined = total + np.where(known, values, 0.0), defined + known
+        return np.where(defined > 0, total / np.maximum(defined, 1), np.nan)
+
+    return of_counts
+
+
+def of_ceiling(own: Array, ceiling: Array) -> Array:
+    """What share of the ceiling is reached; NaN where the ceiling is not positive.
+
+    People who contradict each other set no ceiling that a share could be taken of.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(ceiling > 0, own / ceiling, np.nan)

@@ -1,6 +1,13 @@
 """What an annotator chose between two clips, where it compared them instead of scoring each."""
 
 import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from pipeline.audit.pair_panel import SIGN, Pair
+
+Who = tuple[str, str]  # annotator, dimension
+Margins = Mapping[Who, Mapping[Pair, float]]  # for the lower id where positive
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +26,52 @@ class Choice:
     choice: str | None
     draw: int = 0
     rationale: str | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """The two video ids, sorted."""
+        return min(self.video_a, self.video_b), max(self.video_a, self.video_b)
+
+    @property
+    def sign(self) -> float | None:
+        """+1 for the lower video id, -1 for the other, 0 for a tie of any kind; None: no verdict."""
+        if self.choice is None:
+            return None
+        return SIGN[self.choice] * (1 if self.video_a <= self.video_b else -1)
+
+
+def margins_of(choices: Iterable[Choice]) -> Margins:
+    """What each annotator makes of each pair, from -1 to 1: the mean of its draws.
+
+    A draw that was asked in both orders and prefers another clip each time is a tie; one that was
+    asked in one order only counts as it is.
+    """
+    draws: dict[Who, dict[Pair, dict[int, list[float]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
+    )
+    for one in choices:
+        if one.sign is not None:
+            draws[one.annotator_id, one.dimension][one.pair][one.draw].append(one.sign)
+    return {
+        who: {
+            pair: _mean([_agreed(signs) for signs in own.values()]) for pair, own in pairs.items()
+        }
+        for who, pairs in draws.items()
+    }
+
+
+def _agreed(signs: Sequence[float]) -> float:
+    return signs[0] if all(sign == signs[0] for sign in signs) else 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def rationales_of(choices: Iterable[Choice], annotator: str, dimension: str) -> dict[Pair, str]:
+    """The first draw's words on each pair."""
+    found: dict[Pair, str] = {}
+    for one in sorted(choices, key=lambda c: (c.draw, c.video_a)):
+        if (one.annotator_id, one.dimension) == (annotator, dimension) and one.rationale:
+            found.setdefault(one.pair, one.rationale)
+    return found

@@ -5,14 +5,22 @@ and y are (N,) scores of the same clips without missing values, ``prompts`` (N,)
 Scores are rounded to 1e-9 before they are ranked or compared, as pairs are.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
-from pipeline.audit.agreement import sum_by_prompt
+from pipeline.audit.agreement import ratio, sum_by_prompt
 from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.pairs import signs
+from pipeline.audit.kendall import kendall
+from pipeline.audit.pairs import signs, within_prompt_pairs
+from pipeline.audit.spearman_large import projected_spearman
 
 Prompts = npt.NDArray[np.intp]
+Family = Callable[[Array, Array, Prompts, int], Statistic]
+
+MAX_CELLS = 5_000  # different couples of scores up to which Spearman's rho is resampled exactly
 
 _BLOCK = 2_000_000  # cells of one block of an N-wide computation
 
@@ -33,38 +41,48 @@ def pearson(sums: Array) -> Array:
     return _ratio(n * xy - x * y, n * xx - x * x, n * yy - y * y, n * n)
 
 
-def spearman(x: Array, y: Array, prompts: Prompts) -> Statistic:
+def spearman(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
     """Pooled rank correlation as a statistic of prompt counts (B, P).
 
     Pearson's correlation of midranks; a clip drawn w times stands for w equal clips, and ranks are
-    made anew in each resample. NaN where x or y is constant. Source: Spearman 1904; midranks as in
+    made anew in each resample. Clips with the same two scores are one cell: coarse scores cost little
+    however many clips there are. Above ``MAX_CELLS`` the value is exact and the resamples are those of
+    :func:`pipeline.audit.spearman_large.projected_spearman`. NaN where x or y is constant. Source: Spearman 1904; midranks as in
     Kendall 1948, Rank Correlation Methods, chapter 3.
     """
-    codes = _codes(x), _codes(y)
-    step = max(1, _BLOCK // max(1, len(x)))
+    codes = np.stack([_codes(x), _codes(y)], axis=1)
+    cells, cell = np.unique(codes, axis=0, return_inverse=True)
+    if len(cells) > MAX_CELLS:
+        return projected_spearman(*codes.T, prompts, n_prompts)
+    drawn_to_cells = sparse.csr_array(
+        (np.ones(len(x)), (cell.ravel(), prompts)), shape=(len(cells), n_prompts)
+    )
+    step = max(1, _BLOCK // max(1, len(cells)))
 
     def of_counts(counts: Array) -> Array:
-        blocks = [counts[i : i + step][:, prompts] for i in range(0, len(counts), step)]
-        return np.concatenate([_weighted_spearman(w, *codes) for w in blocks])
+        if not len(x):
+            return np.full(len(counts), np.nan)
+        blocks = [drawn_to_cells @ counts[i : i + step].T for i in range(0, len(counts), step)]
+        return np.concatenate([_spearman_of_cells(n, *cells.T) for n in blocks])
 
     return of_counts
 
 
-def _weighted_spearman(weights: Array, x: Prompts, y: Prompts) -> Array:
-    n = weights.sum(axis=1)
-    middle = ((n + 1) / 2)[:, None]
-    rank_x, rank_y = (_midranks(weights, c) - middle for c in (x, y))
-    xx, yy = (weights * rank_x**2).sum(axis=1), (weights * rank_y**2).sum(axis=1)
-    return _ratio((weights * rank_x * rank_y).sum(axis=1), xx, yy, n * n)
+def _spearman_of_cells(n: Array, x: Prompts, y: Prompts) -> Array:
+    """Rho (B,) of cells drawn ``n`` times (Q, B), with codes x (Q,), ascending, and y (Q,)."""
+    (rank_x, xx), (rank_y, yy) = _ranks(n, x), _ranks(n, y)
+    total = n.sum(axis=0)
+    return _ratio((n * rank_x * rank_y).sum(axis=0), xx, yy, total**2)
 
 
-def _midranks(weights: Array, codes: Prompts) -> Array:
+def _ranks(n: Array, codes: Prompts) -> tuple[Array, Array]:
+    """Midranks less their mean of each cell (Q, B), and their sum of squares (B,)."""
     order = np.argsort(codes, kind="stable")
-    ends = np.flatnonzero(np.diff(codes[order], append=-1))  # the last clip of each level
-    up_to = np.cumsum(weights[:, order], axis=1)[:, ends]
-    middle = (up_to + 1) / 2
-    middle[:, 1:] += up_to[:, :-1] / 2
-    return np.asarray(middle[:, codes])
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    of_level = np.add.reduceat(n[order], starts, axis=0)
+    up_to = np.cumsum(of_level, axis=0)
+    rank = up_to - of_level / 2 - up_to[-1] / 2
+    return rank[codes], np.asarray((of_level * rank**2).sum(axis=0))
 
 
 def spearman_within(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Array:
@@ -102,10 +120,50 @@ def kendall_tau_b_within(judge: Array, target: Array, prompts: Prompts, n_prompt
     return _ratio(score, untied_a, untied_b, n)
 
 
+def within_prompts(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Array:
+    """rho and tau-b of the clips of each prompt, (P, 2); NaN where x or y is tied throughout."""
+    first, second = within_prompt_pairs(prompts)
+    gaps = x[first] - x[second], y[first] - y[second]
+    rho = spearman_within(x, y, prompts, n_prompts)
+    return np.stack([rho, kendall_tau_b_within(*gaps, prompts[first], n_prompts)], axis=1)
+
+
 def mean_defined(values: Array) -> Array:
     """Table (P, 2) of per-prompt values: their sum and count, undefined (NaN) prompts as zero."""
     defined = np.isfinite(values)
     return np.column_stack([np.where(defined, values, 0.0), defined])
+
+
+def _pearson(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
+    table = pearson_table(x, y, prompts, n_prompts)
+    return lambda counts: pearson(counts @ table)[:, None]
+
+
+def _spearman(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
+    rho = spearman(x, y, prompts, n_prompts)
+    return lambda counts: rho(counts)[:, None]
+
+
+def _within(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
+    values = within_prompts(x, y, prompts, n_prompts)
+    table = np.hstack([mean_defined(column) for column in values.T])
+
+    def of_counts(counts: Array) -> Array:
+        sums = counts @ table
+        return np.stack([ratio(0, 1)(sums), ratio(2, 3)(sums)], axis=1)
+
+    return of_counts
+
+
+# Names -> what makes statistics of prompt counts, (B, P) to (B, number of names), of x, y and prompts
+POOLED: dict[tuple[str, ...], Family] = {
+    ("pearson",): _pearson,
+    ("spearman",): _spearman,
+    ("kendall_tau_b", "kendall_tau_c"): kendall,
+}
+WITHIN: dict[tuple[str, ...], Family] = {
+    ("spearman_within_prompt", "kendall_tau_b_within_prompt"): _within
+}
 
 
 def _standard(values: Array) -> Array:

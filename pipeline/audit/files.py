@@ -1,58 +1,124 @@
-"""An audit from files alone: a run's folder or a table of scores, and tables of ratings."""
+"""An audit from files alone: a run's folder or a table of scores, and files of human data."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TypeVar
 
 from pipeline.audit.audit import audit
+from pipeline.audit.choices import Choice
+from pipeline.audit.of_run import read_run
 from pipeline.audit.options import AuditOptions, RatingsTable
-from pipeline.audit.ratings import read_tables, tables_of
-from pipeline.audit.recorded import recorded_scores, spread_out
+from pipeline.audit.ratings import People, read_people, tables_of
 from pipeline.audit.result import AuditResult
-from schemas import Score, Video
+from pipeline.formats.cells import number_or_none, optional_text
+from pipeline.formats.facts import ClipFacts
+from pipeline.formats.finder import ClipFinder
+from pipeline.formats.judges import EVERY, JudgesRead, read_judges
+from schemas import Score
 from schemas.layout import Layout
 from schemas.options import SetupError
-from schemas.tables import R, from_table, table_of
+from schemas.rows import read_rows
+
+DESCRIBED = ("video_id", "prompt_id", "prompt", "generator", "video", "source", "complexity")
+S = TypeVar("S", Score, Choice)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """An audit, and what is known of the clips that it was about."""
+
+    result: AuditResult
+    clips: Mapping[str, ClipFacts]
 
 
 def audit_files(
-    annotations: Path, ratings: Sequence[Path], output: Path, options: AuditOptions | None = None
-) -> AuditResult:
-    """Audit a run's folder, or a table of recorded scores, against tables of ratings.
+    annotations: Path,
+    ratings: Sequence[RatingsTable],
+    output: Path,
+    options: AuditOptions | None = None,
+    clips: Path | None = None,
+) -> Audited:
+    """Audit a run's folder, or a table of what judges said, against files of human data.
 
-    A folder holds ``tables/scores`` and ``tables/videos`` of a run; a table has the columns of
-    recorded scores (see :func:`pipeline.audit.recorded.recorded_scores`). ``ratings`` are added to
-    those of the options. Writes ``audit.json`` into the folder ``output``. Raises
+    A folder holds the published tables of a run; a table is one that
+    :func:`pipeline.formats.judges.read_judges` reads. ``ratings`` are added to those of the options.
+    ``clips`` is a manifest that says more of the clips of a table: prompt, source, complexity, video.
+    Writes ``audit.json`` and ``audit_details.json`` into the folder ``output``. Raises
     :class:`SetupError` for whatever is missing or contradicts itself.
     """
     options = options or AuditOptions()
     if len(tables_of(options)) < len(options.ratings):
         raise SetupError("audit.ratings: only a run can simulate raters; name a table of ratings")
-    tables = [RatingsTable(path=str(path)) for path in ratings]
-    options = options.model_copy(update={"ratings": [*options.ratings, *tables]})
+    options = options.model_copy(update={"ratings": [*options.ratings, *ratings]})
     if annotations.is_dir():
-        layout = Layout(annotations)
-        scores: list[Score] = _read(layout, Score)
-        rows, notes = read_tables(options, _read(layout, Video))
+        found = audit_run(Layout(annotations), options)
     else:
-        paths = [Path(table.path) for table in tables_of(options)]
-        recorded = recorded_scores(annotations, paths)
-        rows, notes = read_tables(options, recorded)
-        ours = options.dimensions or sorted({row.dimension for row in rows})
-        scores = list(spread_out(recorded, list(ours)))
-    result = audit(scores, rows, options, notes)
-    result.write(output / "audit.json")
-    return result
+        found = _of_table(annotations, options, clips)
+    found.result.write(output / "audit.json")
+    return found
 
 
-def _read(layout: Layout, record: type[R]) -> list[R]:
-    folder = layout.table(table_of(record))
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        raise SetupError(f"{folder}: no Parquet file; is {layout.root} the folder of a run?")
-    try:
-        return [row for file in files for row in from_table(record, pq.read_table(file))]
-    except pa.ArrowException as error:
-        raise SetupError(f"{folder}: not readable as Parquet: {error}") from error
+def audit_run(layout: Layout, options: AuditOptions, people: People | None = None) -> Audited:
+    """Audit a run's folder against ``people``, by default what the files of the options hold."""
+    run = read_run(layout)
+    people = people or read_people(options, ClipFinder(run.clips))
+    result = audit(
+        run.scores,
+        people.ratings,
+        options,
+        people.notes,
+        votes=people.votes,
+        margins=run.margins,
+        scales=people.scales,
+        clips=run.clips,
+        conditions=run.conditions,
+        rationales=run.rationales,
+        replies=run.replies,
+    )
+    return Audited(result=result, clips={clip.video_id: clip for clip in run.clips})
+
+
+def _of_table(annotations: Path, options: AuditOptions, clips: Path | None) -> Audited:
+    finder = ClipFinder(open=True)
+    if clips is not None:
+        _describe(clips, finder, ("prompt", "generator", "video"))
+    _describe(annotations, finder)
+    people = read_people(options, finder)
+    judges = read_judges(annotations, finder)
+    ours = options.dimensions or {x.dimension: [] for x in (*people.ratings, *people.votes)}
+    result = audit(
+        list(_spread(judges.scores, sorted(ours))),
+        people.ratings,
+        options,
+        [*people.notes, *_left_out(annotations, judges), *judges.notes],
+        votes=people.votes,
+        choices=list(_spread(judges.choices, sorted(ours))),
+        scales=people.scales,
+        clips=list(finder.clips.values()),
+        conditions=_conditions(judges, sorted(ours)),
+        rationales=_by_clip(judges.rationales, sorted(ours)),
+    )
+    return Audited(result=result, clips=finder.clips)
+
+
+def _describe(table: Path, finder: ClipFinder, required: Sequence[str] = ()) -> None:
+    """Let the finder learn every clip that a row describes by prompt and generator."""
+    for number, row in read_rows(table, required):
+        said = {name: optional_text(row, name) for name in DESCRIBED}
+        if said["generator"] is None or (said["prompt_id"] is None and said["prompt"] is None):
+            continue
+        finder.find(
+            table, number, **said, duration_s=number_or_none(table, number, row, "duration_s")
+        )
+
+
+def _spread(said: Iterable[S], dimensions: Sequence[str]) -> Iterator[S]:
+    """What was said without a dimension once for every dimension that people judged."""
+    for one in said:
+        for dimension in dimensions if one.dimension == EVERY else [one.dimension]:
+            yield dataclasses.replace(one, dimension=dimension)
+
+
+def _left_out(table: Path, judges: JudgesRead) -> Iterator[str]:
+    return (f"{table.name}: {n} {what}; left out" for what, n in judges.left_out.items() if n)

@@ -22,22 +22,22 @@ from pipeline.audit import agreement
 from pipeline.audit.bootstrap import Array, Statistic
 from pipeline.audit.measures import Measure, Resampling
 from pipeline.audit.names import JURY
-from pipeline.audit.pair_measures import pairs_of
+from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.pairs import signs
-from pipeline.audit.panel import Panel
 
 JuryStatistic = Callable[[Array, int], Array]  # of sums (B, 2 + J + J * J) and J
-Members = Mapping[str, Mapping[str, float]]  # annotator -> clip -> score
+Members = Mapping[str, Array]  # annotator -> differences (M,) of the panel's pairs, NaN where none
 
 _FLAT = 1e-9  # share of the pairs: a variance no larger is none, what is left is rounding error
 
 
-def jury_measures(panel: Panel, members: Members, how: Resampling) -> Iterator[tuple[str, Measure]]:
+def jury_measures(
+    panel: PairPanel, members: Members, how: Resampling
+) -> Iterator[tuple[str, Measure]]:
     """Who (``a & b``, or ``jury``) and what, of two annotators or more on one dimension.
 
-    A couple is measured on the pairs whose clips both scored; the jury on those whose clips all of
-    them scored, so that its mean is that of one correlation matrix and can be no lower than
-    -1 / (J - 1). A correlation is undefined where an annotator's errors are all alike, and the mean
+    A couple is measured on the pairs that both judged; the jury on those that all of them judged, so
+    that its mean is that of one correlation matrix and can be no lower than -1 / (J - 1). A correlation is undefined where an annotator's errors are all alike, and the mean
     where one of its couples is.
     """
     if len(members) < 2:
@@ -51,7 +51,7 @@ def jury_measures(panel: Panel, members: Members, how: Resampling) -> Iterator[t
 
 
 def _measures(
-    panel: Panel, members: Members, how: Resampling, statistics: Mapping[str, JuryStatistic]
+    panel: PairPanel, members: Members, how: Resampling, statistics: Mapping[str, JuryStatistic]
 ) -> Iterator[Measure]:
     table = error_table(*errors_of(panel, members))
     for name, statistic in statistics.items():
@@ -67,18 +67,16 @@ def _of(statistic: JuryStatistic, n_judges: int) -> Statistic:
     return lambda sums: statistic(sums, n_judges)
 
 
-def errors_of(panel: Panel, members: Members) -> tuple[Array, npt.NDArray[np.intp]]:
-    """Errors (M, J) and prompt numbers (M,) of the pairs of clips that all of the members scored.
+def errors_of(panel: PairPanel, members: Members) -> tuple[Array, npt.NDArray[np.intp]]:
+    """Errors (M, J) and prompt numbers (M,) of the pairs that all of the members judged.
 
     Only pairs that people do not tie; prompts are numbered 0 to P - 1 by those that have such pairs.
     """
-    scores = np.asarray([[own.get(v, np.nan) for v in panel.videos] for own in members.values()])
-    first, second = pairs_of(panel)
-    theirs = signs(panel.target[first] - panel.target[second])
-    gaps = scores[:, first] - scores[:, second]
+    gaps = np.asarray(list(members.values()))
+    theirs = signs(panel.target)
     kept = (theirs != 0) & np.isfinite(gaps).all(axis=0)
     errors = np.abs(signs(gaps[:, kept]) - theirs[kept]).T / 2
-    prompts = np.unique(panel.prompts[first[kept]], return_inverse=True)[1]
+    prompts = np.unique(panel.prompts[kept], return_inverse=True)[1]
     return errors, prompts.astype(np.intp)
 
 

@@ -2,42 +2,32 @@
 
 Pairs of clips of different prompts belong to two prompts at once, so concordance is not additive
 but quadratic in the prompt counts w: with S[p, q] the sum over clips i of prompt p and j of q, the
-sum over all ordered pairs of a resample is w S w'. Copies of a clip drawn twice are tied.
+sum over all ordered pairs of a resample is w S w'. Copies of a clip drawn twice are tied. Where S would
+be too large, `kendall_large` takes its first-order projection instead.
 """
 
 import dataclasses
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.audit.bootstrap import Array
+from pipeline.audit.bootstrap import Array, Statistic
+from pipeline.audit.kendall_large import Prompts, Ties, projected_kendall, ties
 
-MAX_PROMPTS = 3_000  # above these, S costs too much: no interval
-MAX_CLIPS = 12_000
-
-Prompts = npt.NDArray[np.intp]
+MAX_PROMPTS = 700  # above these, S costs too much and its projection is as good
+MAX_CLIPS = 5_000
 
 _BLOCK = 4_000_000  # cells of one block of comparisons
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
-    """Which scores of one variable are equal, by prompt.
+def kendall(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
+    """Pooled tau-b and tau-c of (N,) scores as a statistic of prompt counts: (B, P) to (B, 2).
 
-    ``single`` (P,) counts clips whose score no other clip has; ``shared`` (P, L) counts the clips
-    of each score that several clips have.
+    Exact up to ``MAX_PROMPTS`` prompts and ``MAX_CLIPS`` clips; with more, the value is exact and the
+    resamples are those of :class:`pipeline.audit.kendall_large.ProjectedKendall`. Every prompt in
+    [0, P) has a clip.
     """
-
-    single: Array
-    shared: Array
-
-    def tied(self, counts: Array) -> Array:
-        """Ordered pairs of equal scores (B,), each clip with itself included."""
-        return np.asarray(counts**2 @ self.single + ((counts @ self.shared) ** 2).sum(axis=1))
-
-    def distinct(self, counts: Array) -> Array:
-        """Number of distinct scores among the drawn clips (B,)."""
-        return np.asarray((counts > 0) @ self.single + (counts @ self.shared > 0).sum(axis=1))
+    large = n_prompts > MAX_PROMPTS or len(x) > MAX_CLIPS
+    return (projected_kendall if large else pooled_kendall)(x, y, prompts, n_prompts).taus
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +39,13 @@ class PooledKendall:
 
     score: Array
     sizes: Array
-    x: Levels
-    y: Levels
+    x: Ties
+    y: Ties
+
+    def taus(self, counts: Array) -> Array:
+        """tau-b and tau-c (B, 2) for prompt counts (B, P)."""
+        score = self._concordance(counts)
+        return np.stack([self._tau_b(counts, score), self._tau_c(counts, score)], axis=1)
 
     def tau_b(self, counts: Array) -> Array:
         """(C - D) / sqrt((n0 - n1)(n0 - n2)) for prompt counts (B, P).
@@ -58,10 +53,7 @@ class PooledKendall:
         n0 pairs of clips, n1 tied in x, n2 tied in y. NaN where x or y is constant. Source: Kendall
         1945, Biometrika 33(3).
         """
-        pairs = (counts @ self.sizes) ** 2
-        whole = np.sqrt(pairs - self.x.tied(counts)) * np.sqrt(pairs - self.y.tied(counts))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(whole > 0, self._concordance(counts) / whole, np.nan)
+        return self._tau_b(counts, self._concordance(counts))
 
     def tau_c(self, counts: Array) -> Array:
         """Stuart's 2 m (C - D) / (n^2 (m - 1)) for prompt counts (B, P).
@@ -69,10 +61,19 @@ class PooledKendall:
         m is the smaller number of distinct levels among the drawn clips; NaN where it is 1. Source:
         Stuart 1953, Biometrika 40(1/2).
         """
+        return self._tau_c(counts, self._concordance(counts))
+
+    def _tau_b(self, counts: Array, score: Array) -> Array:
+        pairs = (counts @ self.sizes) ** 2
+        whole = np.sqrt(pairs - self.x.tied(counts)) * np.sqrt(pairs - self.y.tied(counts))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(whole > 0, score / whole, np.nan)
+
+    def _tau_c(self, counts: Array, score: Array) -> Array:
         m = np.minimum(self.x.distinct(counts), self.y.distinct(counts))
         n = counts @ self.sizes
         with np.errstate(invalid="ignore", divide="ignore"):
-            value = m * self._concordance(counts) / (n**2 * (m - 1))
+            value = m * score / (n**2 * (m - 1))
         return np.where(m > 1, value, np.nan)
 
     def _concordance(self, counts: Array) -> Array:
@@ -93,8 +94,8 @@ def pooled_kendall(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Pool
     return PooledKendall(
         score=_score(x_codes, y_codes, np.cumsum(sizes) - sizes),
         sizes=sizes.astype(np.float64),
-        x=_levels(x_codes, prompts[order], n_prompts),
-        y=_levels(y_codes, prompts[order], n_prompts),
+        x=ties(x_codes, prompts[order], n_prompts),
+        y=ties(y_codes, prompts[order], n_prompts),
     )
 
 
@@ -109,13 +110,3 @@ def _score(x: Prompts, y: Prompts, starts: Prompts) -> Array:
         dx, dy = np.sign(x[clips, None] - x), np.sign(y[clips, None] - y)
         rows.append(np.add.reduceat(dx * dy, own - own[0], axis=0))
     return np.add.reduceat(np.concatenate(rows), starts, axis=1).astype(np.float64)
-
-
-def _levels(codes: Prompts, prompts: Prompts, n_prompts: int) -> Levels:
-    sizes = np.bincount(codes)
-    alone = sizes[codes] == 1
-    names = np.cumsum(sizes > 1) - 1  # of the shared levels, from 0
-    shared = np.zeros((n_prompts, int((sizes > 1).sum())))
-    np.add.at(shared, (prompts[~alone], names[codes[~alone]]), 1.0)
-    single = np.bincount(prompts[alone], minlength=n_prompts).astype(np.float64)
-    return Levels(single=single, shared=shared)

@@ -17,6 +17,7 @@ from pipeline.audit.bootstrap import (
     cluster_bootstrap,
     weighted_bootstrap,
 )
+from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.panel import Panel
 
 MAX_RATERS = 10  # the mean kappa of all pairs of raters is left out where there are more raters
@@ -177,3 +178,35 @@ def _mean_kappa(
     tables = [_by_prompt(panel, agreement.contingency(*couple, levels)) for couple in couples]
     kappa = functools.partial(agreement.cohen_kappa_quadratic, levels=levels)
     return how.of_counts(panel.n_prompts, ceiling.mean_over_raters(tables, kappa))
+
+
+def one_rater_measures(panel: Panel, how: Resampling) -> Iterator[tuple[str, Measure]]:
+    """Each rater alone: (name, ``rater_mean``, ``rater_sd`` or ``rater_offset``)."""
+    raise NotImplementedError
+
+
+def rater_pair_measures(panel: PairPanel, how: Resampling) -> Iterator[Measure]:
+    """Raters among each other on pairs of clips: three-way, strict, and the strict one's coverage."""
+    raise NotImplementedError
+
+
+def one_rater_pair_measures(panel: PairPanel, how: Resampling) -> Iterator[tuple[str, Measure]]:
+    """Each rater alone on pairs of clips: (name, ``rater_tie_share``)."""
+    raise NotImplementedError
+
+
+def confusion_measures(
+    panel: Panel, levels: Array | None, how: Resampling
+) -> Iterator[tuple[str, Measure]]:
+    """``confusion_share`` with its slice ``human=H,judge=J``, a row for each two levels."""
+    raise NotImplementedError
+
+
+def left_out_correlations(panel: Panel, how: Resampling) -> Iterator[Measure]:
+    """``_loo``, ``_ceiling`` and ``_of_ceiling`` of every correlation of an annotator."""
+    raise NotImplementedError
+
+
+def ceiling_correlations(panel: Panel, how: Resampling) -> Iterator[Measure]:
+    """``_loo`` of every correlation of the raters themselves, on all clips that they rated."""
+    raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.audit.names import STATISTICS
 from pipeline.audit.simulated_raters import SimulatedRaters
@@ -11,16 +11,34 @@ from schemas.options import Options
 
 
 class RatingsTable(Options):
-    """A plain table of human ratings; see ``pipeline.formats.ratings``."""
+    """A file of human ratings or votes: a plain table, or what another benchmark published.
 
-    kind: Literal["table"] = "table"
+    ``auto`` looks into the file. The kinds are those of :mod:`pipeline.formats.readers`.
+    """
+
+    kind: Literal[
+        "auto",
+        "table",
+        "votes",
+        "fetv",
+        "genai_bench",
+        "videoalign",
+        "tvge",
+        "video_bench",
+        "t2vqa",
+        "vbench",
+        "evalcrafter",
+        "tc_bench",
+        "label_studio",
+    ] = "auto"
     path: str
-    scale: tuple[float, float] = (1, 5)  # scores outside are missing marks, counted
+    # scores outside are missing marks, counted; None: the format's own, 1 to 5 for a plain table
+    scale: tuple[float, float] | None = None
 
     @field_validator("scale")
     @classmethod
-    def _ascending(cls, scale: tuple[float, float]) -> tuple[float, float]:
-        if not scale[0] < scale[1]:
+    def _ascending(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+        if scale is not None and not scale[0] < scale[1]:
             raise ValueError("expected [low, high] with low < high")
         return scale
 
@@ -29,9 +47,13 @@ class Requirement(Options):
     """A number that must be reached, else the run ends with exit code 4."""
 
     statistic: str  # a name of pipeline.audit.names.STATISTICS
-    at_least: float
+    at_least: float | None = None
+    at_most: float | None = None  # of statistics of which less is better
     annotator: str = CONSENSUS
     dimension: str | None = None  # None: every dimension that is audited
+    # which end of the interval must reach it: `low` of at_least, `high` of at_most, asks for more
+    # than the value itself does, and for the more the fewer prompts were rated
+    bound: Literal["value", "low", "high"] = "value"
 
     @field_validator("statistic")
     @classmethod
@@ -39,6 +61,35 @@ class Requirement(Options):
         if name not in STATISTICS:
             raise ValueError(f"unknown statistic {name!r}; known are {', '.join(STATISTICS)}")
         return name
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> "Requirement":
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("expected at_least or at_most, one of the two")
+        limit, worse = ("at_least", "low") if self.at_most is None else ("at_most", "high")
+        if self.bound not in ("value", worse):
+            raise ValueError(
+                f"bound: {self.bound} is the better end of the interval for {limit}; expected value "
+                f"or {worse}"
+            )
+        return self
+
+    def met_by(self, number: float | None) -> bool:
+        """Whether a number (of the row's column ``bound``) is enough; undefined is not."""
+        if number is None:
+            return False
+        if self.at_least is not None:
+            return number >= self.at_least
+        return self.at_most is not None and number <= self.at_most
+
+    @property
+    def limit(self) -> str:
+        """In words: ``at least 0.9``, where an end of the interval must reach it ``the low end at
+        least 0.9``."""
+        end = "" if self.bound == "value" else f"the {self.bound} end "
+        if self.at_least is not None:
+            return f"{end}at least {self.at_least:g}"
+        return f"{end}at most {self.at_most:g}"
 
 
 class AuditOptions(Options):
@@ -55,14 +106,12 @@ class AuditOptions(Options):
     resamples: int = Field(default=2000, ge=100)
     seed: int = 0
     level: float = Field(default=0.95, gt=0, lt=1)  # of the intervals
+    # what an annotator costs less than a rater, in chance of being as near to the others: 0.2 where the
+    # raters are experts, 0.15 where skilled, 0.1 where a crowd
+    alt_test_epsilon: float = Field(default=0.15, ge=0, lt=1)
+    disagreements: int = Field(default=5, ge=0)  # shown per annotator and dimension
 
     @field_validator("require", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict) else value
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Lowest and highest score that any of the ratings may have."""
-        scales = [r.scale for r in self.ratings if isinstance(r, RatingsTable)] or [(1.0, 5.0)]
-        return min(low for low, _ in scales), max(high for _, high in scales)

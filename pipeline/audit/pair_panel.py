@@ -6,7 +6,6 @@ in pairs is counted from here, so that scores and votes are audited alike.
 """
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Self
 
@@ -17,6 +16,7 @@ from pipeline.audit.bootstrap import Array
 from pipeline.audit.ceiling import others_mean
 from pipeline.audit.pairs import within_prompt_pairs
 from pipeline.audit.panel import Panel
+from pipeline.formats.labelled import UNKNOWN
 from schemas import HumanVote
 
 SIGN = {"a": 1.0, "b": -1.0, "tie": 0.0, "both_good": 0.0, "both_bad": 0.0}
@@ -79,23 +79,25 @@ class PairPanel:
             judge=None if self.judge is None else self.judge[index],
         )
 
-    def judged_by(
+    def differences(
         self, scores: Mapping[str, float], choices: Mapping[Pair, float] | None = None
-    ) -> Self:
-        """The pairs that an annotator judged, with its differences.
+    ) -> Array:
+        """What an annotator makes of each pair, (M,); NaN where it said nothing.
 
-        ``scores`` by video id; ``choices`` by the two sorted video ids, for the lower of them where
-        positive, count for pairs that lack a score.
+        ``scores`` by video id. ``choices``, by the two sorted video ids and for the lower of them where
+        positive, come first: who compared two clips said more of them than two scores do.
         """
         own = np.asarray([scores.get(video, np.nan) for video in self.videos], dtype=np.float64)
-        judge = own[self.first] - own[self.second] if len(own) else np.empty(0)
-        if choices:
-            for m in np.flatnonzero(np.isnan(judge)):
-                one, other = self.videos[self.first[m]], self.videos[self.second[m]]
-                said = choices.get((one, other) if one < other else (other, one))
-                if said is not None:
-                    judge[m] = said if one < other else -said
-        return dataclasses.replace(self, judge=judge).take(~np.isnan(judge))
+        made = own[self.first] - own[self.second]
+        for m, (one, other) in enumerate(self.pairs if choices else ()):
+            said = (choices or {}).get((min(one, other), max(one, other)))
+            if said is not None:
+                made[m] = said if one < other else -said
+        return made
+
+    def judged(self, differences: Array) -> Self:
+        """The pairs that an annotator judged; ``differences`` (M,), NaN where it did not."""
+        return dataclasses.replace(self, judge=differences).take(~np.isnan(differences))
 
 
 def pairs_of_ratings(panel: Panel) -> PairPanel:
@@ -122,40 +124,55 @@ def pairs_of_ratings(panel: Panel) -> PairPanel:
 
 
 def pairs_of_votes(
-    votes: Sequence[HumanVote], dimension: str, generators: Mapping[str, str]
+    votes: Sequence[HumanVote], dimensions: Sequence[str], generators: Mapping[str, str]
 ) -> PairPanel:
-    """Every pair that somebody voted on, on one dimension.
+    """Every pair that somebody voted on, on the mean of the named dimensions.
 
     A vote is +1 for the first clip (the lower id), -1 for the second, 0 for a tie of any kind; a
-    rater who voted twice on a pair counts with the mean. The target is the mean of all votes, so a
-    majority. The order of rows changes nothing. ``generators`` by video id.
+    rater who voted twice on a pair counts with the mean, and one who left out a dimension has no vote
+    on that pair. The target is the mean of all votes, so a majority. The order of rows changes nothing.
+    ``generators`` by video id.
     """
-    votes = [vote for vote in votes if vote.dimension == dimension]
+    votes = [vote for vote in votes if vote.dimension in dimensions]
+    layers = {name: i for i, name in enumerate(dict.fromkeys(dimensions))}
     raters = {name: i for i, name in enumerate(sorted({vote.rater for vote in votes}))}
-    said: dict[tuple[str, Pair], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    keys = sorted({(vote.prompt_id, _sorted(vote)) for vote in votes})
+    place = {key: m for m, key in enumerate(keys)}
+    total = np.zeros((len(layers), len(keys), len(raters)))
+    count = np.zeros_like(total)
     for vote in votes:
-        forward = vote.video_a < vote.video_b
-        pair = (vote.video_a, vote.video_b) if forward else (vote.video_b, vote.video_a)
-        sign = SIGN[vote.choice] if forward else -SIGN[vote.choice]
-        said[vote.prompt_id, pair][raters[vote.rater]].append(sign)
-    keys = sorted(said)
-    human = np.full((len(keys), len(raters)), np.nan)
-    for m, key in enumerate(keys):
-        for rater, signs in said[key].items():
-            human[m, rater] = np.mean(signs)
-    videos = sorted({video for _, pair in keys for video in pair})
-    place = {video: i for i, video in enumerate(videos)}
-    prompt_ids = sorted({prompt for prompt, _ in keys})
-    number = {prompt: i for i, prompt in enumerate(prompt_ids)}
-    return PairPanel(
-        videos=tuple(videos),
-        generators=tuple(generators.get(video, "unknown") for video in videos),
-        first=np.asarray([place[pair[0]] for _, pair in keys], dtype=np.intp),
-        second=np.asarray([place[pair[1]] for _, pair in keys], dtype=np.intp),
-        prompts=np.asarray([number[prompt] for prompt, _ in keys], dtype=np.intp),
+        pair = _sorted(vote)
+        at = layers[vote.dimension], place[vote.prompt_id, pair], raters[vote.rater]
+        total[at] += SIGN[vote.choice] if pair[0] == vote.video_a else -SIGN[vote.choice]
+        count[at] += 1
+    with np.errstate(invalid="ignore"):
+        human = np.asarray((total / count).mean(axis=0))  # 0 / 0: a vote that is missing
+    videos, pairs = np.unique(
+        [pair for _, pair in keys] or np.empty((0, 2), str), return_inverse=True
+    )
+    prompt_ids, prompts = np.unique([prompt for prompt, _ in keys], return_inverse=True)
+    first, second = pairs.reshape(-1, 2).T.astype(np.intp)
+    panel = PairPanel(
+        videos=tuple(map(str, videos)),
+        generators=tuple(generators.get(str(video), UNKNOWN) for video in videos),
+        first=first,
+        second=second,
+        prompts=prompts.astype(np.intp),
         human=human,
-        target=np.asarray(np.nanmean(human, axis=1)) if len(keys) else np.empty(0),
+        target=mean_known(human),
         others=others_mean(human),
         raters=tuple(raters),
-        prompt_ids=tuple(prompt_ids),
+        prompt_ids=tuple(map(str, prompt_ids)),
     )
+    return panel.take(~np.isnan(panel.target))
+
+
+def mean_known(human: Array) -> Array:
+    """Mean of those who said something, (M, R) to (M,); NaN where nobody did."""
+    known = ~np.isnan(human)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, human, 0.0).sum(axis=1) / known.sum(axis=1))
+
+
+def _sorted(vote: HumanVote) -> Pair:
+    return min(vote.video_a, vote.video_b), max(vote.video_a, vote.video_b)

@@ -1,42 +1,60 @@
-"""The rating tables of an audit, read before any work and again when it is done."""
+"""What people said, from every file that an audit names: read before any work and again at its end."""
 
+import dataclasses
+import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from pipeline.audit.options import AuditOptions, RatingsTable
 from pipeline.audit.simulated_raters import DIMENSIONS, SimulatedRaters
-from pipeline.formats.cells import number_or_none, optional_text
-from pipeline.formats.ratings import ALIASES, read_ratings
-from schemas import HasClip, HumanRating
+from pipeline.formats.cells import optional_text
+from pipeline.formats.facts import ClipFacts
+from pipeline.formats.finder import ClipFinder
+from pipeline.formats.people import PeopleRead
+from pipeline.formats.ratings import ALIASES
+from pipeline.formats.readers import reader_of
+from schemas import Clip, HumanRating, HumanVote, Video
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
+Scale = tuple[float, float]
+PLAIN = ("table", "votes")  # kinds whose dimensions stand in a column, whatever clips are known
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """All that people said of some clips; ``scales`` of the dimensions that they rated."""
+
+    ratings: list[HumanRating] = dataclasses.field(default_factory=list)
+    votes: list[HumanVote] = dataclasses.field(default_factory=list)
+    scales: dict[str, Scale] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, name: str, read: PeopleRead) -> None:
+        """What a file holds, under the file's name."""
+        self.ratings.extend(read.ratings)
+        self.votes.extend(read.votes)
+        self.notes.extend(f"{name}: {n} {what}; left out" for what, n in read.left_out.items() if n)
+        self.notes.extend(f"{name}: {note}" for note in read.notes)
+        if read.scale is not None:
+            for dimension in {rating.dimension for rating in read.ratings}:
+                low, high = self.scales.get(dimension, read.scale)
+                self.scales[dimension] = min(low, read.scale[0]), max(high, read.scale[1])
+
 
 def tables_of(options: AuditOptions) -> list[RatingsTable]:
-    """The rating tables among the ratings; the others are simulated."""
+    """The files among the ratings; the others are simulated."""
     return [source for source in options.ratings if isinstance(source, RatingsTable)]
 
 
-def read_tables(
-    options: AuditOptions, clips: Iterable[HasClip]
-) -> tuple[list[HumanRating], list[str]]:
-    """Ratings of known clips from every table, and notes on what was left out of each."""
-    clips = list(clips)
-    rows: list[HumanRating] = []
-    notes: list[str] = []
+def read_people(options: AuditOptions, finder: ClipFinder) -> People:
+    """What every file says of the clips that the finder finds."""
+    people = People()
     for table in tables_of(options):
-        found = read_ratings(table.path, clips, table.scale)
-        rows += found.rows
-        low, high = table.scale
-        left_out = {
-            "rows are about clips that are not here": found.unmatched,
-            f"scores are off the scale {low:g} to {high:g}": found.off_scale,
-            "rows have no score": found.blank,
-        }
-        notes += [
-            f"{Path(table.path).name}: {n} {what}; left out" for what, n in left_out.items() if n
-        ]
-    return rows, notes
+        path = Path(table.path)
+        reader = reader_of(path, None if table.kind == "auto" else table.kind)
+        people.add(path.name, reader.read(path, finder, table.scale))
+    return people
 
 
 def check_dimensions(options: AuditOptions, human: Collection[str]) -> None:
@@ -51,16 +69,19 @@ def check_dimensions(options: AuditOptions, human: Collection[str]) -> None:
 
 
 def rated_dimensions(options: AuditOptions) -> set[str]:
-    """Every dimension of the rating tables, and those of simulated raters where there are any.
+    """Every dimension that people rated or voted on, and those of simulated raters where there are any.
 
-    Raises :class:`SetupError` naming file and row for a missing column or a score that is no number.
+    Raises :class:`SetupError` naming file and row for whatever cannot be read.
     """
     found = {name for source in options.ratings for name in _made_up(source)}
     for table in tables_of(options):
-        for number, row in read_rows(table.path, ("rater", "dimension", "score"), ALIASES):
-            number_or_none(Path(table.path), number, row, "score")
-            if (name := optional_text(row, "dimension")) is not None:
-                found.add(name)
+        path = Path(table.path)
+        reader = reader_of(path, None if table.kind == "auto" else table.kind)
+        said = reader.read(path, ClipFinder(open=True), table.scale)
+        found |= {r.dimension for r in said.ratings} | {v.dimension for v in said.votes}
+        if reader.kind in PLAIN:
+            rows = read_rows(path, ("dimension",), ALIASES)
+            found |= {name for _, row in rows if (name := optional_text(row, "dimension"))}
     return found
 
 
@@ -68,16 +89,39 @@ def _made_up(source: RatingsTable | SimulatedRaters) -> tuple[str, ...]:
     return DIMENSIONS if isinstance(source, SimulatedRaters) else ()
 
 
-def check_ratings(options: AuditOptions, clips: Sequence[HasClip] | None = None) -> None:
-    """Find what is wrong with the rating tables before any work is done.
+def check_ratings(options: AuditOptions, clips: Sequence[ClipFacts] | None = None) -> None:
+    """Find what is wrong with the human data before any work is done.
 
     Columns, numbers and named dimensions always; with the ``clips`` of the plan also rows that
-    match several clips, rows given twice, tables that match none. Raises :class:`SetupError` naming
+    match several clips, rows given twice, files that match none. Raises :class:`SetupError` naming
     file and row.
     """
     found = rated_dimensions(options)
     if found:
         check_dimensions(options, found)
-    if clips is not None and tables_of(options) and not read_tables(options, clips)[0]:
-        files = ", ".join(table.path for table in tables_of(options))
-        raise SetupError(f"audit.ratings: no rating in {files} is about a clip of this run")
+    if clips is not None and (tables := tables_of(options)):
+        said = read_people(options, ClipFinder(clips))
+        if not said.ratings and not said.votes:
+            files = ", ".join(table.path for table in tables)
+            raise SetupError(f"audit.ratings: no rating in {files} is about a clip of this run")
+
+
+def facts_of(clips: Iterable[Clip | Video]) -> list[ClipFacts]:
+    """What clips, planned or there, say of themselves."""
+    return [
+        ClipFacts(
+            video_id=clip.video_id,
+            prompt_id=clip.prompt_id,
+            generator=clip.generator,
+            prompt=clip.prompt,
+            source=clip.source,
+            complexity=complexity(clip.extra),
+        )
+        for clip in clips
+    ]
+
+
+def complexity(extra: str | None) -> str | None:
+    """What the column ``complexity`` of a manifest says of a clip's prompt, where it has one."""
+    value = json.loads(extra).get("complexity") if extra else None
+    return None if value is None else str(value)

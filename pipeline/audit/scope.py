@@ -1,21 +1,22 @@
 """What an audit's numbers are about and how they were made, in words and for programs."""
 
+import platform
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 from pipeline.audit.names import LEAVE_ONE_OUT, STATISTICS
 from pipeline.audit.options import AuditOptions
-from schemas import HumanRating, Score
+from pipeline.audit.slices import REAL
+from pipeline.audit.targets import Said
+from pipeline.formats.people import MEAN
 
 
 def notes_of(
-    scores: Sequence[Score],
-    ratings: Sequence[HumanRating],
-    answers: Mapping[str, Sequence[str]],
-    options: AuditOptions,
+    said: Said, answers: Mapping[str, Sequence[str]], options: AuditOptions
 ) -> Iterator[str]:
     """Sentences that a reader of the numbers must know."""
-    if any(r.simulated for r in ratings):
+    if any(x.simulated for x in said.of_people):
         yield "the ratings are simulated: nobody looked at these clips"
     yield (
         f"{100 * options.level:g} % percentile intervals, {options.resamples} resamples of whole "
@@ -27,50 +28,79 @@ def notes_of(
     )
     yield (
         "pairs are two clips of one prompt; pairs tied in the target are left out of accuracies; "
-        "a tie is a difference of at most 1e-9; no threshold is fitted"
+        "a tie is a difference of at most 1e-9, but for pair_accuracy_with_ties, whose threshold is "
+        "fitted on one half of the prompts (by hash) and frozen for the other"
     )
-    yield "pearson, spearman, kendall_tau_b and kendall_tau_c pool the clips of all prompts"
+    if said.ratings:
+        yield "pearson, spearman, kendall_tau_b and kendall_tau_c pool the clips of all prompts"
+    if said.votes:
+        yield "a vote for a clip is +1 and a tie of any kind 0; several votes make their mean"
     if options.leave_out_generators:
         yield "left out: clips of " + ", ".join(sorted(options.leave_out_generators))
+    elif REAL in said.generators.values():
+        yield "clips that nobody generated are in; the slice generator!=real leaves them out"
+    yield from _of_dimensions(said, answers, options)
+    yield from _of_people(said)
+
+
+def _of_dimensions(
+    said: Said, answers: Mapping[str, Sequence[str]], options: AuditOptions
+) -> Iterator[str]:
     for ours, theirs in answers.items():
         if list(theirs) != [ours]:
             yield f"{ours} is held against the raters' {' and '.join(theirs)}" + (
                 ", averaged per rater" if len(theirs) > 1 else ""
             )
-    for ours in sorted({s.dimension for s in scores} - set(answers)):
+    for ours in sorted(set(said.ours) - set(answers)):
         yield f"{ours} is not audited: no human dimension answers for it"
-    for ours in sorted(set(options.dimensions) - {s.dimension for s in scores}):
+    for ours in sorted(set(options.dimensions) - set(said.ours)):
         yield f"{ours} is not audited: it has no scores"
-    if len({r.rater for r in ratings}) < 2:
+
+
+def _of_people(said: Said) -> Iterator[str]:
+    people = {x.rater for x in said.of_people}
+    if people == {MEAN}:
+        yield "the ratings are means of several raters: no agreement among raters and no ceiling"
+    elif len(people) < 2:
         yield "one rater: no agreement among raters and no ceiling"
-    rated, scored = ({x.video_id for x in xs} for xs in (ratings, scores))
-    if rated - scored:
+    rated = {r.video_id for r in said.ratings}
+    scored = {s.video_id for s in said.scores}
+    if scored and rated - scored:
         yield f"{len(rated - scored)} rated clips have no score"
 
 
 def scope_of(
-    scores: Sequence[Score],
-    ratings: Sequence[HumanRating],
-    answers: Mapping[str, Sequence[str]],
-    options: AuditOptions,
+    said: Said, answers: Mapping[str, Sequence[str]], options: AuditOptions
 ) -> dict[str, Any]:
     """The same for programs: who, what, how many, and how intervals were made."""
-    rated = {r.video_id: r for r in ratings}
+    prompts = {x.prompt_id for x in said.of_people}
+    clips = {r.video_id for r in said.ratings}
+    clips |= {video for v in said.votes for video in (v.video_a, v.video_b)}
     return {
-        "simulated": any(r.simulated for r in ratings),
-        "annotators": sorted({s.annotator_id for s in scores}),
+        "simulated": any(x.simulated for x in said.of_people),
+        "annotators": said.annotators,
         "dimensions": {ours: list(theirs) for ours, theirs in answers.items()},
-        "generators": sorted({r.generator for r in ratings}),
+        "generators": sorted({said.generators[video] for video in clips}),
         "left_out_generators": sorted(options.leave_out_generators),
-        "sources": sorted({r.source for r in ratings}),
-        "n_ratings": len(ratings),
-        "n_clips": len(rated),
-        "n_prompts": len({r.prompt_id for r in rated.values()}),
-        "n_raters": len({r.rater for r in ratings}),
+        "sources": sorted({x.source for x in said.of_people}),
+        "n_ratings": len(said.ratings),
+        "n_votes": len(said.votes),
+        "n_clips": len(clips),
+        "n_prompts": len(prompts),
+        "n_raters": len({x.rater for x in said.of_people}),
+        "grouping": "pairs within a prompt",
+        "target": "mean of all raters; _loo, _ceiling, _of_ceiling: of all but one",
+        "tie_rule": "in the name of the statistic; differences up to 1e-9 are ties",
+        "threshold": "fitted on the calibration half of the prompts",
+        "alt_test_epsilon": options.alt_test_epsilon,
         "resampling_unit": "prompt",
         "resamples": options.resamples,
         "seed": options.seed,
         "level": options.level,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("videoprefer", "numpy", "scipy")},
+        },
         "statistics": STATISTICS,
         "leave_one_out": list(LEAVE_ONE_OUT),
     }

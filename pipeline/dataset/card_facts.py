@@ -16,7 +16,14 @@ from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import failure_groups, preference_counts
 from pipeline.report.agreement import HEADLINES, headlines, is_whole
 from pipeline.report.checks import check_counts
-from pipeline.report.tables import NAMES, read_json, read_table, simulated_kinds, table_files
+from pipeline.report.tables import (
+    NAMES,
+    read_audit,
+    read_json,
+    read_table,
+    simulated_kinds,
+    table_files,
+)
 from prompts import as_protocol
 from prompts.load import load_rubric, rubric_names
 from schemas import SPLITS
@@ -36,7 +43,7 @@ Row = dict[str, Any]
 
 def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
     """Everything the card's template asks for. Tables may be empty, the audit absent."""
-    audit, judges = read_json(layout.audit), read_json(layout.root / JUDGES)
+    audit, judges = read_audit(layout.root), read_json(layout.root / JUDGES)
     counts = preference_counts(layout)
     return {
         "name": (manifest.get("config") or {}).get("name")

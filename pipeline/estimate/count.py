@@ -1,18 +1,20 @@
 """The whole estimate: every clip looked at, every question counted."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from annotators.journal import Journal
 from pipeline.config import Config
 from pipeline.estimate import words
 from pipeline.estimate.assumptions import JPEG_BYTES_PER_PIXEL, ROW_BYTES
 from pipeline.estimate.clips import Clips, look_at
+from pipeline.estimate.gate import gate_words
 from pipeline.estimate.lines import line_of
 from pipeline.estimate.making import making_lines, unpriced_generators
 from pipeline.estimate.questions import draws_of
 from pipeline.estimate.result import Disk, Estimate, Line
 from pipeline.estimate.watching import watching_lines
+from pipeline.gate import rated_clips, required
 from pipeline.generators.made import Made
 from pipeline.plan import Plan
 from schemas import FrameSet
@@ -25,12 +27,14 @@ def estimate(
     frames: Mapping[str, FrameSet] | None = None,
     journal: Journal | None = None,
     made: Made | None = None,
+    first: Collection[str] | None = None,
 ) -> Estimate:
     """Read the headers of all clips and count what the annotators would be asked.
 
     ``frames`` are those of an earlier run on the same folder, by video_id; only for them can the
-    ``journal`` say what is paid already; ``made`` knows which clips a generator made before. A clip that
-    cannot be read is left out and named.
+    ``journal`` say what is paid already; ``made`` knows which clips a generator made before;
+    ``first`` are the clips before a gate, None: those that :func:`pipeline.gate.rated_clips` names. A
+    clip that cannot be read is left out and named.
     """
     pool = config.generators.by_name if config.generators else {}
     clips = look_at(plan.clips, config.frames, frames or {}, pool)
@@ -38,7 +42,8 @@ def estimate(
         line_of(spec, draws_of(spec, plan, config.protocol, clips), journal)
         for spec in plan.annotators
     ]
-    watching = list(watching_lines(config, plan, clips))
+    gated = rated_clips(config, plan) if first is None and required(config) else first or ()
+    watching = list(watching_lines(config, plan, clips, gated))
     found = Estimate(
         heading=words.heading(config, plan, clips),
         making=tuple(making_lines(config, plan, clips, made)),
@@ -50,6 +55,7 @@ def estimate(
             *words.unreadable(clips),
             *words.unpriced(plan),
             *unpriced_generators(config),
+            *gate_words(config, plan, clips, journal, made, gated),
             *plan.notes,
         ),
     )

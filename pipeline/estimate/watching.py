@@ -1,7 +1,7 @@
 """What sentinels add: the same few clips judged anew before every wave."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from annotators.base import Question
@@ -12,7 +12,7 @@ from pipeline.estimate.figures import plural
 from pipeline.estimate.lines import line_of
 from pipeline.estimate.result import Line
 from pipeline.plan import Plan
-from pipeline.running import slices
+from pipeline.running import in_waves
 from pipeline.sentinels.check import manifest_clips, place_of
 from pipeline.sentinels.judges import judges_of
 from pipeline.sentinels.options import SentinelOptions
@@ -21,29 +21,33 @@ from schemas import FrameSet, Rubric
 OCCASION = "estimate"  # none of a run's, so the journal holds nothing of it
 
 
-def watching_lines(config: Config, plan: Plan, clips: Clips) -> Iterator[tuple[Line, int]]:
+def watching_lines(
+    config: Config, plan: Plan, clips: Clips, first: Collection[str] = ()
+) -> Iterator[tuple[Line, int]]:
     """A line for every judge that sentinels watch, and the bytes its replies take in the journal.
 
     At most: a wave that is whole already is not judged again. The rubrics, the clips and the number of
-    waves are those of :mod:`pipeline.sentinels`.
+    waves are those of :mod:`pipeline.sentinels`; ``first``: ids of the clips before a gate.
     """
     options = config.sentinels
     if options is None:
         return
-    shown = sentinels_among(options, config, clips)
-    n_waves = len(slices(plan.clips, config.wave_size))
+    shown = sentinels_among(options, config, clips, first)
+    n_waves = len(in_waves(plan.clips, config.wave_size, first))
     for judge in judges_of(plan.annotators, options, plan.models):
         asked = [(draws, False) for draws in _draws(judge, shown, plan.watching)]
         line, n_bytes = line_of(judge, asked, None)
         yield _repeated(line, n_waves, len(shown)), n_waves * n_bytes
 
 
-def sentinels_among(options: SentinelOptions, config: Config, clips: Clips) -> list[FrameSet]:
+def sentinels_among(
+    options: SentinelOptions, config: Config, clips: Clips, first: Collection[str] = ()
+) -> list[FrameSet]:
     """The frames of the clips that are judged again and again, as far as they can be told now."""
     if options.path is not None:
         own = look_at(manifest_clips(options.path), config.frames, {})
         return [frames for frames, _ in own.frame_sets()]
-    found = (frames for frames, _ in clips.frame_sets())
+    found = (f for f, _ in clips.frame_sets() if not first or f.video_id in first)
     return sorted(found, key=lambda frames: place_of(frames.video_id))[: options.clips]
 
 

@@ -89,12 +89,21 @@ def read_bench_votes(path: str | Path) -> Iterator[BenchVote]:
             raise refuse_label(
                 file, number, "human_vote", label, "one of " + ", ".join((*VOTES, *SHORT))
             )
-        index = _index(file, number, row)
-        if first.setdefault(index, number) != number:
-            raise SetupError(f"{file}: rows {first[index]} and {number} have the same idx {index}")
+        index = position_of(file, number, row, first)
         yield BenchVote(
             number=number, index=index, prompt=words(file, number, row, "prompt"), vote=vote
         )
+
+
+def position_of(file: Path, number: int, row: Row, first: dict[int, int]) -> int:
+    """A row's ``idx``; ``first`` tells which row had each before, and learns this one's.
+
+    Raises :class:`SetupError` for one that is no whole number from 0, or stands twice.
+    """
+    index = _index(file, number, row)
+    if first.setdefault(index, number) != number:
+        raise SetupError(f"{file}: rows {first[index]} and {number} have the same idx {index}")
+    return index
 
 
 def _index(file: Path, number: int, row: Row) -> int:

@@ -8,21 +8,26 @@ from pipeline.formats.finder import ClipFinder
 from schemas import HumanRating, HumanVote
 
 MEAN = "mean"  # the rater where a file holds only the mean of several
+ANYBODY = "human"  # the rater where a file names none
+
+Scale = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleRead:
     """Ratings of clips and votes between clips, and what of the file was left out.
 
-    ``scale`` is what the ratings can be at most and at least, None where there are none or it
-    differs by dimension. ``left_out`` counts by a phrase that ends a sentence beginning with the
-    number (``rows are about clips that are not here``). ``notes`` are what a reader of any number made
-    of this must know: that ratings are means of several raters, that a slot need not be one person.
+    ``scale`` is what the ratings can be at least and at most, None where there are none or it
+    differs by dimension; ``scales`` tells it for every dimension that was rated. ``left_out`` counts
+    by a phrase that ends a sentence beginning with the number (``rows are about clips that are not
+    here``). ``notes`` are what a reader of any number made of this must know: that ratings are means
+    of several raters, that a slot need not be one person.
     """
 
     ratings: tuple[HumanRating, ...] = ()
     votes: tuple[HumanVote, ...] = ()
-    scale: tuple[float, float] | None = None
+    scale: Scale | None = None
+    scales: Mapping[str, Scale] = dataclasses.field(default_factory=dict)
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -38,5 +43,5 @@ class Reader:
 
     kind: str
     what: str  # in a few words, for a list of the kinds
-    read: Callable[[Path, ClipFinder, tuple[float, float] | None], PeopleRead]
+    read: Callable[[Path, ClipFinder, Scale | None], PeopleRead]
     is_it: Callable[[Path], bool]

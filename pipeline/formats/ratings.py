@@ -5,12 +5,57 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.formats.cells import flag, number_or_none, text
-from pipeline.formats.clip_index import ClipIndex
-from schemas import HasClip, HumanRating, RecordError
-from schemas.options import SetupError
-from schemas.rows import Row, read_rows
+from pipeline.formats.facts import ClipFacts
+from pipeline.formats.finder import ClipFinder
+from pipeline.formats.gathering import NO_SCORE, NOT_HERE, Gathering
+from pipeline.formats.peek import columns_of
+from pipeline.formats.people import PeopleRead, Reader, Scale
+from pipeline.formats.said import clip_of, introduce
+from schemas import HasClip, HumanRating
+from schemas.rows import read_rows
 
 ALIASES = {"aspect": "dimension"}
+COLUMNS = ("rater", "dimension", "score")
+SCALE: Scale = (1, 5)
+
+
+def read_table(path: Path, finder: ClipFinder, scale: Scale | None = None) -> PeopleRead:
+    """Ratings of the clips that the finder finds; ``scale`` is 1 to 5 unless another is given.
+
+    Columns: ``video_id``, or ``prompt_id`` (or ``prompt``) with ``generator``, or ``video``;
+    ``rater``, ``dimension`` (or ``aspect``), ``score``, optional ``simulated``; and facts of the clip
+    (see :func:`pipeline.formats.said.clip_of`). A score off the scale is a missing mark, and counted.
+
+    Raises :class:`SetupError` naming file and row for a missing column, a row that matches several
+    clips, a score that is no number, and the second of two rows with the same clip, rater and
+    dimension.
+    """
+    scale = scale or SCALE
+    introduce(path, finder)
+    gathering = Gathering()
+    for number, row in read_rows(path, COLUMNS, ALIASES):
+        place = path, number
+        score = number_or_none(path, number, row, "score")
+        clip = gathering.clip(place, finder, clip_of(path, number, row))
+        if clip is not None:
+            gathering.rating(
+                place,
+                clip,
+                rater=text(path, number, row, "rater"),
+                dimension=text(path, number, row, "dimension"),
+                score=score,
+                scale=scale,
+                simulated=flag(path, number, row, "simulated"),
+            )
+    return gathering.read()
+
+
+def _is_it(path: Path) -> bool:
+    columns = {ALIASES.get(name, name) for name in columns_of(path)}
+    return columns.issuperset(COLUMNS)
+
+
+READER = Reader(kind="table", what="a plain table of ratings", read=read_table, is_it=_is_it)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,60 +72,16 @@ class RatingsRead:
     blank: int
 
 
-def read_ratings(
-    path: str | Path, videos: Iterable[HasClip], scale: tuple[float, float] = (1, 5)
-) -> RatingsRead:
-    """Ratings of known clips, in the order of the table.
-
-    Columns: ``video_id`` or (``prompt_id``, ``generator``), ``rater``, ``dimension`` (or
-    ``aspect``), ``score``, optional ``simulated``. Raises :class:`SetupError` naming file and row
-    for a missing column, a row that matches several clips, a score that is no number, and the
-    second of two rows with the same clip, rater and dimension.
-    """
-    file, clips = Path(path), ClipIndex(videos)
-    rows: list[HumanRating] = []
-    seen: dict[tuple[str, str, str], int] = {}
-    unmatched = off_scale = blank = 0
-    for number, row in read_rows(file, ("rater", "dimension", "score"), ALIASES):
-        score = number_or_none(file, number, row, "score")
-        clip = clips.find(file, number, row)
-        if clip is None:
-            unmatched += 1
-            continue
-        _refuse_second(file, number, row, clip, seen)
-        if score is None:
-            blank += 1
-        elif not scale[0] <= score <= scale[1]:
-            off_scale += 1
-        else:
-            rows.append(_rating(file, number, row, clip, score))
-    return RatingsRead(rows=rows, unmatched=unmatched, off_scale=off_scale, blank=blank)
-
-
-def _refuse_second(
-    file: Path, number: int, row: Row, clip: HasClip, seen: dict[tuple[str, str, str], int]
-) -> None:
-    rater = text(file, number, row, "rater")
-    dimension = text(file, number, row, "dimension")
-    first = seen.setdefault((clip.video_id, rater, dimension), number)
-    if first != number:
-        raise SetupError(
-            f"{file}: rows {first} and {number} are both about clip {clip.video_id!r}, rater "
-            f"{rater!r}, dimension {dimension!r}; keep one"
-        )
-
-
-def _rating(file: Path, number: int, row: Row, clip: HasClip, score: float) -> HumanRating:
-    try:
-        return HumanRating(
-            video_id=clip.video_id,
-            rater=text(file, number, row, "rater"),
-            dimension=text(file, number, row, "dimension"),
-            prompt_id=clip.prompt_id,
-            generator=clip.generator,
-            score=score,
-            source=file.name,
-            simulated=flag(file, number, row, "simulated"),
-        )
-    except RecordError as error:
-        raise SetupError(f"{file}: row {number}: {error}") from error
+def read_ratings(path: str | Path, videos: Iterable[HasClip], scale: Scale = SCALE) -> RatingsRead:
+    """Ratings of known clips, as :func:`read_table` reads them."""
+    known = [
+        ClipFacts(video_id=v.video_id, prompt_id=v.prompt_id, generator=v.generator) for v in videos
+    ]
+    read = read_table(Path(path), ClipFinder(known), scale)
+    others = sum(n for what, n in read.left_out.items() if what not in (NO_SCORE, NOT_HERE))
+    return RatingsRead(
+        rows=list(read.ratings),
+        unmatched=read.left_out.get(NOT_HERE, 0),
+        off_scale=others,
+        blank=read.left_out.get(NO_SCORE, 0),
+    )

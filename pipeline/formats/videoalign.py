@@ -3,7 +3,11 @@
 Columns and labels as in KwaiVGI/VideoAlign (``data.py``, ``datasets/train/README.md``,
 ``eval_videogen_rewardbench.py``). Their loaders mask what they do not know without a word, or count
 it as a wrong answer; here it is an error. An empty label is no vote, as is ``invalid``: that is how
-their training reads it.
+their training reads it. Tables that call the clips ``video_a`` and ``video_b`` are read alike.
+
+Read: ``data.py``, ``datasets/train/README.md`` and its ``example.csv``,
+``eval_videogen_rewardbench.py``. VideoGen-RewardBench's own table could not be opened: its columns
+are those that this program reads.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,6 +29,7 @@ from schemas.rows import Row, read_rows
 DIMENSIONS = ("VQ", "MQ", "TA", "Overall")  # visual quality, motion quality, text alignment
 LABELS: dict[str, str | None] = {"A": "a", "B": "b", "same": "tie", "invalid": None}  # our choice
 REQUIRED = ("path_A", "path_B", "prompt")
+ALIASES = {"video_a": "path_A", "video_b": "path_B"}
 SIDES = ("A", "B")
 STATED = ("fps", "num_frames")  # of each side: fps_A, ...
 COLUMNS = (
@@ -57,6 +62,7 @@ def read_videoalign(
             + ", ".join(COLUMNS)
         )
     aliases = {theirs: ours for ours, theirs in (columns or {}).items() if theirs != ours}
+    aliases = {**{theirs: ours for theirs, ours in ALIASES.items() if ours not in (columns or {})}, **aliases}
     return (_pair(file, n, row, generator) for n, row in read_rows(file, REQUIRED, aliases))
 
 

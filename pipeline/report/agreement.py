@@ -15,6 +15,8 @@ REFERENCES = {
     "raters": "the raters",
 }
 
+PASSES = 0.5  # share of raters from which the alternative annotator test is passed
+
 Row = Mapping[str, Any]
 
 
@@ -47,15 +49,51 @@ def headlines(audit: Mapping[str, Any]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def findings(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the page says first: ``{"dimension", "annotator", "headline", "more"}`` per dimension.
+
+    ``more`` are sentences on the same annotator: how it stands to guessing and to the raters' ceiling,
+    what the alternative annotator test says, and how it does where ties count. A sentence whose
+    numbers are not there is left out, and so is a dimension without a headline.
+    """
+    rows = [row for row in audit.get("rows", []) if is_whole(row) and row.get("value") is not None]
+    found = []
+    for dimension in dict.fromkeys(row["dimension"] for row in rows):
+        own = [row for row in rows if row["dimension"] == dimension]
+        if best := _best(own):
+            more = (_standing(best, own), _alternative(best, own), _with_ties(best, own))
+            found.append(
+                {
+                    "dimension": dimension,
+                    "annotator": best["annotator"],
+                    "headline": headline(dimension, own),
+                    "more": [sentence for sentence in more if sentence],
+                }
+            )
+    return found
+
+
 def headline(dimension: str, rows: Sequence[Row]) -> str:
     """The sentence of one dimension from its rows, empty where nothing can be said."""
+    best = _best(rows)
+    if best is None:
+        return ""
+    accuracy = [row for row in rows if row["statistic"] == best["statistic"]]
+    n_judges = sum(row["annotator"] not in REFERENCES for row in accuracy)
+    return _sentence(dimension, best, accuracy, n_judges)
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    """The accuracy of the annotator nearest to the raters, None where there is none."""
     for statistic in HEADLINES:
-        accuracy = [row for row in rows if row["statistic"] == statistic]
-        judges = [row for row in accuracy if row["annotator"] not in REFERENCES]
+        judges = [
+            row
+            for row in rows
+            if row["statistic"] == statistic and row["annotator"] not in REFERENCES
+        ]
         if judges:
-            best = max(judges, key=_rank)
-            return _sentence(dimension, best, accuracy, len(judges))
-    return ""
+            return max(judges, key=_rank)
+    return None
 
 
 def _rank(row: Row) -> tuple[float, bool, str]:
@@ -83,3 +121,63 @@ def _sentence(dimension: str, best: Row, accuracy: Sequence[Row], n_judges: int)
         f" {best['n_raters']} raters{among})"
     )
     return "; ".join([text, *others]) + "."
+
+
+def _find(rows: Sequence[Row], statistic: str, annotator: str) -> Row | None:
+    return next(
+        (r for r in rows if (r["statistic"], r["annotator"]) == (statistic, annotator)), None
+    )
+
+
+def _standing(best: Row, rows: Sequence[Row]) -> str:
+    """Whether the interval tells the annotator from guessing, and how near the ceiling it comes."""
+    low, high = best.get("low"), best.get("high")
+    chance = _find(rows, best["statistic"], "chance")
+    said = []
+    if chance and low is not None and high is not None:
+        where = "above" if low > chance["value"] else "below" if high < chance["value"] else ""
+        said.append(
+            f"its interval lies {where} guessing" if where else "its interval holds guessing"
+        )
+    base = best["statistic"].removesuffix("_loo")
+    share = _find(rows, f"{base}_of_ceiling", best["annotator"])
+    if share:
+        said.append(f"it reaches {percent(share)} of what one rater reaches")
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _alternative(best: Row, rows: Sequence[Row]) -> str:
+    """The verdict of the alternative annotator test on pairs, else on scores of clips."""
+    for ending, unit in (("", "pairs"), ("_scores", "clips")):
+        winning = _find(rows, f"alt_test_winning_rate{ending}", best["annotator"])
+        advantage = _find(rows, f"alt_test_advantage{ending}", best["annotator"])
+        if winning and advantage:
+            verdict = "passes" if winning["value"] >= PASSES else "does not pass"
+            beaten = round(winning["value"] * winning["n_raters"])
+            return (
+                f"Alternative annotator test: {best['annotator']} {verdict}. It may stand in for"
+                f" {beaten} of {winning['n_raters']} raters (a share of {PASSES} passes), and is at least"
+                f" as near to the others as a rater is in {percent(advantage)} of {unit}"
+                f" (n = {advantage['n_items']:,})."
+            )
+    return ""
+
+
+def _with_ties(best: Row, rows: Sequence[Row]) -> str:
+    """Accuracy where ties count, its threshold, and what calling everything a tie would reach."""
+    name = "pair_accuracy_with_ties"
+    accuracy = _find(rows, name, best["annotator"])
+    if accuracy is None:
+        return ""
+    text = (
+        f"Where ties count, {best['annotator']} says the same of better, worse and tie as the raters in"
+        f" {percent(accuracy)} of {accuracy['n_items']:,} pairs, its tie threshold fitted on other prompts"
+    )
+    baseline = _find(rows, name, "all_tie") or _find(rows, "human_tie_share", best["annotator"])
+    if baseline:
+        text += f"; calling every pair a tie reaches {percent(baseline)}"
+    bound = _find(rows, f"{name}_optimistic", best["annotator"])
+    if bound:
+        text += f"; a threshold fitted on the same pairs would show {100 * bound['value']:.1f} %"
+    return text + "."

@@ -137,7 +137,7 @@ def _clip(video: Row, material: _Material, layout: Layout, folder: Path, clips: 
         "seed": video["seed"],
         "licence": video["licence"],
         "simulated": video["simulated"],
-        "frames": _frames(frames[0], layout, folder) if frames else None,
+        "frames": shown_frames(frames[0], layout, folder) if frames else None,
         "scores": _scores(material.annotations.get(key, []), material.scores.get(key, [])),
         "ratings": _ratings(material.ratings.get(key, [])),
         "failures": _failures(material.failures.get(key, [])),
@@ -148,7 +148,8 @@ def _failures(rows: Sequence[Row]) -> list[Row]:
     return [{name: row[name] for name in ("stage", "key", "reason", "message")} for row in rows]
 
 
-def _frames(row: Row, layout: Layout, folder: Path) -> Row:
+def shown_frames(row: Mapping[str, Any], layout: Layout, folder: Path) -> Row:
+    """A row of the frames table as a page shows it; the JPEGs are put below ``folder``."""
     names = zip(row["jpeg_sha256"], row["indices"], row["times_s"], strict=True)
     return {
         "policy": row["policy"],

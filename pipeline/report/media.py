@@ -1,5 +1,6 @@
 """Clips and frames inside the report folder, so that it can be moved or served as it is."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -31,18 +32,27 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def place_clip(layout: Layout, video: Mapping[str, Any], folder: Path) -> tuple[str | None, str]:
-    """Put one clip under ``folder/media``: (its relative URL, "") or (None, why there is none)."""
+    """Put one clip under ``folder/media``: (its relative URL, "") or (None, why there is none).
+
+    ``video`` has ``uri`` and ``sha256``; where the digest is None, the file is read for it.
+    """
     if is_address(video["uri"]):
         return None, "the clip is not on this machine"
     suffix = Path(video["uri"]).suffix.lower()
     if suffix not in PLAYABLE:
         return None, f"browsers do not play {suffix or 'this container'}"
-    name = f"media/{blob_name(video['sha256'], suffix)}"
+    path = layout.clip_path(video["uri"])
     try:
-        link_or_copy(layout.clip_path(video["uri"]), folder / name)
+        name = f"media/{blob_name(video['sha256'] or _digest(path), suffix)}"
+        link_or_copy(path, folder / name)
     except (FileNotFoundError, NotADirectoryError):
         return None, "the clip is not on this machine any more"
     return name, ""
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def place_frame(layout: Layout, sha256: str, folder: Path) -> str | None:

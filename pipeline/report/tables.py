@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from pipeline.audit.result import DETAILS
 from schemas import SPLITS
 from schemas.layout import PUBLISHED, Layout
 from schemas.tables import TABLES, arrow_schema
@@ -60,6 +61,20 @@ def read_json(path: Path) -> dict[str, Any] | None:
         return None
     value: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return value
+
+
+def read_audit(root: Path) -> dict[str, Any] | None:
+    """``audit.json`` of a folder as one object: ``rows``, and what ``audit_details.json`` adds.
+
+    None where there was no audit. Older files hold that object themselves.
+    """
+    layout = Layout(root)
+    if not layout.audit.exists():
+        return None
+    found = json.loads(layout.audit.read_text("utf-8"))
+    if isinstance(found, dict):
+        return found
+    return {**(read_json(layout.root / DETAILS) or {}), "rows": found}
 
 
 def simulated_kinds(layout: Layout) -> list[str]:

@@ -17,7 +17,9 @@ FramesOf = Callable[[int], dict[str, FrameSet]]  # of a wave, by video_id
 def clips_of(options: SentinelOptions, run: Run, resources: Resources) -> list[FrameSet]:
     """The sentinels of a run, by their frames; a clip without frames is left out and named."""
     if options.path is None:
-        return own_clips(run.waves, options.clips, lambda number: _frames_of(run, number))
+        # those before a gate, where there is one: they alone are there before every wave
+        waves = [run.waves[number] for number in run.first] or run.waves
+        return own_clips(waves, options.clips, lambda number: _frames_of(run, number))
     clips = manifest_clips(options.path)
     found = collect(clips, run.config, run.layout, resources)
     for clip in clips:

@@ -1,6 +1,6 @@
 """Frames -> annotations: every clip on its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,21 @@ from pipeline.waves import Waves
 from schemas import FrameSet
 
 
-def annotate(run: Waves, collected: str) -> str:
-    """Every wave. Returns the fingerprint of the rows."""
+def annotate(run: Waves, collected: str, numbers: Collection[int] | None = None) -> str:
+    """Every wave, or those named. Returns the fingerprint of the rows of all."""
     plan = run.plan
     made = fingerprint(
         collected,
         [shape(a) for a in plan.annotators],
         [rubric.sha256 for rubric in plan.rubrics],
     )
-    n_clips = len(plan.clips) - len(run.left_out)
+    made_from = {number: run.made_of(made, number) for number in run.numbers(numbers)}
+    n_clips = sum(len(run.waves[number]) for number in made_from) - len(run.left_out)
     run.display.expect(
         {a.annotator_id: n_clips * len(plan.scored) * a.draws for a in plan.annotators}
     )
     with held(run, plan.annotators):
-        open_waves = run.open_waves("annotate", made)
+        open_waves = run.open_waves("annotate", made_from)
 
         def questions(annotator: AnnotatorSpec) -> Iterator[Question]:
             for number in open_waves:
@@ -36,10 +37,11 @@ def annotate(run: Waves, collected: str) -> str:
                     yield from alone(frames, plan.rubrics, annotator.draws)
 
         if open_waves:
-            run.watch("annotate", open_waves[0], made)  # before a batch of all waves is sent
+            # before a batch of all waves is sent
+            run.watch("annotate", open_waves[0], made_from[open_waves[0]])
             prepare(run, plan.annotators, questions)
-        for number in range(len(run.waves)):
-            _wave(run, number, made)
+        for number, made_of_wave in made_from.items():
+            _wave(run, number, made_of_wave)
     return fingerprint_of_rows(run, made, "annotate", "annotations")
 
 

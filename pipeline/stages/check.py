@@ -1,7 +1,7 @@
 """Frames of all waves -> what the clip checks find, and the frames of the clips that are kept."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ from pipeline.clip_checks.check import STAGE, check_clips
 from pipeline.clip_checks.nsfw import HookError, nsfw_values
 from pipeline.clip_checks.rules import COLUMNS, Measured, measured
 from pipeline.clip_checks.words import notes_on, told
-from pipeline.dataset.parquet import publish, read_columns, read_rows, write_rows
+from pipeline.dataset.parquet import parts, publish, read_columns, read_rows, write_rows
 from pipeline.preference.splits import split_of
 from pipeline.state import fingerprint, fresh
 from pipeline.waves import Waves
 from schemas import ClipCheck, Failure, FrameSet
 
-Slices = Sequence[Sequence[Measured]]  # one per wave
+FIRST = "check-first"  # of the waves before a gate, among each other
 
 
 def check(run: Waves, collected: str) -> str:
@@ -26,27 +26,57 @@ def check(run: Waves, collected: str) -> str:
     Returns the fingerprint of what there is to judge: the one given, unless clips are left out.
     Raises :class:`~pipeline.check.Stopped` where the NSFW hook fails.
     """
-    waves = [_measured(run, number) for number in range(len(run.waves))]
     splits = {p.prompt_id: split_of(p, run.config.splits) for p in run.plan.prompts}
-    made = fingerprint(STAGE, run.config.checks.model_dump(mode="json"), splits, _digest(waves))
-    noted = run.once(STAGE, made, lambda: _work(run, waves, splits))
+    noted = _once(run, STAGE, splits, run.numbers())
     run.add(book_of(noted))
     rows = list(read_rows(ClipCheck, run.wave_files(STAGE, "clip_checks")))
-    run.left_out = frozenset(row.video_id for row in rows if row.left_out)
+    _leave_out(run, STAGE, rows)
     run.say(told(rows))
     notes = notes_on(rows, splits, hooked=run.config.checks.nsfw is not None)
     for note in notes:
         run.say(note)
     run.notes += notes
     run.note("running")
-    return fingerprint(collected, sorted(run.left_out)) if run.left_out else collected
+    if run.left_out and not run.first:
+        return fingerprint(collected, sorted(run.left_out))
+    return collected  # with a gate, each wave follows from its own clips: Run.made_of
+
+
+def check_first(run: Waves) -> None:
+    """The waves before a gate, their clips among each other: the others are not there yet.
+
+    What is found here counts until ``check`` has seen every clip. It may leave out another clip then, such
+    as one that a later clip with a smaller id repeats; its wave is done anew, from the journal.
+    """
+    splits = {p.prompt_id: split_of(p, run.config.splits) for p in run.plan.prompts}
+    _once(run, FIRST, splits, run.first)
+    files = [path for n in run.first for path in parts(run.folder(FIRST, n) / "clip_checks")]
+    _leave_out(run, FIRST, read_rows(ClipCheck, files))
+
+
+def _once(
+    run: Waves, stage: str, splits: Mapping[str, str], numbers: Collection[int]
+) -> dict[str, Any]:
+    """The book of the stage, which is done unless it is whole."""
+    waves = {number: _measured(run, number) for number in numbers}
+    made = fingerprint(
+        stage, run.config.checks.model_dump(mode="json"), splits, _digest(waves.values())
+    )
+    noted: dict[str, Any] = run.once(stage, made, lambda: _work(run, stage, waves, splits))
+    return noted
+
+
+def _leave_out(run: Waves, stage: str, rows: Iterable[ClipCheck]) -> None:
+    """From here on the clips that a stage left out are no one's to judge."""
+    run.checked = stage
+    run.left_out = frozenset(row.video_id for row in rows if row.left_out)
 
 
 def _measured(run: Waves, number: int) -> list[Measured]:
     return [measured(row) for row in read_columns(run.taken(number), COLUMNS)]
 
 
-def _digest(waves: Slices) -> str:
+def _digest(waves: Iterable[Sequence[Measured]]) -> str:
     """Of all that the checks read: collecting a wave again may have given other frames."""
     found = hashlib.sha256()
     for number, clips in enumerate(waves):
@@ -55,19 +85,23 @@ def _digest(waves: Slices) -> str:
     return found.hexdigest()
 
 
-def _work(run: Waves, waves: Slices, splits: Mapping[str, str]) -> dict[str, Any]:
-    run.again(STAGE)  # until it is whole once more, what lies there is not
-    clips = [clip for wave in waves for clip in wave]
+def _work(
+    run: Waves, stage: str, waves: Mapping[int, Sequence[Measured]], splits: Mapping[str, str]
+) -> dict[str, Any]:
+    run.again(stage)  # until it is whole once more, what lies there is not
+    clips = [clip for wave in waves.values() for clip in wave]
     rows, failures = check_clips(clips, run.config.checks, splits, _nsfw(run, clips))
     row_of = {row.video_id: row for row in rows}
     failure_of = {failure.key: failure for failure in failures}
-    for number, wave in enumerate(waves):
-        _write(run, number, [row_of[clip.video_id] for clip in wave], failure_of)
-    files = run.wave_files(STAGE, "clip_checks")
-    planned = [clip.video_id for clip in run.plan.clips]
+    for number, wave in waves.items():
+        rows_of_wave = [row_of[clip.video_id] for clip in wave]
+        _write(run, run.folder(stage, number), number, rows_of_wave, failure_of)
+    files = [path for n in waves for path in parts(run.folder(stage, n) / "clip_checks")]
+    planned = [clip.video_id for number in waves for clip in run.waves[number]]
     book = clip_check_book(planned, [clip.video_id for clip in clips], files)
     run.require(book)
-    publish(files, run.layout.table("clip_checks"), ClipCheck)
+    if stage == STAGE:
+        publish(files, run.layout.table("clip_checks"), ClipCheck)
     return {"stage": book.stage, **book.as_dict()}
 
 
@@ -87,10 +121,14 @@ def _nsfw(run: Waves, clips: Sequence[Measured]) -> dict[str, float | None]:
 
 
 def _write(
-    run: Waves, number: int, rows: Sequence[ClipCheck], failure_of: Mapping[str, Failure]
+    run: Waves,
+    folder: Path,
+    number: int,
+    rows: Sequence[ClipCheck],
+    failure_of: Mapping[str, Failure],
 ) -> None:
     """The tables of a wave; its kept frames only where some are not."""
-    folder = fresh(run.folder(STAGE, number))
+    fresh(folder)
     out = {row.video_id for row in rows if row.left_out}
     write_rows(ClipCheck, rows, _file(folder, "clip_checks"))
     write_rows(Failure, [failure_of[video] for video in out], _file(folder, "failures"))

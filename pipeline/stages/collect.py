@@ -1,6 +1,6 @@
 """Clips -> videos and frames."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,22 @@ from schemas import Clip
 from schemas.tables import to_row
 
 
-def collect(run: Waves) -> str:
-    """Every wave. Returns the fingerprint of what it was made from."""
+def collect(run: Waves, numbers: Collection[int] | None = None) -> str:
+    """Every wave, or those named. Returns the fingerprint of what all of them are made from."""
     plan, config = run.plan, run.config
+    first = [sorted(run.order.first)] if run.order.first else []  # in which wave each clip is
     made = fingerprint(
         "collect",
         [to_row(clip) for clip in plan.clips],
         config.generators and [shape_of(spec) for spec in config.generators.pool],
         config.frames.model_dump(mode="json"),
         config.wave_size,
+        *first,
     )
-    run.display.expect({"video": len(plan.clips), "frames": len(plan.clips)})
-    for number, clips in enumerate(run.waves):
-        _wave(run, number, made, clips)
+    n_clips = sum(len(run.waves[number]) for number in run.numbers(numbers))
+    run.display.expect({"video": n_clips, "frames": n_clips})
+    for number in run.numbers(numbers):
+        _wave(run, number, made, run.waves[number])
     return made
 
 

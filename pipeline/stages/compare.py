@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,22 @@ from schemas.ids import sha256_hex
 Close = Mapping[str, Mapping[str, set[tuple[str, str]]]]  # prompt -> rubric -> pairs
 
 
-def compare(run: Waves, annotated: str) -> str:
-    """Every wave. Returns the fingerprint of the rows."""
+def compare(
+    run: Waves, collected: str, annotated: str, numbers: Collection[int] | None = None
+) -> str:
+    """Every wave, or those named. Returns the fingerprint of the rows of all.
+
+    ``collected``: what the clips were made from; ``annotated``: the rows that say which are close,
+    ``collected`` where none are.
+    """
     plan, protocol = run.plan, run.config.protocol
     judges = comparing(plan.annotators, protocol)
-    close = _close(run) if protocol.kind == "tie_band" else {}
-    lists = [_list(run, number, judges, close) for number in range(len(run.waves))]
-    made = fingerprint(
-        annotated,
-        [shape(a) for a in judges],
-        [rubric.sha256 for rubric in plan.comparing],
-        [sha256_hex(path.read_bytes()) for path in lists],
-    )
-    _expect(run, judges, lists)
+    close = _close(run, run.numbers(numbers)) if protocol.kind == "tie_band" else {}
+    lists = {number: _list(run, number, judges, close) for number in run.numbers(numbers)}
+    made_from = _made_from(run, collected, annotated, lists, judges)
+    _expect(run, judges, lists.values())
     with held(run, judges):
-        open_waves = run.open_waves("compare", made)
+        open_waves = run.open_waves("compare", made_from)
 
         def questions(annotator: AnnotatorSpec) -> Iterator[Question]:
             for number in open_waves:
@@ -47,16 +48,38 @@ def compare(run: Waves, annotated: str) -> str:
                         yield compared(lineup, shown, plan.comparing)
 
         if open_waves:
-            run.watch("compare", open_waves[0], made)  # before a batch of all waves is sent
+            # before a batch of all waves is sent
+            run.watch("compare", open_waves[0], made_from[open_waves[0]])
             prepare(run, judges, questions)
-        for number, listed in enumerate(lists):
-            _wave(run, number, made, listed, judges)
+        for number, listed in lists.items():
+            _wave(run, number, made_from[number], listed, judges)
+    made = fingerprint(annotated, list(made_from.values())) if run.first else made_from[0]
     return fingerprint_of_rows(run, made, "compare", "comparisons")
 
 
-def _close(run: Waves) -> Close:
+def _made_from(
+    run: Waves,
+    collected: str,
+    annotated: str,
+    lists: Mapping[int, Path],
+    judges: Sequence[AnnotatorSpec],
+) -> dict[int, str]:
+    """What each wave follows from. Without a gate whatever is said in any wave counts for all of them;
+    with one, the waves before it must not follow from those after it, so each follows from its own
+    work list, which the annotations are in."""
+    who = [shape(a) for a in judges]
+    rubrics = [rubric.sha256 for rubric in run.plan.comparing]
+    digests = {number: sha256_hex(path.read_bytes()) for number, path in lists.items()}
+    if not run.first:
+        made = fingerprint(annotated, who, rubrics, list(digests.values()))
+        return dict.fromkeys(lists, made)
+    base = fingerprint(collected, who, rubrics)
+    return {number: run.made_of(fingerprint(base, own), number) for number, own in digests.items()}
+
+
+def _close(run: Waves, numbers: Collection[int]) -> Close:
     """The pairs inside the tie band, by the rubric that asks for the dimension."""
-    files = run.wave_files("annotate", "annotations")
+    files = run.wave_files("annotate", "annotations", numbers)
     marks = map(keyed_mark, read_columns(files, MARK_COLUMNS))
     rubric_of = {d.name: rubric.name for rubric in run.plan.comparing for d in rubric.dimensions}
     found: dict[str, dict[str, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
@@ -86,7 +109,7 @@ def _list(run: Waves, number: int, judges: list[AnnotatorSpec], close: Close) ->
     return write_rows(Lineup, lineups, run.layout.work / "plan" / f"lineups-{number:05d}.parquet")
 
 
-def _expect(run: Waves, judges: list[AnnotatorSpec], lists: list[Path]) -> None:
+def _expect(run: Waves, judges: list[AnnotatorSpec], lists: Collection[Path]) -> None:
     n_dimensions = {rubric.name: len(rubric.dimensions) for rubric in run.plan.comparing}
     owed = [
         (draw, n_dimensions[rubric]) for rubric, draw in read_columns(lists, ("rubric", "draw"))

@@ -3,5 +3,6 @@
 from pipeline.verbs.judges import canary, preview
 from pipeline.verbs.results import audit, report
 from pipeline.verbs.reward import evaluate, score, train
+from pipeline.verbs.study import study
 
-__all__ = ["audit", "canary", "evaluate", "preview", "report", "score", "train"]
+__all__ = ["audit", "canary", "evaluate", "preview", "report", "score", "study", "train"]

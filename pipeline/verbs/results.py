@@ -1,23 +1,43 @@
 """What a run came to: `audit` and `report`."""
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.verbs.words import guarded, number, parser
 from schemas.options import SetupError
 
+if TYPE_CHECKING:
+    from pipeline.audit.options import AuditOptions, RatingsTable
+    from pipeline.audit.result import AuditResult
+
 
 def audit(argv: Sequence[str]) -> int:
-    """Recorded scores or a run's scores against human ratings."""
+    """What judges said against what people said, in numbers and on a page."""
     p = parser(
         "audit",
-        "Hold a run's scores, or a table of recorded scores, against human ratings. "
-        "Writes OUT/audit.json and prints the headline rows.",
+        "How far can annotations be trusted? Holds a run's folder, or a table of recorded scores or "
+        "choices, against human ratings or votes of the same clips. Writes OUT/audit.json (one row per "
+        "number), OUT/audit_details.json and the page OUT/report/audit.html, and prints the headlines.",
         "videoprefer audit --annotations out/mine --ratings ratings.csv --output out/audit",
     )
-    p.add_argument("--annotations", required=True, type=Path, metavar="DIR_OR_TABLE")
-    p.add_argument("--ratings", required=True, type=Path, action="append", metavar="FILE")
+    p.add_argument(
+        "--annotations",
+        required=True,
+        type=Path,
+        metavar="DIR_OR_TABLE",
+        help="a run's folder; or a table with columns video_id (or prompt_id and generator), annotator, "
+        "score; or one of choices between clips; or a file of results of GenAI-Bench",
+    )
+    p.add_argument(
+        "--ratings",
+        required=True,
+        action="append",
+        metavar="[KIND=]FILE",
+        help=f"what people said; may be repeated. Kinds, mostly told from the content: {_kinds()}",
+    )
     p.add_argument("--output", required=True, type=Path, metavar="OUT")
     p.add_argument(
         "--dimension",
@@ -26,16 +46,99 @@ def audit(argv: Sequence[str]) -> int:
         metavar="OURS=THEIRS[,THEIRS]",
         help="which human dimensions answer for one of ours; default: the same name",
     )
+    p.add_argument(
+        "--scale",
+        metavar="LOW,HIGH",
+        help="of the ratings; scores outside count as missing; default: that of the kind, 1,5 for a table",
+    )
+    p.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="GENERATOR",
+        help="leave its clips out, for example real footage; may be repeated",
+    )
+    p.add_argument(
+        "--clips",
+        type=Path,
+        metavar="MANIFEST",
+        help="says more of the clips of a table: prompt, generator, video, optional source, complexity, "
+        "duration_s; the page shows them",
+    )
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another option of the audit block, for example resamples=10000 or level=0.9",
+    )
+    p.add_argument("--all", action="store_true", help="print every number about all items")
     arguments = p.parse_args(argv)
 
     def work() -> int:
         from pipeline.audit.files import audit_files
-        from pipeline.audit.options import AuditOptions
+        from pipeline.report.audit_files import write_page_of
 
-        options = AuditOptions(dimensions=dict(map(_answer, arguments.dimension)))
-        result = audit_files(arguments.annotations, arguments.ratings, arguments.output, options)
-        for note in result.notes:
-            print(f"note: {note}")
+        options = _audit_options(arguments)
+        ratings = [_ratings(text, arguments.scale) for text in arguments.ratings]
+        audited = audit_files(
+            arguments.annotations, ratings, arguments.output, options, arguments.clips
+        )
+        page = write_page_of(arguments.output, audited, arguments.annotations, arguments.clips)
+        _print_audit(audited.result, everything=arguments.all)
+        print(f"{len(audited.result.rows)} rows: {arguments.output / 'audit.json'}")
+        print(f"page: {page}")
+        return 4 if audited.result.unmet else 0
+
+    return guarded(work)
+
+
+def _kinds() -> str:
+    from pipeline.formats.readers import READERS
+
+    return "; ".join(f"{reader.kind} ({reader.what})" for reader in READERS.values())
+
+
+def _audit_options(arguments: argparse.Namespace) -> "AuditOptions":
+    import yaml
+    from pydantic import ValidationError
+
+    from pipeline.audit.options import AuditOptions
+
+    given = dict(text.partition("=")[::2] for text in arguments.set)
+    try:
+        return AuditOptions(
+            **{key: yaml.safe_load(value) for key, value in given.items()},
+            dimensions=dict(map(_answer, arguments.dimension)),
+            leave_out_generators=arguments.leave_out,
+        )
+    except (ValidationError, yaml.YAMLError, TypeError) as error:
+        raise SetupError(f"--set: {error}") from error
+
+
+def _ratings(text: str, scale: str | None) -> "RatingsTable":
+    """``KIND=FILE``, or a file whose kind its content tells."""
+    from pydantic import ValidationError
+
+    from pipeline.audit.options import RatingsTable
+    from pipeline.formats.readers import READERS
+
+    kind, equals, path = text.partition("=")
+    if not equals or kind not in READERS:
+        kind, path = "auto", text
+    try:
+        bounds = None if scale is None else tuple(float(bound) for bound in scale.split(","))
+        return RatingsTable(kind=kind, path=path, scale=bounds)
+    except (ValueError, ValidationError) as error:
+        raise SetupError(f"--scale {scale}: expected LOW,HIGH, for example 1,5") from error
+
+
+def _print_audit(result: "AuditResult", everything: bool) -> None:
+    from pipeline.report.agreement import headlines
+
+    for note in result.notes:
+        print(f"note: {note}")
+    if everything:
         for row in result.rows:
             if row.slice == "all":
                 print(
@@ -43,10 +146,10 @@ def audit(argv: Sequence[str]) -> int:
                     f"{number(row.value, row.low, row.high)}  n={row.n_items}, "
                     f"{row.n_raters} raters"
                 )
-        print(f"{len(result.rows)} rows: {arguments.output / 'audit.json'}")
-        return 0
-
-    return guarded(work)
+    for sentence in headlines({"rows": result.table}):
+        print(sentence)
+    for sentence in result.unmet:
+        print(f"not met: {sentence}")
 
 
 def _answer(text: str) -> tuple[str, list[str]]:

@@ -178,15 +178,10 @@ const pairTable = (prompt) => {
       ...columns.map((column) => ({ name: name(column), get: (r) => pairCell(find(r, column)) }))], rows));
 };
 
-/** The card of one prompt. */
-vp.promptCard = (prompt, answers) => {
-  const videos = [];
-  const clips = prompt.clips.map((clip, n) => clipCard(clip, n, videos, answers));
-  const splits = vp.unique(prompt.pairs.map((p) => p.split));
+/** A button that plays and pauses the clips of a card as one; they play while the card is in view. */
+vp.playButton = (videos) => {
   const steps = vp.inStep(videos);
   const button = vp.el("button", { type: "button", class: "quiet play" });
-  const row = vp.el("div", { class: "clips" }, clips.length ? clips : vp.note("None of its clips exists."));
-  row.style.setProperty("--clips", Math.max(clips.length, 1));
   const show = () => { button.textContent = steps.paused() ? "▶ Play" : "❚❚ Pause"; };
   let wanted = !stillMotion.matches;
   button.addEventListener("click", () => {
@@ -195,30 +190,45 @@ vp.promptCard = (prompt, answers) => {
     else steps.pause();
     show();
   });
-  const card = vp.el("article", { class: "prompt", id: `prompt-${prompt.id}` },
+  const enter = () => {
+    for (const video of videos) {
+      if (!video.getAttribute("src")) {
+        video.preload = "auto";
+        video.src = video.dataset.src;
+      }
+    }
+    if (wanted && videos.length) steps.play().then(show);
+  };
+  const leave = () => {
+    steps.pause();
+    show();
+  };
+  const watch = (card) => {
+    card.vpPrompt = { enter, leave };
+    show();
+    inView.observe(card);
+    return card;
+  };
+  return { button, watch };
+};
+
+vp.player = player;
+vp.frameStrip = frameStrip;
+
+/** The card of one prompt. */
+vp.promptCard = (prompt, answers) => {
+  const videos = [];
+  const clips = prompt.clips.map((clip, n) => clipCard(clip, n, videos, answers));
+  const splits = vp.unique(prompt.pairs.map((p) => p.split));
+  const { button, watch } = vp.playButton(videos);
+  const row = vp.el("div", { class: "clips" }, clips.length ? clips : vp.note("None of its clips exists."));
+  row.style.setProperty("--clips", Math.max(clips.length, 1));
+  return watch(vp.el("article", { class: "prompt", id: `prompt-${prompt.id}` },
     vp.el("header", null,
       vp.el("h3", null, prompt.text),
       vp.el("p", { class: "meta" }, vp.simulated(prompt.simulated), splits.map((s) => vp.badge(s)),
         vp.el("span", null, prompt.source), prompt.licence ? vp.el("span", null, prompt.licence) : null,
         vp.el("a", { href: `#prompt=${encodeURIComponent(prompt.id)}`, title: "Link to this prompt" }, prompt.id),
         videos.length ? button : null)),
-    row, pairTable(prompt), vp.comparisonTable(prompt));
-  card.vpPrompt = {
-    enter: () => {
-      for (const video of videos) {
-        if (!video.getAttribute("src")) {
-          video.preload = "auto";
-          video.src = video.dataset.src;
-        }
-      }
-      if (wanted && videos.length) steps.play().then(show);
-    },
-    leave: () => {
-      steps.pause();
-      show();
-    },
-  };
-  show();
-  inView.observe(card);
-  return card;
+    row, pairTable(prompt), vp.comparisonTable(prompt)));
 };

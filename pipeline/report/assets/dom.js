@@ -107,10 +107,10 @@ vp.heading = (id, text, ...rest) => vp.el("h2", { id: `${id}-title` }, text, res
 /** The banner that says which parts of this run are made up; null where nothing is. */
 vp.simulatedBanner = (run) => {
   const kinds = run.simulated;
-  if (!kinds.length && !run.manifest.simulated) return null;
+  if (!kinds.length && !(run.manifest || {}).simulated) return null;
   const what = kinds.length ? `simulated ${kinds.join(", ")}` : "simulated data";
   return vp.el("div", { class: "banner", role: "note" }, vp.el("strong", null, "Simulated. "),
-    `This run holds ${what}. Its numbers show that the pipeline works; they say nothing about real`
+    `This ${run.manifest ? "run" : "audit"} holds ${what}. Its numbers show that the pipeline works; they say nothing about real`
     + " generators, judges or people.");
 };
 

@@ -1,0 +1,58 @@
+"use strict";
+/* Where an annotator is better or worse than elsewhere, after false-discovery control. */
+(() => {
+  const LEVEL = 0.05; // of the adjusted p below which a slice is told to differ
+  const SHOWN = ["pair_accuracy_ties_half", "slice_gap", "slice_gap_p"];
+  const MORE = ["judge_tie_share", "spearman_within_prompt", "spearman", "exact_agreement"];
+
+  const isSlice = (row) => !vp.isWhole(row) && row.slice.includes("=")
+    && !/^(calibration_|confusion_|davidson_|bradley_)|_rate$/.test(row.statistic);
+
+  const sliceName = (slice) => slice.replace("!=", " other than ").replace("=", ": ").replace("..", " to ").replace(/_/g, " ");
+
+  /** "▲ higher", "▼ lower" where the slice differs, "no difference shown" otherwise; never colour alone. */
+  const verdict = (gap, p) => {
+    if (!gap || !p || !vp.isNumber(gap.value) || !vp.isNumber(p.value)) return vp.el("span", { class: "muted" }, "not tested");
+    if (p.value >= LEVEL) return vp.el("span", { class: "muted" }, "no difference shown");
+    return gap.value > 0 ? vp.badge("▲ higher than elsewhere", "good") : vp.badge("▼ lower than elsewhere", "bad");
+  };
+
+  const table = (caption, rows, down, props) => {
+    const at = new Map(rows.map((row) => [JSON.stringify([row.annotator, row.slice, row.statistic]), row]));
+    const get = (key, statistic) => at.get(JSON.stringify([...key, statistic]));
+    const present = (names) => names.filter((name) => rows.some((row) => row.statistic === name));
+    const keys = vp.unique(rows.map((row) => JSON.stringify([row.annotator, row.slice]))).map((key) => JSON.parse(key)).filter(down.keep || (() => true));
+    const column = (name) => ({ name: vp.statisticName(name), number: true, get: (key) => vp.auditCell(get(key, name)) });
+    const tested = rows.some((row) => row.statistic === "slice_gap");
+    const differs = (key) => verdict(get(key, "slice_gap"), get(key, "slice_gap_p"));
+    return keys.length ? vp.table(caption, [
+      ...(down.annotator ? [{ name: "Annotator", head: true, get: (key) => vp.annotatorName(key[0]) }] : []),
+      { name: "Slice", head: true, get: (key) => sliceName(key[1]) },
+      ...(tested ? [{ name: "verdict", get: differs }] : []),
+      ...present(SHOWN).map(column), ...present(props).map(column)], keys, { class: "pivot" }) : null;
+  };
+
+  const differing = (rows) => {
+    const p = new Map(rows.filter((row) => row.statistic === "slice_gap_p").map((row) => [JSON.stringify([row.annotator, row.slice]), row.value]));
+    return (key) => vp.isNumber(p.get(JSON.stringify(key))) && p.get(JSON.stringify(key)) < LEVEL;
+  };
+
+  vp.audit.slices = ({ rows, annotators, name, words }) => {
+    const own = rows.filter((row) => isSlice(row) && annotators.includes(row.annotator));
+    if (!own.length) return null;
+    const tested = own.filter((row) => row.statistic === "slice_gap_p" && vp.isNumber(row.value)), keep = differing(own);
+    const found = tested.filter((row) => keep([row.annotator, row.slice]));
+    const sentence = !tested.length ? "No slice was tested against the rest."
+      : `${found.length ? vp.count(found.length) : "None"} of ${vp.count(tested.length)} slices (annotators counted apart) differ${found.length === 1 ? "s" : ""} from all other pairs`
+        + ` at a false discovery rate of ${vp.percent(LEVEL, 0)} (Benjamini and Yekutieli, over all slices). The gap is in points of accuracy.`;
+    const statistics = vp.unique(own.map((row) => row.statistic));
+    const unknown = statistics.some((one) => [...SHOWN, ...MORE].includes(one)) ? MORE : statistics; // names from other versions
+    return [vp.el("h3", null, "Where is it better, where worse?"), vp.el("p", { class: "lead" }, sentence),
+      found.length ? table(`Slices of ${vp.words(name)} that differ${words}`, own, { annotator: true, keep }, []) : null,
+      vp.el("details", null, vp.el("summary", null, "By slice"), annotators.map((who) =>
+        table(`${who} by slice${words}: pairs with a clip of the slice on either side`, own.filter((row) => row.annotator === who), {}, unknown)))];
+  };
+
+  vp.audit.sliceName = sliceName;
+  vp.audit.isSlice = isSlice;
+})();

@@ -1,0 +1,120 @@
+"""The audit's page: how far the annotations can be trusted, with or without a run's report beside it."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.report.agreement import findings, headlines, is_whole
+from pipeline.report.entries import shown_frames
+from pipeline.report.media import place_clip
+from pipeline.report.pages import AUDIT, INDEX, copy_assets, write_script
+from pipeline.report.tables import read_rows
+from schemas.layout import Layout
+
+Row = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClipPlace:
+    """Where one clip lies: ``uri`` as in the videos table, relative to ``layout.root`` or absolute.
+
+    ``sha256`` of its bytes, None: not known. ``frames`` is its row of the frames table.
+    """
+
+    layout: Layout
+    generator: str
+    uri: str
+    sha256: str | None = None
+    simulated: bool = False
+    frames: Row | None = None
+
+
+def places_of_run(root: Path, video_ids: Iterable[str]) -> dict[str, ClipPlace]:
+    """Where the named clips of a run lie, by id; a clip that the run does not have is left out."""
+    layout, among = Layout(root), ("video_id", sorted(set(video_ids)))
+    frames = {row["video_id"]: row for row in read_rows(layout, "frames", among=among)}
+    return {
+        row["video_id"]: ClipPlace(
+            layout=layout,
+            generator=row["generator"],
+            uri=row["uri"],
+            sha256=row["sha256"],
+            simulated=row["simulated"],
+            frames=frames.get(row["video_id"]),
+        )
+        for row in read_rows(layout, "videos", among=among)
+    }
+
+
+def named_clips(details: Row | None) -> list[str]:
+    """Ids of the clips that the disagreements of ``audit_details.json`` name, sorted."""
+    found = (details or {}).get("disagreements") or ()
+    return sorted({pair[side]["video_id"] for pair in found for side in ("a", "b")})
+
+
+def write_audit_page(
+    folder: Path,
+    rows: Sequence[Row],
+    details: Row | None = None,
+    clips: Mapping[str, ClipPlace] | None = None,
+) -> Path:
+    """Write ``folder/report/audit.html`` with all it needs beside it; its path.
+
+    ``rows`` as in ``audit.json``, ``details`` as in ``audit_details.json``. ``clips`` by video id: only
+    those that a disagreement names are copied; without them ids, scores and rationales are shown.
+    Where ``folder/report`` holds a run's report, its other pages stay and are linked.
+    """
+    report = folder / "report"
+    copy_assets(report, (AUDIT,))
+    simulated = ["raters"] * bool(((details or {}).get("scope") or {}).get("simulated"))
+    simulated += ["clips"] * any(place.simulated for place in (clips or {}).values())
+    audit = {**(details or {}), "rows": list(rows)}
+    write_audit_data(report, audit, clips or {}, simulated=simulated, place_clips=True)
+    return report / AUDIT
+
+
+def write_audit_data(
+    report: Path,
+    audit: Row | None,
+    clips: Mapping[str, ClipPlace],
+    *,
+    simulated: Sequence[str],
+    place_clips: bool,
+) -> None:
+    """The data scripts of the audit page, and the clips and frames of its disagreements.
+
+    ``audit`` has ``rows`` and what else ``audit_details.json`` holds, None: there was none. The
+    report's own section gets the rows that are about everything: the page has the rest.
+    """
+    page = {"simulated": list(simulated), "report": (report / INDEX).is_file()}
+    write_script(report, "page.js", "page", page)
+    if audit is None:
+        write_script(report, "audit.js", "audit", None)
+        write_script(report, "agreement.js", "audit", None)
+        return
+    shown = {
+        video: shown_clip(video, clips[video], report, place_clips)
+        for video in named_clips(audit)
+        if video in clips
+    }
+    whole = [row for row in audit["rows"] if is_whole(row)]
+    said = {"headlines": headlines(audit), "scope": audit.get("scope") or {}}
+    write_script(report, "agreement.js", "audit", {**said, "rows": whole})
+    everything = {**audit, **said, "findings": findings(audit), "clips": shown}
+    write_script(report, "audit.js", "audit", everything)
+
+
+def shown_clip(video_id: str, place: ClipPlace, folder: Path, place_it: bool) -> dict[str, Any]:
+    """One clip as a page plays it; its file and frames are put below ``folder``."""
+    url, why = None, "clips left out by option"
+    if place_it:
+        url, why = place_clip(place.layout, {"uri": place.uri, "sha256": place.sha256}, folder)
+    return {
+        "id": video_id,
+        "generator": place.generator,
+        "media": url,
+        "why_no_media": why,
+        "simulated": place.simulated,
+        "frames": shown_frames(place.frames, place.layout, folder) if place.frames else None,
+    }

@@ -1,0 +1,100 @@
+"""Which point to take: the cheapest within one standard error of the best.
+
+Source: the one-standard-error rule of Breiman, Friedman, Olshen and Stone 1984, Classification and
+Regression Trees, section 3.4.3: of several models take the simplest whose estimate is no worse than the
+best one's by more than a standard error. "Simplest" is "cheapest" here.
+
+Deviation: their standard error is that of the best estimate alone. All points of a study judge the
+same clips, so that most of that error (some prompts are hard for everybody) is common to them and
+says nothing of their order; what does is the standard error of the paired difference (Miller 2024,
+arXiv:2411.00640, on questions in common), as in the R package projpred, whose suggest_size takes the
+smallest model whose difference from the best reaches zero within one standard error.
+"""
+
+from collections.abc import Callable, Sequence
+
+from pipeline.estimate.figures import plural, usd
+from pipeline.study.result import Recommendation, Result
+
+Order = tuple[float, ...]
+
+
+def recommend(results: Sequence[Result], least_coverage: float) -> Recommendation | None:
+    """The recommended point; None where no point has a value and an interval.
+
+    Points that scored too small a share of the clips come into question only where all did.
+    """
+    best = max(
+        (r for r in results if r.headline.value is not None),
+        key=lambda r: r.headline.value or 0.0,
+        default=None,
+    )
+    if best is None or best.difference.se is None:
+        return None
+    within = [result for result in results if result.within]
+    covered = [result for result in within if result.coverage >= least_coverage]
+    by, order = _order(within)
+    chosen = min(covered or within, key=order)
+    return Recommendation(
+        point=chosen.point.name,
+        best=best.point.name,
+        within=[result.point.name for result in within],
+        cheapest_by=by,
+        reasons=list(
+            _reasons(chosen, best, within, by, len(within) - len(covered), least_coverage)
+        ),
+    )
+
+
+def _order(within: Sequence[Result]) -> tuple[str, Callable[[Result], Order]]:
+    """By what cost is told, and its order: money where all of it is known and some is paid."""
+
+    def rest(result: Result) -> Order:
+        setting = result.point.setting
+        return result.cost.tokens, result.cost.requests, setting.frames, setting.draws
+
+    costs = [result.cost.usd for result in within]
+    if None not in costs and any(costs):
+        return "usd", lambda result: (result.cost.usd or 0.0, *rest(result))
+    if any(result.cost.tokens for result in within):
+        return "tokens", rest
+    return "frames", rest
+
+
+def _reasons(
+    chosen: Result, best: Result, within: Sequence[Result], by: str, n_bare: int, least: float
+) -> list[str]:
+    gap = chosen.difference
+    said = [
+        f"{best.label} has the highest value, and {plural(len(within), 'point')} "
+        f"{'is' if len(within) == 1 else 'are'} within one standard error of it, itself included"
+    ]
+    if chosen is not best and gap.value is not None:
+        said.append(
+            f"{chosen.label} differs from it by {gap.value:+.4f} with a standard error of "
+            f"{gap.se:.4f}, on the same clips"
+        )
+    said.append(_cheapest(chosen, best, by))
+    if n_bare:
+        said.append(
+            f"{plural(n_bare, 'point')} within one standard error scored less than {least:.0%} of "
+            "the clips and did not come into question"
+        )
+    return said
+
+
+def _cheapest(chosen: Result, best: Result, by: str) -> str:
+    if by == "usd":
+        return f"it is the cheapest of these: {usd(chosen.cost.usd_per_clip)} per clip" + (
+            "" if chosen is best else f" against {usd(best.cost.usd_per_clip)}"
+        )
+    if by == "tokens":
+        return (
+            "prices are unknown or zero, so cost goes by tokens: "
+            f"{chosen.cost.tokens_per_clip:,.0f} per clip"
+            + ("" if chosen is best else f" against {best.cost.tokens_per_clip:,.0f}")
+        )
+    return (
+        "nothing is paid for at any of these, so the one with the fewest frames is taken: "
+        f"{plural(chosen.point.setting.frames, 'frame')}"
+    )
