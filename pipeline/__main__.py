@@ -9,6 +9,7 @@ VERBS = {
     "canary": "how far words inside frames or prompt move a judge",
     "study": "which settings of a judge agree best with people, and what they cost",
     "retry": "take failures of chosen reasons up again",
+    "rate": "what people need to rate clips or pairs of a run: a page, Label Studio's files",
     "audit": "hold recorded scores or a run's annotations against human ratings",
     "train": "train and validate a VideoRM on a dataset folder",
     "evaluate": "hold a VideoRM against the test split of a dataset folder",

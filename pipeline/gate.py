@@ -59,9 +59,14 @@ def rated_clips(config: Config, plan: Plan) -> frozenset[str]:
     counted = [c for c in plan.clips if c.generator not in options.leave_out_generators]
     first = {clip.video_id for clip in counted if clip.video_id in rated}
     if config.protocol.compares:
-        prompts = {clip.prompt_id for clip in counted if clip.video_id in first}
-        first = {clip.video_id for clip in plan.clips if clip.prompt_id in prompts}
+        first = _whole(first, plan)
     return frozenset(first) if len(first) < len(plan.clips) else frozenset()
+
+
+def _whole(first: Collection[str], plan: Plan) -> set[str]:
+    """These clips and all others of their prompts."""
+    prompts = {clip.prompt_id for clip in plan.clips if clip.video_id in first}
+    return {clip.video_id for clip in plan.clips if clip.prompt_id in prompts}
 
 
 def order_of(config: Config, plan: Plan, layout: Layout) -> Order:
@@ -75,10 +80,16 @@ def order_of(config: Config, plan: Plan, layout: Layout) -> Order:
     if held.judged == _asked(config, plan):
         return held
     wanted = rated_clips(config, plan) if required(config) else frozenset()
-    there = {clip.video_id for clip in plan.clips}
-    if held.first and wanted <= held.first <= there:
+    if held.first and wanted <= held.first and _can_be(held.first, config, plan):
         return Order(first=held.first)
     return Order(first=wanted)
+
+
+def _can_be(first: frozenset[str], config: Config, plan: Plan) -> bool:
+    """Whether these clips can come first: they are there, with all of their prompts where clips are
+    compared."""
+    known = {clip.video_id for clip in plan.clips}
+    return first <= known and (not config.protocol.compares or first == _whole(first, plan))
 
 
 def keep_order(order: Order, layout: Layout) -> None:

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -77,13 +77,13 @@ def plain_name(file: Path) -> Path:
 
 def open_bytes(file: Path) -> IO[bytes]:
     """A file's bytes, decompressed where its name ends in ``.gz``."""
-    return gzip.open(file, "rb") if compressed(file) else file.open("rb")
+    return cast(IO[bytes], gzip.open(file)) if compressed(file) else file.open("rb")
 
 
 def read_json(path: str | Path) -> Any:
     """What a JSON file holds, whole. Raises :class:`SetupError` for one that cannot be read."""
     file = local_file(path)
-    return _json(file, _content(file))
+    return _json(file, read_bytes(file))
 
 
 def read_json_lines(path: str | Path) -> Iterator[tuple[int, Row]]:
@@ -91,7 +91,8 @@ def read_json_lines(path: str | Path) -> Iterator[tuple[int, Row]]:
     return _json_lines(local_file(path))
 
 
-def _content(file: Path) -> bytes:
+def read_bytes(file: Path) -> bytes:
+    """All of a file, decompressed where its name ends in ``.gz``. Raises :class:`SetupError`."""
     try:
         with open_bytes(file) as stream:
             return stream.read()
@@ -197,7 +198,7 @@ def _json_line(file: Path, number: int, line: bytes) -> Row:
 
 
 def _json_list(file: Path) -> Iterator[tuple[int, Row]]:
-    data = _content(file)
+    data = read_bytes(file)
     rows = _json(file, data)
     if not isinstance(rows, list):
         raise SetupError(f"{file}: expected a JSON list of objects; name JSON Lines *.jsonl")

@@ -8,13 +8,17 @@ annotators score the clips; one of them, a judge, also compares those of the fir
 import io
 import json
 import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 from PIL import Image
+from report_audit import disagreement
 
+from pipeline.audit.result import DETAILS
 from pipeline.dataset.parquet import publish, write_rows
 from pipeline.health.write import write_judges
 from schemas import (
@@ -45,6 +49,17 @@ DIMENSIONS = ("prompt_following", "video_quality")
 JUDGE = "org/judge <b>"
 SPLITS = ("train", "validation", "test")
 N_FRAMES, SIZE = 4, 96
+
+
+PUSH = re.compile(r"\(window\.VIDEOPREFER = window\.VIDEOPREFER \|\| \[\]\)\.push\((.*)\);\n", re.S)
+
+
+def data(root: Path, name: str) -> Any:
+    """The object that a data script pushes."""
+    text = (root / "report" / "data" / name).read_text("utf-8")
+    match = PUSH.fullmatch(text)
+    assert match is not None, text[:200]
+    return json.loads(match[1])["value"]
 
 
 def picture(hue: int, step: int) -> Image.Image:
@@ -369,7 +384,9 @@ def book(owed: int, written: int, failed: int = 0, upstream: int = 0) -> dict[st
     }
 
 
-def audit() -> dict[str, Any]:
+def audit(videos: Sequence[Video]) -> dict[str, Any]:
+    """``rows`` of audit.json and what audit_details.json holds; the disagreement is about real clips."""
+
     def row(
         annotator: str,
         statistic: str,
@@ -421,6 +438,9 @@ def audit() -> dict[str, Any]:
             "seed": 0,
             "statistics": {"spearman": "rank correlation, clips of all prompts pooled"},
         },
+        "disagreements": [
+            disagreement("signal", DIMENSIONS[0], 0, [video.video_id for video in videos[:2]])
+        ],
     }
 
 
@@ -552,7 +572,9 @@ def make_run(root: Path, *, stages: bool = True) -> dict[str, Any]:
     rows = make_rows(layout)
     write_tables(layout, rows)
     if stages:
-        layout.audit.write_text(json.dumps(audit()), "utf-8")
+        found = audit(rows["videos"])
+        layout.audit.write_text(json.dumps(found.pop("rows")), "utf-8")
+        (root / DETAILS).write_text(json.dumps(found), "utf-8")
         write_judges(layout, manifest(rows), sentinels())
         layout.videorm.mkdir()
         (layout.videorm / "metrics.json").write_text(json.dumps(metrics()), "utf-8")

@@ -137,6 +137,26 @@ def test_the_distance_of_scores_by_hand():
     assert [rater.advantage for rater in result.raters] == [1, 0, 1]
 
 
+def test_distances_that_differ_by_rounding_are_equal():
+    # 3.7 and 3.6 are as far from 3.4 and 3.9, whose middle is 3.65; their floats are not
+    human = np.tile([3.7, 3.4, 3.9], (40, 1))
+    for own, judge in ((3.7, 3.6), (3.6, 3.7)):
+        human[:, 0] = own
+        result = alt_test_of_scores(panel_of(human, np.full(40, judge)), HOW)
+        assert result.raters[0].advantage == 1
+        assert result.raters[0].p == 0  # the gap is nothing, and certainly below 0.15
+
+
+def test_a_rater_is_beaten_up_to_the_rate_that_is_allowed():
+    pairs = pairs_of(simulated(1, "a rater", n_prompts=12))
+    p = min(rater.p for rater in alt_test_of_pairs(pairs, HOW).raters)
+    assert 0 < p < 1
+    for q, beaten in ((p, True), (0.99 * p, False)):
+        result = alt_test_of_pairs(pairs, HOW, q=q)
+        assert any(rater.beaten for rater in result.raters) is beaten
+        assert result.winning_rate.value == np.mean([rater.beaten for rater in result.raters])
+
+
 # --- the test itself
 
 
@@ -206,30 +226,42 @@ def test_p_values_are_adjusted_over_the_raters():
 def test_a_rater_of_few_items_is_left_out_and_named():
     panel = simulated(2, "a rater", n_raters=4)
     human = panel.human.copy()
-    human[29:, 2] = NAN
-    for result in both(dataclasses.replace(panel, human=human)):
+    human[19:, 2] = NAN  # 19 clips; 27 pairs, of four prompts of four clips and one of three
+    for result, items in zip(both(dataclasses.replace(panel, human=human)), (27, 19)):
         assert [rater.p is None for rater in result.raters] == [False, False, True, False]
-        assert result.raters[2].n_items in (
-            29,
-            42,
-        )  # clips; pairs of 7 prompts of four clips and one
+        assert result.raters[2].n_items == items
     result = alt_test_of_scores(dataclasses.replace(panel, human=human), HOW)
     assert result.n_tested == 3
     assert result.winning_rate.value == 1
     assert len(result.notes) == 1
-    assert "rater r2 is left out: 29 items" in result.notes[0]
+    assert result.notes[0].endswith("that another rater judged too: r2 (19 items of 5 prompts)")
 
 
 def test_too_few_raters_are_no_test():
-    for n_raters in (1, 2):
+    for n_raters, enough in ((1, 0), (2, 2)):  # one rater shares nothing with another
         for result in both(simulated(0, "a rater", n_raters=n_raters)):
             assert result.winning_rate.value is None
             assert result.advantage.value is None
             assert (result.n_tested, result.n_items) == (0, 0)
             assert len(result.raters) == n_raters
-            assert "3 are the least" in result.notes[-1]
+            assert f"{enough} raters have enough items and it takes 3" in result.notes[-1]
 
 
+def test_many_items_of_a_few_prompts_are_not_enough():
+    # 40 clips of four prompts: had every prompt said the same, four of them would be certainty
+    human, judge = np.tile([1.0, 2.0, 3.0], (40, 1)), np.full(40, 2.0)
+    assert alt_test_of_scores(panel_of(human, judge, 10), HOW).n_tested == 0
+    assert alt_test_of_scores(panel_of(human, judge, 8), HOW).n_tested == 3
+
+
+def test_of_many_who_are_left_out_a_note_names_a_few():
+    panel = simulated(0, "a rater", n_prompts=5, n_raters=8)
+    (named, why) = alt_test_of_scores(panel, HOW).notes
+    assert named.endswith("r4 (20 items of 5 prompts) and 3 more")
+    assert "not made, 0 raters" in why
+
+
+@pytest.mark.filterwarnings("error")
 def test_items_of_one_rater_alone_do_not_count():
     panel = simulated(0, "a rater")
     human = panel.human.copy()

@@ -1,4 +1,6 @@
-"""Agreement statistics: hand-computed cases, degenerate ones, and other libraries as oracles."""
+"""Shares of score pairs and Krippendorff's alpha: by hand, degenerate, published, and an oracle."""
+
+import csv
 
 import evalica
 import numpy as np
@@ -6,9 +8,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import cohen_kappa_score
 
 from pipeline.audit import agreement as ag
+from pipeline.audit import alpha as al
+from pipeline.audit.bootstrap import cluster_bootstrap
+from pipeline.audit.icc import icc_table
 
 NAN = np.nan
 LEVELS = np.arange(1.0, 6.0)
@@ -21,17 +25,18 @@ def total(table):
 def alpha(ratings, kind="ordinal", levels=None):
     ratings = np.asarray(ratings, dtype=float)
     levels = np.unique(ratings[~np.isnan(ratings)]) if levels is None else levels
-    sums = total(ag.coincidences(ag.value_counts(ratings, levels)))
-    return float(ag.krippendorff_alpha(sums, levels, kind)[0])
+    sums = total(al.coincidences(ag.value_counts(ratings, levels)))
+    return float(al.krippendorff_alpha(sums, levels, kind)[0])
 
 
-def kappa(one, other, levels=LEVELS):
-    table = ag.contingency(np.asarray(one, float), np.asarray(other, float), levels)
-    return float(ag.cohen_kappa_quadratic(total(table), levels)[0])
+def interval(ratings):
+    sums = total(al.interval_table(np.asarray(ratings, dtype=float)))
+    return float(al.krippendorff_alpha_interval(sums)[0])
 
 
-def icc(ratings):
-    return float(ag.icc_2_1(total(ag.icc_table(np.asarray(ratings, dtype=float))))[0])
+def centred(ratings):
+    sums = total(icc_table(np.asarray(ratings, dtype=float)))
+    return float(al.krippendorff_alpha_interval_centred(sums)[0])
 
 
 def random_ratings(seed, n=60, raters=4, missing=0.2):
@@ -47,7 +52,7 @@ def test_alpha_by_hand():
     # o11 = 2, o12 = o21 = 1, o22 = 4; n1 = 3, n2 = 5, n = 8. Nominal: observed 2, expected
     # 2 * 3 * 5 / 7 = 30/7, alpha = 1 - 2 * 7 / 30 = 8/15; with two levels all kinds are the same.
     ratings = [[1, 1], [1, 2], [2, 2], [2, 2]]
-    for kind in ag.LEVEL_KINDS:
+    for kind in al.LEVEL_KINDS:
         assert alpha(ratings, kind) == pytest.approx(8 / 15)
 
 
@@ -59,24 +64,80 @@ def test_ordinal_distance_by_hand():
     ratings = [[1, 1], [1, 3], [2, 2]]
     assert alpha(ratings) == pytest.approx(1 / 9)
     assert alpha(ratings, "interval") == pytest.approx(0, abs=1e-12)
+    assert interval(ratings) == pytest.approx(0, abs=1e-12)
+
+
+def test_alpha_of_unequal_numbers_of_ratings_by_hand():
+    # Items (1,1,2) and (2,2). Item 1, m = 3: o11 = 2*1/2 = 1, o12 = o21 = 2*1/2 = 1, o22 = 0. Item 2:
+    # o22 = 2. n1 = 2, n2 = 3, n = 5. Observed 2, expected 2*2*3/4 = 3: alpha = 1/3.
+    for kind in al.LEVEL_KINDS:
+        assert alpha([[1, 1, 2], [2, NAN, 2]], kind) == pytest.approx(1 / 3)
+    assert interval([[1, 1, 2], [2, NAN, 2]]) == pytest.approx(1 / 3)
 
 
 def test_a_clip_with_one_rating_changes_nothing():
     ratings = [[1, 1, NAN], [1, 3, NAN], [2, 2, NAN]]
     assert alpha([*ratings, [NAN, 3, NAN]]) == pytest.approx(1 / 9)
+    assert interval([*ratings, [NAN, 30, NAN]]) == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("ratings", [[[3, 3], [3, 3]], [[1, NAN], [NAN, 5]]])
+@pytest.mark.parametrize(
+    "ratings",
+    [
+        [[3, 3], [3, 3]],  # all tied
+        [[0.1, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, NAN]],
+        [[1, NAN], [NAN, 5]],  # no clip with two ratings
+        [[1], [2], [3]],  # one rater
+        np.empty((0, 3)),  # no clip
+    ],
+)
 def test_alpha_without_expected_disagreement_is_undefined(ratings):
-    assert np.isnan(alpha(ratings))
+    for kind in al.LEVEL_KINDS:
+        assert np.isnan(alpha(ratings, kind, levels=np.array([0.1, 1.0, 2.0, 3.0, 5.0])))
+    assert np.isnan(interval(ratings))
+    assert np.isnan(centred(ratings))
 
 
-@pytest.mark.parametrize("kind", ag.LEVEL_KINDS)
+def test_one_clip_that_raters_differ_on():
+    # o12 = o21 = 1, n = 2: expected 2 * 1 * 1 / 1 = 2, observed 2. No better than chance.
+    assert alpha([[1, 2]]) == interval([[1, 2]]) == 0
+
+
+def test_a_constant_rater_leaves_alpha_defined():
+    # Items (1,2) (2,2) (3,2): o12 = o21 = o22/2 = o23 = o32 = 1, n1 = n3 = 1, n2 = 4, n = 6. Interval:
+    # observed 4, expected 2 (1*4*1 + 4*1*1 + 1*1*4) / 5 = 24/5: alpha = 1 - 20/24.
+    assert interval([[1, 2], [2, 2], [3, 2]]) == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("kind", al.LEVEL_KINDS)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_alpha_is_that_of_evalica(kind, seed):
     ratings = random_ratings(seed)
     theirs = evalica.alpha(pd.DataFrame(ratings.T), distance=kind).alpha
     assert alpha(ratings, kind) == pytest.approx(theirs, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_interval_alpha_needs_no_levels(seed):
+    ratings = random_ratings(seed) + 1e6
+    assert interval(ratings) == pytest.approx(alpha(random_ratings(seed), "interval"), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_table_of_many_levels_is_the_same_packed(seed):
+    ratings = random_ratings(seed) * 10 + np.random.default_rng(seed).integers(4, size=(60, 4))
+    levels = np.arange(10.0, 54.0)
+    ratings[0, 0] = 99  # off the levels: as if missing
+    prompts = np.repeat(np.arange(12), 5)
+    table = al.coincidence_table(ratings, levels, prompts, 12)
+    full = al.coincidences(ag.value_counts(ratings, levels))
+    assert isinstance(table.toarray(), np.ndarray)
+    assert table.toarray() == pytest.approx(ag.sum_by_prompt(full, prompts, 12), abs=1e-12)
+    found = [
+        cluster_bootstrap(t, lambda sums: al.krippendorff_alpha(sums, levels), resamples=200)
+        for t in (table, table.toarray())
+    ]
+    assert (found[0].value, found[0].low) == pytest.approx((found[1].value, found[1].low))
 
 
 def test_levels_that_nobody_used_do_not_change_alpha():
@@ -85,14 +146,21 @@ def test_levels_that_nobody_used_do_not_change_alpha():
     assert alpha(ratings) == pytest.approx(alpha(ratings, levels=np.arange(-2.0, 9.0)), abs=1e-12)
 
 
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="nominal, ordinal, interval, got 'ratio'"):
+        alpha([[1, 2]], "ratio")
+
+
 @given(st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
 def test_order_of_clips_and_raters_changes_nothing(seed):
     generator = np.random.default_rng(seed)
     ratings = random_ratings(seed, n=12)
     mixed = ratings[generator.permutation(12)][:, generator.permutation(4)]
-    for kind in ag.LEVEL_KINDS:
+    for kind in al.LEVEL_KINDS:
         assert alpha(ratings, kind) == pytest.approx(alpha(mixed, kind), nan_ok=True, abs=1e-12)
+    for form in (interval, centred):
+        assert form(ratings) == pytest.approx(form(mixed), nan_ok=True, abs=1e-12)
 
 
 def test_nominal_alpha_of_two_raters_is_nearly_scotts_pi():
@@ -104,35 +172,69 @@ def test_nominal_alpha_of_two_raters_is_nearly_scotts_pi():
     assert alpha(ratings, "nominal") == pytest.approx(1 - (1 - pi) * 3999 / 4000, abs=1e-12)
 
 
-def test_kappa_by_hand():
-    # Pairs (1,1) (1,2) (3,3): w o sums to 1. Expected: rows 1: 2/3, 3: 1/3; columns 1/3 each:
-    # 2/9 (0 + 1 + 4) + 1/9 (4 + 1 + 0) = 15/9, times n = 3 is 5. kappa = 1 - 1/5.
-    assert kappa([1, 1, 3], [1, 2, 3]) == pytest.approx(0.8)
+@pytest.mark.parametrize(
+    ("aspect", "published"),
+    [("static_quality", 0.6467), ("temporal_quality", 0.6335), ("alignment", 0.6142)],
+)
+def test_ordinal_alpha_of_fetv_is_the_published_one(test_data, aspect, published):
+    """FETV (arXiv:2311.01813): three raters, four generators, 2,476 clips, without real footage."""
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    with (test_data / "fetv" / "human_ratings.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["aspect"] == aspect and row["generator"] != "real":
+                clip = scores.setdefault((row["prompt_id"], row["generator"]), {})
+                clip[row["rater"]] = float(row["score"])
+    raters = sorted({rater for clip in scores.values() for rater in clip})
+    ratings = np.array([[clip.get(r, NAN) for r in raters] for clip in scores.values()])
+    assert ratings.shape == (2476, 3)
+    assert alpha(ratings) == pytest.approx(published, abs=1e-4)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_kappa_is_that_of_scikit_learn(seed):
-    one, other = random_ratings(seed, raters=2, missing=0).T
-    theirs = cohen_kappa_score(one, other, weights="quadratic", labels=LEVELS)
-    assert kappa(one, other) == pytest.approx(theirs, abs=1e-12)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_centring_takes_each_rater_s_mean_of_the_common_clips(seed):
+    ratings = random_ratings(seed, n=40)
+    common = ratings[~np.isnan(ratings).any(axis=1)]
+    assert 5 < len(common) < 40
+    left = common - common.mean(axis=0)
+    assert centred(ratings) == pytest.approx(interval(left), abs=1e-12)
+    theirs = evalica.alpha(pd.DataFrame(left.T), distance="interval").alpha
+    assert centred(ratings) == pytest.approx(theirs, abs=1e-9)
 
 
-def test_an_unused_level_counts_only_in_the_middle():
-    one, other = [1, 2, 4, 5, 5], [2, 2, 4, 4, 5]
-    assert kappa(one, other) == pytest.approx(kappa(one, other, np.arange(0.0, 9.0)))
-    ranks = {1: 1, 2: 2, 4: 3, 5: 4}  # the trap: levels renumbered because nobody used 3
-    squeezed = [[ranks[v] for v in values] for values in (one, other)]
-    assert abs(kappa(one, other) - kappa(*squeezed)) > 0.01
+def test_severity_lowers_alpha_until_it_is_centred():
+    # The second rater is the first less one: (3,2) (4,3) (5,4). Centred they are the same.
+    assert interval([[3, 2], [4, 3], [5, 4]]) < 0.6
+    assert centred([[3, 2], [4, 3], [5, 4]]) == pytest.approx(1)
+    # Constant raters of different severity: nothing is left to agree on.
+    assert np.isnan(centred([[3, 2], [3, 2], [3, 2]]))
 
 
-def test_kappa_leaves_missing_ratings_out():
-    assert kappa([1, 1, 3, 5], [1, 2, 3, NAN]) == pytest.approx(0.8)
+@given(st.integers(0, 1000), st.lists(st.integers(-3, 3), min_size=4, max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_offsets_do_not_change_the_centred_alpha(seed, offsets):
+    ratings = random_ratings(seed, n=30)
+    assert centred(ratings) == pytest.approx(centred(ratings + offsets), nan_ok=True, abs=1e-9)
 
 
-def test_kappa_of_constant_raters():
-    assert np.isnan(kappa([3, 3], [3, 3]))  # both constant and equal: 0 / 0
-    assert kappa([3, 3], [2, 4]) == 0  # one constant: exactly what chance gives
-    assert np.isnan(kappa([], []))
+def test_prompts_cover_the_true_alpha_and_clips_taken_singly_do_not():
+    """Simulated truth: score = prompt + clip + noise, variances 1, 1 and 1.
+
+    Interval alpha is then 1 - 2 * 1 / (2 * 3) = 2/3 for many clips. Of 8 clips of a prompt the prompt
+    is common, so that clips taken singly count each prompt's part eight times over.
+    """
+    generator = np.random.default_rng(5)
+    runs, prompts, clips, hits = 200, 50, 8, np.zeros(2)
+    number = np.repeat(np.arange(prompts), clips)
+    for run in range(runs):
+        quality = generator.normal(0, 1, prompts)[number] + generator.normal(0, 1, len(number))
+        rows = al.interval_table(quality[:, None] + generator.normal(0, 1, (len(number), 3)))
+        for i, table in enumerate((ag.sum_by_prompt(rows, number, prompts), rows)):
+            found = cluster_bootstrap(table, al.krippendorff_alpha_interval, 400, run)
+            hits[i] += found.low <= 2 / 3 <= found.high
+    # standard error of a share near 0.95 in 200 runs: 0.0154; the percentile interval of a ratio of
+    # variances from 50 prompts is a little short itself
+    assert hits[0] / runs > 0.95 - 4 * 0.0154
+    assert hits[1] / runs < hits[0] / runs - 0.1
 
 
 def test_agreement_of_raters_by_hand():
@@ -151,22 +253,12 @@ def test_agreement_with_a_judge_by_hand():
     assert table.tolist() == [[1, 3, 3], [1, 1, 2]]
 
 
-def test_icc_by_hand():
-    # Shrout and Fleiss 1979, table 2: six targets, four judges; their table 4 gives ICC(2,1) = .29.
-    ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
-    assert icc(ratings) == pytest.approx(0.29, abs=0.005)
-    # A severe rater lowers absolute agreement: (1,2) (2,3) (3,4). Clip means 1.5, 2.5, 3.5: MSR 2;
-    # rater means 2, 3: MSC = 1.5; no error. (2 - 0) / (2 + 0 + 2 * 1.5 / 3) = 2/3.
-    assert icc([[1, 2], [2, 3], [3, 4]]) == pytest.approx(2 / 3)
-
-
-def test_icc_uses_complete_rows_only():
-    assert icc([[1, 2], [NAN, 5], [2, 3], [3, 4], [1, NAN]]) == pytest.approx(2 / 3)
-
-
-@pytest.mark.parametrize("ratings", [[[1, 2]], [[1], [2]], [[3, 3], [3, 3]], [[NAN, 1], [2, NAN]]])
-def test_icc_undefined(ratings):
-    assert np.isnan(icc(ratings))
+def test_confusion_by_hand():
+    # The judge says 2 where people say 1, 1, 2, and 1 where they say 1 and nothing: of four pairs, two
+    # are people 1 and judge 2, one is 2 and 2, one is 1 and 1.
+    table = ag.confusion(np.array([2.0, 1.0]), np.array([[1, 1, 2], [1, NAN, NAN]]), LEVELS[:2])
+    assert ag.shares(total(table)).tolist() == [[0.25, 0.5, 0, 0.25]]
+    assert np.isnan(ag.shares(np.zeros((1, 5)))).all()
 
 
 def test_sums_by_prompt():

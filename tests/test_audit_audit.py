@@ -11,10 +11,11 @@ import pytest
 
 from pipeline.audit.audit import audit, check_ratings
 from pipeline.audit.files import audit_files
-from pipeline.audit.names import RESERVED, STATISTICS
+from pipeline.audit.names import REPLIES, RESERVED, STATISTICS
 from pipeline.audit.options import AuditOptions, RatingsTable, Requirement
 from pipeline.audit.ratings import rated_dimensions
 from pipeline.audit.result import unmet
+from pipeline.formats.facts import ClipFacts
 from pipeline.generators.defects import Defects, truth
 from pipeline.generators.grammar import simulated_prompts
 from schemas import HumanRating, Score, Video
@@ -158,16 +159,22 @@ def test_slices_by_generator(result):
     assert rows["exact_agreement"].n_items == 2
     assert "spearman_within_prompt" not in rows
     only_x = run([s for s in SCORES if s.generator == "x"], RATINGS)
-    assert values(only_x, where="generator=x") == {}
+    assert "pair_accuracy_ties_half" not in values(only_x, where="generator=x")
     assert values(only_x)["pair_accuracy_ties_half"].value is None
 
 
 def test_names_are_of_the_closed_list_and_all_of_it_occurs(result):
     # all but those of two annotators
-    assert {row.annotator for row in result.rows} == {*RESERVED, "judge"} - {"jury"}
+    assert {row.annotator for row in result.rows} == {
+        *RESERVED, "judge", "rater r1", "rater r2"
+    } - {"jury"}  # fmt: skip
     both = run([*SCORES, *(score(p, g, float(6 - s), "other") for p, g, s, _, _ in CLIPS)])
-    assert {row.statistic for row in both.rows} == set(STATISTICS)
-    assert {row.annotator for row in both.rows} == {*RESERVED, "judge", "other", "judge & other"}
+    # all but those of choices, and of replies in a run
+    elsewhere = {"first_position_rate", "position_consistency", "label_accuracy", *REPLIES}
+    assert {row.statistic for row in both.rows} == set(STATISTICS) - elsewhere
+    assert {row.annotator for row in both.rows} == {
+        *RESERVED, "judge", "other", "judge & other", "rater r1", "rater r2"
+    }  # fmt: skip
 
 
 def test_a_key_occurs_once(result):
@@ -256,7 +263,7 @@ def test_requirements(result):
     half = "pair_accuracy_ties_half"
     assert missing(statistic=half, at_least=0.5) == []
     assert missing(statistic=half, at_least=0.6) == [
-        "pair_accuracy_ties_half of judge on quality is 0.5833; at least 0.6 is required"
+        "pair_accuracy_ties_half of judge on quality is 0.5833 [0.0000, 0.9661] (n 6); at least 0.6 is required"
     ]
     assert "was not measured" in missing(statistic=half, at_least=0.1, dimension="speed")[0]
     undefined = Requirement(
@@ -275,18 +282,29 @@ def test_the_file_is_strict_json(result, tmp_path):
     def refuse(constant):
         raise AssertionError(constant)
 
-    text = (tmp_path / "deep" / "audit.json").read_text(encoding="utf-8")
-    content = json.loads(text, parse_constant=refuse)
-    assert set(content) == {"rows", "notes", "scope", "unmet"}
-    assert set(content["rows"][0]) == {
-        "annotator", "statistic", "dimension", "slice", "value", "low", "high", "n_items",
-        "n_raters",
-    }  # fmt: skip
-    assert len(content["rows"]) == len(result.rows)
-    assert any(row["value"] is None for row in content["rows"])
+    rows, details = (
+        json.loads((tmp_path / "deep" / name).read_text(encoding="utf-8"), parse_constant=refuse)
+        for name in ("audit.json", "audit_details.json")
+    )
+    assert all(
+        set(row)
+        == {
+            "annotator", "statistic", "dimension", "slice", "value", "low", "high", "n_items",
+            "n_raters",
+        }  # fmt: skip
+        for row in rows
+    )
+    assert len(rows) == len(result.rows)
+    assert any(row["value"] is None for row in rows)
+    assert set(details) == {"notes", "scope", "unmet", "disagreements", "alt_test"}
+    assert details["notes"] == list(result.notes)
 
 
 # from files
+
+
+def tables(*paths):
+    return [RatingsTable(path=str(path)) for path in paths]
 
 
 def write_csv(path, rows):
@@ -319,17 +337,21 @@ def test_a_run_and_a_table_of_its_scores_give_the_same_numbers(result, people, t
     for name, record, rows in (("scores", Score, SCORES), ("videos", Video, videos)):
         layout.table(name).mkdir(parents=True)
         pq.write_table(to_table(record, rows), layout.table(name) / "part-0.parquet")
-    from_run = audit_files(layout.root, [people], tmp_path / "a", AuditOptions(**QUICK))
+    from_run = audit_files(
+        layout.root, tables(people), tmp_path / "a", AuditOptions(**QUICK)
+    ).result
     table = write_csv(
         tmp_path / "scores.csv",
         [{"prompt_id": s.prompt_id, "generator": s.generator, "metric": "judge", "score": s.mean}
          for s in SCORES],
     )  # fmt: skip
-    from_table = audit_files(table, [people], tmp_path / "b", AuditOptions(**QUICK))
+    from_table = audit_files(table, tables(people), tmp_path / "b", AuditOptions(**QUICK)).result
     assert from_run.rows == from_table.rows == result.rows
     assert "people.csv: 1 rows are about clips that are not here; left out" in from_run.notes
+    told = "1 ratings are about clips that the annotations do not name; left out"
+    assert told in from_table.notes
     assert "people.csv: 1 scores are off the scale 1 to 5; left out" in from_run.notes
-    assert json.loads((tmp_path / "a" / "audit.json").read_text())["rows"]
+    assert json.loads((tmp_path / "a" / "audit.json").read_text()) == from_run.table
 
 
 def test_scores_by_video_id_learn_their_prompt_from_the_ratings(result, tmp_path):
@@ -340,25 +362,28 @@ def test_scores_by_video_id_learn_their_prompt_from_the_ratings(result, tmp_path
     pq.write_table(table, tmp_path / "scores.parquet")
     pq.write_table(to_table(HumanRating, RATINGS), tmp_path / "people.parquet")
     found = audit_files(
-        tmp_path / "scores.parquet", [tmp_path / "people.parquet"], tmp_path, AuditOptions(**QUICK)
-    )
+        tmp_path / "scores.parquet",
+        tables(tmp_path / "people.parquet"),
+        tmp_path,
+        AuditOptions(**QUICK),
+    ).result
     assert found.rows == result.rows
 
 
 def test_what_files_lack_is_refused(people, tmp_path):
     with pytest.raises(SetupError, match=r"no Parquet file; is .* the folder of a run"):
-        audit_files(tmp_path, [people], tmp_path / "out")
+        audit_files(tmp_path, tables(people), tmp_path / "out")
     lines = {"video_id": "v1", "metric": "m", "score": 1}
     with pytest.raises(
         SetupError, match="row 2: nothing says the prompt and generator of clip 'v1'"
     ):
-        audit_files(write_csv(tmp_path / "s.csv", [lines]), [people], tmp_path / "out")
+        audit_files(write_csv(tmp_path / "s.csv", [lines]), tables(people), tmp_path / "out")
     twice = {"prompt_id": "p1", "generator": "x", "metric": "m", "score": 1}
     with pytest.raises(SetupError, match="rows 2 and 3 are both scores of 'm'"):
-        audit_files(write_csv(tmp_path / "s.csv", [twice, twice]), [people], tmp_path / "out")
+        audit_files(write_csv(tmp_path / "s.csv", [twice, twice]), tables(people), tmp_path / "out")
     simulated = AuditOptions(ratings=[{"kind": "simulated"}])
     with pytest.raises(SetupError, match="only a run can simulate raters"):
-        audit_files(tmp_path / "s.csv", [people], tmp_path / "out", simulated)
+        audit_files(tmp_path / "s.csv", tables(people), tmp_path / "out", simulated)
     assert not (tmp_path / "out").exists()
 
 
@@ -366,13 +391,15 @@ def test_rating_tables_are_checked_before_the_work(people, tmp_path):
     def options(**more):
         return AuditOptions(ratings=[RatingsTable(path=str(people))], **more)
 
-    check_ratings(options(), SCORES)
+    clips = [ClipFacts(video_id=s.video_id, prompt_id=s.prompt_id, generator=s.generator) for s in SCORES]
+    check_ratings(options(), clips)
     with pytest.raises(SetupError, match="no such file"):
         check_ratings(AuditOptions(ratings=[RatingsTable(path=str(tmp_path / "no.csv"))]))
     with pytest.raises(SetupError, match=r"audit\.dimensions\.quality: .* 'sharp'"):
         check_ratings(options(dimensions={"quality": ["sharp"]}))
     with pytest.raises(SetupError, match=r"no rating in .* is about a clip of this run"):
-        check_ratings(options(), [score("p7", "x", 1.0)])
+        other = ClipFacts(video_id="p7-x", prompt_id="p7", generator="x")
+        check_ratings(options(), [other])
 
 
 def test_what_people_rate_is_known_before_the_work(people):
@@ -395,7 +422,8 @@ def fetv(test_data, tmp_path_factory):
         rows = [row for row in csv.DictReader(file) if row["metric"] == "CLIPScore"]
     table = write_csv(folder / "clip_score.csv", rows)
     options = AuditOptions(leave_out_generators=["real"], resamples=100)
-    return audit_files(table, [test_data / "fetv" / "human_ratings.csv"], folder, options)
+    ratings = tables(test_data / "fetv" / "human_ratings.csv")
+    return audit_files(table, ratings, folder, options).result
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def pooled(x, y, prompts):
     )
     return {
         "pearson": lambda counts: pearson(counts @ table),
-        "spearman": spearman(x, y, prompts),
+        "spearman": spearman(x, y, prompts, N_PROMPTS),
         "tau_b": kendall.tau_b,
         "tau_c": kendall.tau_c,
     }
@@ -135,5 +135,5 @@ def test_pooled_and_within_can_contradict_each_other():
     x = np.array([1, 2, 11, 12, 21, 22.0])
     y = np.array([2, 1, 12, 11, 22, 21.0])
     prompts = np.array([0, 0, 1, 1, 2, 2])
-    assert spearman(x, y, prompts)(np.ones((1, 3)))[0] > 0.8
+    assert spearman(x, y, prompts, 3)(np.ones((1, 3)))[0] > 0.8
     assert spearman_within(x, y, prompts, 3).tolist() == pytest.approx([-1, -1, -1])

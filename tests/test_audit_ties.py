@@ -2,10 +2,11 @@
 
 import dataclasses
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.audit.measures import Resampling
@@ -179,6 +180,30 @@ def test_prompts_may_count_alike():
     assert len(averaged_over_prompts([])) == 0
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(-4, 4), st.integers(-1, 1), st.integers(0, 6)),
+        min_size=1,
+        max_size=40,
+    )
+)
+@example([(2, 0, 1), (-4, -1, 0), (4, 0, 3), (4, 1, 0)])
+def test_of_thresholds_that_differ_by_rounding_the_smallest_is_taken(rows):
+    # the same in fractions, which do not round: weights such as 1 / 3 and 1 / 7 do
+    judge, target, prompts = np.array(rows, float).T
+    size = {p: int((prompts == p).sum()) for p in prompts}
+
+    def exact(threshold):
+        said = [0 if abs(d) <= threshold else np.sign(d) for d in judge]
+        right = (Fraction(1, size[p]) for s, t, p in zip(said, target, prompts) if s == t)
+        return sum(right, Fraction(0))
+
+    tried = {t: exact(t) for t in [0.0, *np.unique(np.abs(judge)).tolist()]}
+    fit = fit_tie_threshold(judge, target, averaged_over_prompts(prompts))
+    assert fit.threshold == min(t for t, share in tried.items() if share == max(tried.values()))
+    assert fit.accuracy == pytest.approx(float(max(tried.values()) / len(size)))
+
+
 @given(st.lists(st.tuples(st.integers(-4, 4), st.integers(-1, 1), st.integers(0, 3)), max_size=20))
 def test_a_prompt_drawn_twice_counts_as_two(rows):
     judge, target, prompts = np.array(rows, float).reshape(-1, 3).T
@@ -239,6 +264,10 @@ def test_a_half_without_pairs_leaves_the_accuracy_undefined():
     for kept in (fitted_on, ~fitted_on, np.zeros_like(fitted_on)):
         found = by_name(tie_measures(panel.take(kept), HOW))
         assert found["pair_accuracy_with_ties"].interval.value is None
+        found = {
+            who: m for who, m in tie_baselines(panel.take(kept), HOW) if "optim" not in m.statistic
+        }
+        assert found["chance"].interval.value is None  # it cannot tell what would be better either
     assert by_name(tie_measures(panel, HOW))["pair_accuracy_with_ties"].interval.value is not None
 
 

@@ -340,7 +340,7 @@ def test_votes_become_a_leaderboard():
         for i in range(4)
     ]  # fmt: skip
     made = {f"{i}{clip}": model for i in range(4) for clip, model in (("x", "m1"), ("y", "m2"))}
-    panel = pairs_of_votes(votes, "d", made)
+    panel = pairs_of_votes(votes, ["d"], made)
     found = strengths(panel, panel.human)
     assert found == pytest.approx({"m1": math.log(3) / 2, "m2": -math.log(3) / 2})
 

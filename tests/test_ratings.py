@@ -1,16 +1,18 @@
-"""Readers of human tables: rows and their numbers, ratings, votes, and what each refuses."""
+"""Plain tables: rows and their numbers, human ratings, and what each refuses."""
 
+import gzip
 import json
+import random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.formats.ratings import read_ratings
-from pipeline.formats.votes import read_votes
-from schemas import Video
+from pipeline.formats.finder import ClipFinder
+from pipeline.formats.ratings import read_ratings, read_table
+from schemas import Video, ids
 from schemas.options import SetupError
-from schemas.rows import read_rows
+from schemas.rows import read_json, read_json_lines, read_rows
 
 
 def video(video_id, prompt_id, generator):
@@ -100,6 +102,39 @@ def test_unreadable_json_is_refused(write, line, message):
         list(read_rows(write('{"a": 1}', line, name="t.jsonl")))
 
 
+def test_compressed_files_hold_the_same_rows(write, tmp_path):
+    whole = {
+        "t.csv": "a,b\n1,2\n",
+        "t.jsonl": '{"a": 1}\n',
+        "t.json": '[{"a": 1}]',
+        "t.tsv": "a\n1\n",
+    }
+    for name, text in whole.items():
+        packed = tmp_path / f"{name}.gz"
+        packed.write_bytes(gzip.compress(text.encode()))
+        assert list(read_rows(packed)) == list(read_rows(write(text.rstrip("\n"), name=name)))
+    assert read_json(tmp_path / "t.json.gz") == [{"a": 1}]
+    # JSON Lines are often named *.json
+    assert list(read_json_lines(write('{"a": 1}', "", '{"a": 2}', name="l.json"))) == [
+        (1, {"a": 1}),
+        (3, {"a": 2}),
+    ]
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.json.gz", "t.jsonl.gz"])
+def test_what_is_not_compressed_or_cut_short_is_refused(tmp_path, name):
+    path = tmp_path / name
+    rows = b"\n".join(b'[{"a": "%d"}]' % n for n in range(500))
+    for data in (b"plain", gzip.compress(rows)[:-20], gzip.compress(rows)[:-200]):
+        path.write_bytes(data)
+        with pytest.raises(SetupError, match=r"t\.\w+\.gz: .*(cannot be decompressed|row 1)"):
+            list(read_rows(path))
+    path = tmp_path / "t.parquet.gz"
+    path.write_bytes(b"")
+    with pytest.raises(SetupError, match="expected a file named"):
+        read_rows(path)
+
+
 def test_other_files_are_refused(write, tmp_path):
     with pytest.raises(SetupError, match=r"absent\.csv: no such file"):
         read_rows(tmp_path / "absent.csv")
@@ -156,8 +191,11 @@ def test_simulated_ratings_stay_simulated(write):
         ((HEADER, "v1,r1,q,", "v1,r1,q,4"), "rows 2 and 3 are both about clip 'v1'"),
         ((HEADER, "v1,,q,3"), "row 2: column 'rater' is empty"),
         ((HEADER, "v1,a/b,q,3"), "row 2: HumanRating.rater"),
-        ((HEADER, ",r1,q,3"), "row 2: needs video_id, or prompt_id and generator"),
-        (("rater,dimension,score", "r1,q,3"), "row 2: needs video_id, or prompt_id and generator"),
+        ((HEADER, ",r1,q,3"), "row 2: says too little of its clip; give video_id, or"),
+        (
+            ("rater,dimension,score", "r1,q,3"),
+            "row 2: says too little of its clip; give video_id, or",
+        ),
         (("video_id,rater,score", "v1,r1,3"), r"no column 'dimension' \(or 'aspect'\)"),
         (
             ("prompt_id,generator,rater,dimension,score", "p3,one,r1,q,3"),
@@ -190,32 +228,53 @@ def test_real_ratings(test_data):
     assert (len(read.rows), read.unmatched, read.off_scale) == (9, 27_153 - 9, 0)
 
 
-# votes
-
-VOTES = "prompt_id,video_a,video_b,rater,dimension,choice"
+# ratings where rows make clips known
 
 
-def test_votes(write):
-    path = write(VOTES, "p1,v1,v2,r1,q,a", "p1,v2,v1,r2,q,both_bad", "p1,v1,v9,r1,q,b")
-    read = read_votes(path, VIDEOS)
-    assert [(v.video_a, v.video_b, v.rater, v.choice) for v in read.rows] == [
-        ("v1", "v2", "r1", "a"),
-        ("v2", "v1", "r2", "both_bad"),
-    ]
-    assert read.unmatched == 1
+def table(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
 
 
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ("p1,v1,v2,r1,q,left", "row 3: HumanVote.choice: expected one of a, b, tie"),
-        ("p1,v1,v1,r1,q,a", "row 3: video_a and video_b are the same clip"),
-        ("p1,v1,v3,r1,q,a", "row 3: clip 'v3' is of prompt 'p2', not of 'p1'"),
-        ("p2,v1,v2,r1,q,a", "row 3: clip 'v1' is of prompt 'p1', not of 'p2'"),
-        ("p1,v2,v1,r0,q,b", "rows 2 and 3 are votes of rater 'r0' on the same pair"),
-        ("p1,v1,v2,,q,a", "row 3: column 'rater' is empty"),
-    ],
-)
-def test_bad_votes_are_refused(write, row, message):
-    with pytest.raises(SetupError, match=message):
-        read_votes(write(VOTES, "p1,v1,v2,r0,q,a", row), VIDEOS)
+def test_rows_name_their_clips_and_say_more_of_them(tmp_path):
+    rows = [
+        {"prompt": "a cat", "generator": "one", "rater": "r", "dimension": "q", "score": 3,
+         "complexity": "simple", "duration_s": 2.0},
+        {"prompt": "a cat", "generator": "two", "video": "./b/x.mp4", "rater": "r", "dimension": "q",
+         "score": 4, "source": "suite"},
+        {"video": "b/x.mp4", "rater": "s", "dimension": "q", "score": 5},
+        {"video_id": "nothing else is known of it", "rater": "s", "dimension": "q", "score": 5},
+    ]  # fmt: skip
+    finder = ClipFinder(open=True)
+    read = read_table(table(tmp_path / "t.jsonl", rows), finder)
+    cat = ids.prompt_id("a cat")
+    one, two = ids.video_id(cat, "one", ""), ids.video_id(cat, "two", "b/x.mp4")
+    assert {(r.video_id, r.rater, r.score) for r in read.ratings} == {
+        (one, "r", 3), (two, "r", 4), (two, "s", 5),
+    }  # fmt: skip
+    assert read.left_out == {"rows are about clips that are not here": 1}
+    assert (finder.clips[one].complexity, finder.clips[one].duration_s) == ("simple", 2.0)
+    assert (finder.clips[two].source, finder.clips[two].video) == ("suite", "b/x.mp4")
+    assert (read.scale, read.scales) == ((1, 5), {"q": (1, 5)})
+
+
+def test_a_clip_may_be_named_in_full_after_its_first_row(tmp_path):
+    """Whatever row comes first, and whichever way a row names the clip."""
+    rows = [
+        {"video_id": "v", "rater": "r", "aspect": "q", "score": 3},
+        {"prompt_id": "p", "generator": "g", "rater": "s", "aspect": "q", "score": 4},
+        {"video_id": "v", "prompt_id": "p", "generator": "g", "rater": "t", "aspect": "q", "score": 5},
+    ]  # fmt: skip
+    rng = random.Random(1)
+    for _ in range(6):
+        rng.shuffle(rows)
+        read = read_table(table(tmp_path / "t.jsonl", rows), ClipFinder(open=True))
+        assert [(r.video_id, r.rater, r.score) for r in read.ratings] == [
+            ("v", "r", 3), ("v", "s", 4), ("v", "t", 5),
+        ]  # fmt: skip
+
+
+def test_a_length_that_is_no_number_is_refused(tmp_path):
+    row = {"video_id": "v", "rater": "r", "dimension": "q", "score": 3, "duration_s": "long"}
+    with pytest.raises(SetupError, match="row 1: column 'duration_s': expected a number"):
+        read_table(table(tmp_path / "t.jsonl", [row]), ClipFinder(open=True))

@@ -14,7 +14,9 @@ from report_run import (
     HOSTILE,
     HOSTILE_RATIONALE,
     JUDGE,
+    PUSH,
     TEXTS,
+    data,
     make_run,
     manifest,
     write_tables,
@@ -25,20 +27,10 @@ from pipeline.report.aggregates import histogram
 from pipeline.report.agreement import headlines
 from pipeline.report.entries import choose_prompts
 from pipeline.report.media import link_or_copy
-from pipeline.report.write import script
+from pipeline.report.pages import script
 from schemas.ids import hash_fraction, prompt_id
 from schemas.layout import Layout
 from schemas.tables import TABLES
-
-PUSH = re.compile(r"\(window\.VIDEOPREFER = window\.VIDEOPREFER \|\| \[\]\)\.push\((.*)\);\n", re.S)
-
-
-def data(root: Path, name: str) -> Any:
-    """The object that a data script pushes."""
-    text = (root / "report" / "data" / name).read_text("utf-8")
-    match = PUSH.fullmatch(text)
-    assert match is not None, text[:200]
-    return json.loads(match[1])["value"]
 
 
 @pytest.fixture(scope="module")

@@ -1,53 +1,23 @@
 """The report in headless Chromium, opened from disk as a person would."""
 
-import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from report_browser import as_wide_as, chromium, opened, requested, texts, waits
 from report_run import HOSTILE_RATIONALE, JUDGE, TEXTS, make_run
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from pipeline.report import ReportOptions, write_report
-
-REQUIRED = os.environ.get("VIDEOPREFER_REQUIRE_BROWSER") == "1"
-if not REQUIRED:
-    pytest.importorskip("selenium")
-
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.chrome.options import Options  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
-
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--no-first-run", "--disable-background-networking", "--window-size=1400,900")  # fmt: skip
-
-
-def programs() -> tuple[str, str]:
-    """Chromium and its driver; skips where they are absent, unless they are required."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium and driver:
-        return chromium, driver
-    if REQUIRED:
-        pytest.fail("chromium or chromedriver is not installed, but VIDEOPREFER_REQUIRE_BROWSER=1")
-    pytest.skip("chromium and chromedriver are not installed")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    chromium, driver_path = programs()
-    options = Options()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(driver_path))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -64,31 +34,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: webdriver.Chrome, report: Path) -> webdriver.Chrome:
-    browser.get("about:blank")
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.get((report / "index.html").as_uri())
+    opened(browser, (report / "index.html").as_uri())
     WebDriverWait(browser, 10).until(
         lambda d: len(d.find_elements(By.CSS_SELECTOR, ".prompt")) == 3
     )
     return browser
-
-
-def requested(driver: webdriver.Chrome) -> list[str]:
-    """Addresses of every request since the log was last read."""
-    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    return [
-        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
-    ]
-
-
-def texts(driver: webdriver.Chrome, selector: str) -> list[str]:
-    found = driver.find_elements(By.CSS_SELECTOR, selector)
-    return [element.get_attribute("textContent") or "" for element in found]
-
-
-def waits(driver: webdriver.Chrome, script: str) -> Any:
-    return WebDriverWait(driver, 10).until(lambda d: d.execute_script(script))
 
 
 def test_it_opens_from_disk_without_errors_or_network(page: webdriver.Chrome) -> None:
@@ -210,28 +160,9 @@ def test_the_theme_is_chosen_by_a_button(page: webdriver.Chrome) -> None:
 def test_no_page_is_wider_than_the_window(
     browser: webdriver.Chrome, report: Path, name: str, width: int
 ) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    as_wide_as(browser, width)
     browser.get((report / name).as_uri())
     waits(browser, "return document.querySelectorAll('.chart svg').length > 0")
     wide = browser.execute_script("return document.documentElement.scrollWidth")
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert wide <= width
-
-
-def test_the_audit_page_has_every_statistic(browser: webdriver.Chrome, report: Path) -> None:
-    browser.get("about:blank")
-    browser.get_log("browser")
-    browser.get((report / "audit.html").as_uri())
-    waits(browser, "return document.querySelectorAll('.chart svg').length === 2")
-    assert any("jury: all judges wrong" in text for text in texts(browser, "section"))
-    table = texts(browser, "table")[0]
-    assert "jury" not in table
-    for words in (
-        "Pair accuracy, ties half",
-        "some new statistic",
-        "undefined: every prompt is tied",
-    ):
-        assert words in table
-    assert "signal prefers the clip that the raters prefer" in texts(browser, ".headlines p")[0]
-    assert browser.get_log("browser") == []

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipeline.audit.agreement import one_minus_ratio, sum_by_prompt, value_counts
+from pipeline.audit.agreement import one_minus_ratio, value_counts
 from pipeline.audit.bootstrap import Array, Table
+from pipeline.audit.patterns import sum_of_patterns
 
 LEVEL_KINDS = ("nominal", "ordinal", "interval")
 
@@ -41,7 +42,13 @@ def coincidence_table(
     """
     k = len(levels)
     if k <= _FEW:
-        return sum_by_prompt(coincidences(value_counts(ratings, levels)), prompts, n_prompts)
+        return sum_of_patterns(
+            lambda rows: coincidences(value_counts(rows, levels)),
+            ratings,
+            levels,
+            prompts,
+            n_prompts,
+        )
     rated = np.sort(
         np.where(np.isin(ratings, levels), ratings, np.nan), axis=1
     )  # missing ones last

@@ -5,11 +5,11 @@ the others: the annotator or the rater? The annotator *beats* a rater where it i
 on so many items that a shortfall of ``epsilon`` is ruled out; it passes where it beats half of them.
 
 Source: Calderon, Reichart and Dror 2025, The Alternative Annotator Test for LLM-as-a-Judge,
-arXiv:2501.10970, section 3; epsilon 0.2 for experts, 0.15 for skilled raters, 0.1 for crowds.
+arXiv:2501.10970; epsilon 0.2 for experts, 0.15 for skilled raters, 0.1 for crowds.
 Deviations: items of one prompt are not independent, so the t-test is cluster-robust by prompt
 (Cameron and Miller 2015, A Practitioner's Guide to Cluster-Robust Inference, section II), where the
-paper's takes items as independent; a rater of fewer than 30 items is left out, where the paper
-offers a Wilcoxon test; and the winning rate and the advantage get intervals over prompts.
+paper's takes items as independent; a rater of fewer than 30 items, or 5 prompts, is left out, where
+the paper offers a Wilcoxon test; and the winning rate and the advantage get intervals over prompts.
 """
 
 import dataclasses
@@ -29,8 +29,10 @@ from pipeline.audit.panel import Panel
 
 EPSILON = 0.15  # skilled raters
 Q = 0.05  # false discovery rate over the raters
-MIN_ITEMS = 30  # of a rater
+MIN_ITEMS = 30  # of a rater, shared with another
+MIN_PROMPTS = 5  # that they are of: fewer say nothing about how prompts differ
 MIN_RATERS = 3
+SHOWN = 5  # raters whom a note names
 
 # columns of a rater's table: items, W_judge, D = W_rater - W_judge, D^2, D n and n^2 of each prompt,
 # and whether the prompt has an item at all
@@ -150,7 +152,8 @@ def p_not_worse(sums: Array, epsilon: float) -> Array:
 
 
 def _preference(differences: Array) -> Array:
-    return np.where(np.isnan(differences), np.nan, signs(differences))
+    missing = np.isnan(differences)
+    return np.where(missing, np.nan, signs(np.where(missing, 0.0, differences)))
 
 
 def _alt_test(judge: Array, panel: _People, nearness: Nearness, rule: _Rule) -> AltTest:
@@ -176,12 +179,13 @@ def _alt_test(judge: Array, panel: _People, nearness: Nearness, rule: _Rule) -> 
 def _ahead(judge: Array, human: Array, rater: int, nearness: Nearness) -> Array:
     """W_rater and W_judge (N, 2): is the one at least as near to the others; 0, 0 without others."""
     who = np.zeros((len(judge), 2))
-    others = np.delete(human, rater, axis=1)
-    known = ~np.isnan(judge) & ~np.isnan(human[:, rater]) & ~np.isnan(others).all(axis=1)
-    if known.any():
-        near = [nearness(own[known], others[known]) for own in (human[:, rater], judge)]
+    known = ~np.isnan(human)
+    shared = np.flatnonzero(known[:, rater] & (known.sum(axis=1) > 1) & ~np.isnan(judge))
+    if len(shared):
+        others = np.delete(human[shared], rater, axis=1)
+        near = [nearness(own[shared], others) for own in (human[:, rater], judge)]
         theirs, its = (np.round(value, 9) for value in near)
-        who[known] = np.column_stack([theirs >= its, its >= theirs])
+        who[shared] = np.column_stack([theirs >= its, its >= theirs])
     return who
 
 
@@ -205,19 +209,26 @@ def _rater_table(who: Array, prompts: Prompts, n_prompts: int) -> Array:
 
 
 def _enough(tables: Sequence[Array], raters: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
-    """Positions of the raters that can be tested, and a note on everything that cannot."""
-    kept, notes = [], []
-    for j, (name, table) in enumerate(zip(raters, tables)):
-        items, prompts = int(table[:, _ITEMS].sum()), int(table[:, _PROMPT].sum())
-        if items >= MIN_ITEMS and prompts >= 2:
-            kept.append(j)
-            continue
+    """Positions of the raters that can be tested, and notes on those that cannot."""
+    sizes = [(int(table[:, _ITEMS].sum()), int(table[:, _PROMPT].sum())) for table in tables]
+    kept = [j for j, (items, n) in enumerate(sizes) if items >= MIN_ITEMS and n >= MIN_PROMPTS]
+    few = [
+        f"{name} ({items} items of {n} prompts)"
+        for j, (name, (items, n)) in enumerate(zip(raters, sizes))
+        if j not in kept
+    ]
+    notes = []
+    if few:
+        more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
         notes.append(
-            f"rater {name} is left out: {items} items of {prompts} prompts shared with another "
-            f"rater, and {MIN_ITEMS} of 2 are the least"
+            f"alternative annotator test: left out with fewer than {MIN_ITEMS} items of {MIN_PROMPTS} "
+            f"prompts that another rater judged too: {', '.join(few[:SHOWN])}{more}"
         )
     if len(kept) < MIN_RATERS:
-        notes.append(f"no test: {len(kept)} raters have enough items, {MIN_RATERS} are the least")
+        notes.append(
+            f"alternative annotator test: not made, {len(kept)} raters have enough items and it takes "
+            f"{MIN_RATERS}"
+        )
         kept = []
     return kept, tuple(notes)
 

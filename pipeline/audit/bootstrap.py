@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from pipeline.audit.multinomial import multinomial
 from schemas.ids import sha256_hex
 
 Array = npt.NDArray[np.float64]
 Statistic = Callable[[Array], Array]
 Table = Any  # (P, k): an array, or a scipy.sparse array where most of a wide one is zero
 
-_CELLS = 4_000_000  # size of one block of counts, resamples x prompts: 32 MB
+_CELLS = 400_000  # of one block of counts, resamples x prompts: 3 MB, what a cache holds
 _KEPT = 40_000_000  # draws of up to so many cells are kept, a byte each
 _WIDE = 1_000_000  # cells from which on a table that is mostly zeros is worth packing
 
@@ -117,11 +118,14 @@ def weighted_bootstraps(
     seed: int = 0,
     level: float = 0.95,
 ) -> list[Interval]:
-    """The intervals of several statistics at the cost of one: counts (B, P) to values (B, S)."""
+    """The intervals of several statistics at the cost of one: counts (B, P) to values (B, S).
+
+    NaN alone, (B,), stands for statistics that are all undefined.
+    """
     if n_prompts == 0:
         return [Interval(value=None, low=None, high=None)] * n_statistics
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = statistics(np.ones((1, n_prompts)))[0]
+        values = np.broadcast_to(statistics(np.ones((1, n_prompts)))[0], n_statistics)
         replicates = np.full((1, n_statistics), np.nan)  # one prompt tells nothing about the spread
         if n_prompts > 1 and np.isfinite(values).any():
             blocks = draws(n_prompts, resamples, seed)
@@ -156,10 +160,5 @@ def _draws(n_prompts: int, resamples: int, seed: int) -> Iterator[npt.NDArray[An
     generator = np.random.default_rng(int(digest[:16], 16))
     block = max(1, _CELLS // n_prompts)
     for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        # 32 bits: the same numbers as 64 give, six times sooner
-        drawn = generator.integers(n_prompts, size=(rows, n_prompts), dtype=np.uint32)
-        drawn = drawn + np.arange(rows)[:, None] * n_prompts
-        counts = np.bincount(drawn.ravel(), minlength=rows * n_prompts)
-        small = np.uint8 if counts.max() < 256 else np.int64
-        yield counts.astype(small).reshape(rows, n_prompts)
+        counts = multinomial(generator, n_prompts, min(block, resamples - start))
+        yield counts.astype(np.uint8 if counts.max() < 256 else np.int64)

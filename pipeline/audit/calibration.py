@@ -78,8 +78,8 @@ def binned(values: Array) -> Iterator[tuple[str, Bools]]:
 def _edges(values: Array) -> tuple[Array, list[str]]:
     """Quantiles of the values as edges and their names, the outermost rounded outwards."""
     exact = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1), method="inverted_cdf"))
-    coarse = -int(np.floor(np.log10(np.ptp(values))))  # decimals of one digit of the range
-    for decimals in range(coarse + 1, coarse + 16):
+    coarse = -int(np.floor(np.log10(np.ptp(values))))  # decimals of the first digit of the range
+    for decimals in range(coarse, coarse + 16):
         edges, unit = np.round(exact, decimals), 10.0**decimals
         edges[0], edges[-1] = np.floor(exact[0] * unit) / unit, np.ceil(exact[-1] * unit) / unit
         if (np.diff(edges) > 0).all():

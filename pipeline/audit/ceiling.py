@@ -63,24 +63,17 @@ def spearman_tables(scores: Array, human: Array, prompts: Prompts, n_prompts: in
 def mean_over_raters(tables: Sequence[Array], statistic: Statistic) -> Statistic:
     """Mean over raters of a statistic of sums, as a statistic of prompt counts (B, P).
 
-    ``tables`` holds one (P, k) per rater. Raters for whom the statistic is undefined in a resample
-    are left out of that mean; NaN if all are. Only the prompts that a rater saw are summed, so that
-    many raters with few clips each stay cheap.
+    ``tables`` holds one (P, k) per rater; several statistics, (B, S), are averaged one by one. Raters
+    for whom it is undefined in a resample are left out of that mean; NaN if all are. Only the prompts
+    that a rater saw are summed, so that many raters with few clips each stay cheap.
     """
     seen = [np.flatnonzero(table.any(axis=1)) for table in tables]
-    kept = [(rows, table[rows]) for rows, table in zip(seen, tables) if len(rows)]
+    parts = [(rows, table[rows]) for rows, table in zip(seen, tables) if len(rows)]
+    return _mean_of([(rows, _of_table(table, statistic)) for rows, table in parts])
 
-    def of_counts(counts: Array) -> Array:
-        total, defined = np.zeros(len(counts)), np.zeros(len(counts))
-        for rows, table in kept:
-            drawn = counts if len(rows) == counts.shape[1] else counts[:, rows]
-            values = statistic(drawn @ table)
-            known = np.isfinite(values)
-            total += np.where(known, values, 0.0)
-            defined += known
-        return np.where(defined > 0, total / np.maximum(defined, 1), np.nan)
 
-    return of_counts
+def _of_table(table: Array, statistic: Statistic) -> Statistic:
+    return lambda counts: statistic(counts @ table)
 
 
 def left_out(
@@ -104,18 +97,26 @@ def mean_of_left_out(scores: Array, human: Array, prompts: Prompts, family: Fami
 
     Raters for whom one is undefined in a resample are left out of that mean; NaN if all are.
     """
-    parts = [
-        (used, family(x, y, numbers, len(used)))
-        for x, y, numbers, used in left_out(scores, human, prompts)
-    ]
+    return _mean_of(
+        [
+            (used, family(x, y, numbers, len(used)))
+            for x, y, numbers, used in left_out(scores, human, prompts)
+        ]
+    )
+
+
+def _mean_of(parts: Sequence[tuple[Prompts, Statistic]]) -> Statistic:
+    """Mean of statistics of the counts of some prompts each, where they are defined."""
 
     def of_counts(counts: Array) -> Array:
-        total = defined = np.zeros((len(counts), 1))
-        for used, statistic in parts:
-            every = len(used) == counts.shape[1]
-            values = statistic(counts if every else counts[:, used])
-            known = np.isfinite(values)
-            total, defined = total + np.where(known, values, 0.0), defined + known
+        if not parts:
+            return np.full(len(counts), np.nan)
+        of_rater = [
+            statistic(counts if len(used) == counts.shape[1] else counts[:, used])
+            for used, statistic in parts
+        ]
+        defined = sum(np.isfinite(values).astype(float) for values in of_rater)
+        total = sum(np.where(np.isfinite(values), values, 0.0) for values in of_rater)
         return np.where(defined > 0, total / np.maximum(defined, 1), np.nan)
 
     return of_counts

@@ -47,13 +47,13 @@ def spearman(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
     Pearson's correlation of midranks; a clip drawn w times stands for w equal clips, and ranks are
     made anew in each resample. Clips with the same two scores are one cell: coarse scores cost little
     however many clips there are. Above ``MAX_CELLS`` the value is exact and the resamples are those of
-    :func:`pipeline.audit.spearman_large.projected_spearman`. NaN where x or y is constant. Source: Spearman 1904; midranks as in
-    Kendall 1948, Rank Correlation Methods, chapter 3.
+    :func:`pipeline.audit.spearman_large.projected_spearman`. NaN where x or y is constant. Source:
+    Spearman 1904; midranks as in Kendall 1948, Rank Correlation Methods, chapter 3.
     """
     codes = np.stack([_codes(x), _codes(y)], axis=1)
     cells, cell = np.unique(codes, axis=0, return_inverse=True)
     if len(cells) > MAX_CELLS:
-        return projected_spearman(*codes.T, prompts, n_prompts)
+        return projected_spearman(codes[:, 0], codes[:, 1], prompts, n_prompts)
     drawn_to_cells = sparse.csr_array(
         (np.ones(len(x)), (cell.ravel(), prompts)), shape=(len(cells), n_prompts)
     )
@@ -120,9 +120,14 @@ def kendall_tau_b_within(judge: Array, target: Array, prompts: Prompts, n_prompt
     return _ratio(score, untied_a, untied_b, n)
 
 
-def within_prompts(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Array:
-    """rho and tau-b of the clips of each prompt, (P, 2); NaN where x or y is tied throughout."""
-    first, second = within_prompt_pairs(prompts)
+def within_prompts(
+    x: Array, y: Array, prompts: Prompts, n_prompts: int, pairs: tuple[Prompts, Prompts]
+) -> Array:
+    """rho and tau-b of the clips of each prompt, (P, 2); NaN where x or y is tied throughout.
+
+    ``pairs`` are the positions of all pairs of clips of a prompt.
+    """
+    first, second = pairs
     gaps = x[first] - x[second], y[first] - y[second]
     rho = spearman_within(x, y, prompts, n_prompts)
     return np.stack([rho, kendall_tau_b_within(*gaps, prompts[first], n_prompts)], axis=1)
@@ -145,7 +150,7 @@ def _spearman(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic
 
 
 def _within(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
-    values = within_prompts(x, y, prompts, n_prompts)
+    values = within_prompts(x, y, prompts, n_prompts, within_prompt_pairs(prompts))
     table = np.hstack([mean_defined(column) for column in values.T])
 
     def of_counts(counts: Array) -> Array:
@@ -161,9 +166,8 @@ POOLED: dict[tuple[str, ...], Family] = {
     ("spearman",): _spearman,
     ("kendall_tau_b", "kendall_tau_c"): kendall,
 }
-WITHIN: dict[tuple[str, ...], Family] = {
-    ("spearman_within_prompt", "kendall_tau_b_within_prompt"): _within
-}
+WITHIN_NAMES = ("spearman_within_prompt", "kendall_tau_b_within_prompt")
+WITHIN: dict[tuple[str, ...], Family] = {WITHIN_NAMES: _within}
 
 
 def _standard(values: Array) -> Array:

@@ -1,27 +1,25 @@
 """An audit from files alone: a run's folder or a table of scores, and files of human data."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from pipeline.audit.audit import audit
-from pipeline.audit.choices import Choice
-from pipeline.audit.of_run import read_run
+from pipeline.audit.choices import Who
+from pipeline.audit.of_run import Conditions, read_run
 from pipeline.audit.options import AuditOptions, RatingsTable
 from pipeline.audit.ratings import People, read_people, tables_of
 from pipeline.audit.result import AuditResult
 from pipeline.formats.cells import number_or_none, optional_text
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.finder import ClipFinder
-from pipeline.formats.judges import EVERY, JudgesRead, read_judges
-from schemas import Score
+from pipeline.formats.judges import EVERY, JudgesRead, Key, read_judges, spread_out
 from schemas.layout import Layout
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
 DESCRIBED = ("video_id", "prompt_id", "prompt", "generator", "video", "source", "complexity")
-S = TypeVar("S", Score, Choice)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,20 +84,39 @@ def _of_table(annotations: Path, options: AuditOptions, clips: Path | None) -> A
     _describe(annotations, finder)
     people = read_people(options, finder)
     judges = read_judges(annotations, finder)
+    people = _about(people, judges.asked)
     ours = options.dimensions or {x.dimension: [] for x in (*people.ratings, *people.votes)}
     result = audit(
-        list(_spread(judges.scores, sorted(ours))),
+        list(spread_out(judges.scores, sorted(ours))),
         people.ratings,
         options,
         [*people.notes, *_left_out(annotations, judges), *judges.notes],
         votes=people.votes,
-        choices=list(_spread(judges.choices, sorted(ours))),
+        choices=list(spread_out(judges.choices, sorted(ours))),
         scales=people.scales,
         clips=list(finder.clips.values()),
         conditions=_conditions(judges, sorted(ours)),
         rationales=_by_clip(judges.rationales, sorted(ours)),
     )
     return Audited(result=result, clips=finder.clips)
+
+
+def _about(people: People, asked: frozenset[str]) -> People:
+    """What was said of clips that an annotator was asked about: the rest is another set's agreement."""
+    ratings = [r for r in people.ratings if r.video_id in asked]
+    votes = [v for v in people.votes if {v.video_a, v.video_b} <= asked]
+    counted = {
+        "ratings": len(people.ratings) - len(ratings),
+        "votes": len(people.votes) - len(votes),
+    }
+    notes = [
+        f"{n} {what} are about clips that the annotations do not name; left out"
+        for what, n in counted.items()
+        if n
+    ]
+    return dataclasses.replace(
+        people, ratings=ratings, votes=votes, notes=[*people.notes, *notes]
+    )
 
 
 def _describe(table: Path, finder: ClipFinder, required: Sequence[str] = ()) -> None:
@@ -113,11 +130,23 @@ def _describe(table: Path, finder: ClipFinder, required: Sequence[str] = ()) -> 
         )
 
 
-def _spread(said: Iterable[S], dimensions: Sequence[str]) -> Iterator[S]:
-    """What was said without a dimension once for every dimension that people judged."""
-    for one in said:
-        for dimension in dimensions if one.dimension == EVERY else [one.dimension]:
-            yield dataclasses.replace(one, dimension=dimension)
+def _conditions(judges: JudgesRead, dimensions: Sequence[str]) -> Conditions:
+    """What each annotator gave at each temperature that the table tells."""
+    found: dict[Who, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for (annotator, dimension, video), scores in judges.temperatures.items():
+        for ours in dimensions if dimension == EVERY else [dimension]:
+            for degrees, score in scores.items():
+                found[annotator, ours][f"temperature={degrees:g}"][video] = score
+    return found
+
+
+def _by_clip(told: Mapping[Key, str], dimensions: Sequence[str]) -> dict[Who, dict[str, str]]:
+    """Rationales by annotator and dimension, then by clip."""
+    found: dict[Who, dict[str, str]] = defaultdict(dict)
+    for (annotator, dimension, video), words in told.items():
+        for ours in dimensions if dimension == EVERY else [dimension]:
+            found[annotator, ours][video] = words
+    return found
 
 
 def _left_out(table: Path, judges: JudgesRead) -> Iterator[str]:

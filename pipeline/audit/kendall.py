@@ -24,8 +24,10 @@ def kendall(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
 
     Exact up to ``MAX_PROMPTS`` prompts and ``MAX_CLIPS`` clips; with more, the value is exact and the
     resamples are those of :class:`pipeline.audit.kendall_large.ProjectedKendall`. Every prompt in
-    [0, P) has a clip.
+    [0, P) has a clip; where there is none, both are NaN.
     """
+    if not n_prompts:
+        return lambda counts: np.full((len(counts), 2), np.nan)
     large = n_prompts > MAX_PROMPTS or len(x) > MAX_CLIPS
     return (projected_kendall if large else pooled_kendall)(x, y, prompts, n_prompts).taus
 

@@ -121,7 +121,9 @@ def _up_to(codes: Prompts) -> tuple[Prompts, Prompts]:
 
 
 def smaller_among_first(values: Prompts, first: Prompts, limits: Prompts) -> Prompts:
-    """How many of ``values[:first]`` (N,) are below the limit, for Q queries; whole numbers from 0.
+    """How many of ``values[:first]`` (N,) are below the limit, for Q queries, (Q,).
+
+    Whole numbers from 0, no limit above the largest value plus one.
 
     A wavelet matrix: values are sorted stably by one binary digit after another, the highest first.
     Source: Claude, Navarro and Ordonez 2015, Information Systems 47.

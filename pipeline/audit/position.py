@@ -3,9 +3,8 @@
 Choices and votes are of one annotator and one dimension. Items of a prompt are not independent: every
 interval is over prompts.
 
-Sources: Zheng et al. 2023, arXiv:2306.05685, section 4.2 (position bias and consistency); Jiang et al.
-2024, GenAI Arena, arXiv:2406.04485 (GenAI-Bench), and the script of its benchmark for the accuracy of
-labels.
+Sources: Zheng et al. 2023, arXiv:2306.05685 (position bias and consistency); Jiang et al. 2024, GenAI
+Arena, arXiv:2406.04485, and the script of its benchmark, GenAI-Bench, for the accuracy of labels.
 """
 
 from collections import defaultdict

@@ -48,13 +48,13 @@ def rater_statistics(sums: Array, start: Array) -> Array:
     rated too: positive for a mild rater. NaN without such clips, the deviation for fewer than two.
     ``start`` (R,) as from :func:`starts`.
     """
-    n, x, xx, shared, gap = np.moveaxis(sums.reshape(len(sums), -1, 5), 2, 0)
+    n, x, xx, shared, gap = np.moveaxis(sums.reshape(len(sums), len(start), 5), 2, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         squares = xx - x**2 / n
         variance = np.where(squares > _FLAT * xx, squares, 0.0) / (n - 1)
         sd = np.sqrt(np.where(n > 1, variance, np.nan))
         columns = [x / n + start, sd, gap / shared]
-    return np.stack(columns, axis=2).reshape(len(sums), -1)
+    return np.stack(columns, axis=2).reshape(len(sums), 3 * len(start))
 
 
 def rater_pair_table(human: Array) -> Array:
@@ -85,7 +85,7 @@ def tie_table(human: Array) -> Array:
     """Of each rater (M, 2 R): does he call the pair a tie, did he say anything; one after another."""
     known = ~np.isnan(human)
     tied = known & (signs(np.where(known, human, 0.0)) == 0)
-    return np.stack([tied, known], axis=2).reshape(len(human), -1).astype(float)
+    return np.stack([tied, known], axis=2).reshape(len(human), 2 * human.shape[1]).astype(float)
 
 
 def tie_shares(sums: Array) -> Array:

@@ -76,9 +76,10 @@ def results_of(panel: PairPanel, differences: Array) -> Results:
     m = np.nonzero(known)[0]
     said = signs(table[known]) * np.where(first < second, 1, -1)[m]
     couple = np.minimum(first, second) * len(names) + np.maximum(first, second)
-    met = np.flatnonzero(np.bincount(couple[m]))
+    seen = np.bincount(couple[m]) > 0
+    met, number = np.flatnonzero(seen), np.cumsum(seen) - 1
     block = np.asarray([1, 2, 0])[said + 1]  # the upper lost, they tied, the upper won
-    column = block * len(met) + np.searchsorted(met, couple[m])
+    column = block * len(met) + number[couple[m]]
     counted = known.any(axis=1)
     pairs = np.bincount(np.append(first[counted], second[counted]), minlength=len(names))
     place = np.cumsum(pairs > 0) - 1

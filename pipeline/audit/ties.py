@@ -5,11 +5,11 @@ differences of its scores are read as ties. How small is fitted: on a half of th
 and reported on the other half. Fitted on the very pairs it is reported on, the accuracy is an upper
 bound, and is named so.
 
-Source: Deutsch, Foster and Freitag 2023, Ties Matter, arXiv:2305.14324, sections 5 and 6. A pair is
-right where judge and target say the same of better, worse and tie, acc_eq = (C + T_hm) / all.
-Deviations: pairs of all prompts are pooled (the paper averages over groups of items; the weights of
-:func:`averaged_over_prompts` give that); the threshold is fitted on other prompts than those of the
-report; and of equally good thresholds the smallest is taken.
+Source: Deutsch, Foster and Freitag 2023, Ties Matter, arXiv:2305.14324 (pairwise accuracy with ties,
+and tie calibration). A pair is right where judge and target say the same of better, worse and tie:
+acc_eq = (C + T_hm) / all. Deviations: pairs of all prompts are pooled (the paper averages over groups
+of items; the weights of :func:`averaged_over_prompts` give that); the threshold is fitted on other
+prompts than those of the report; and of equally good thresholds the smallest is taken.
 """
 
 import dataclasses
@@ -158,18 +158,22 @@ def tie_baselines(
     calibration, report = _halves(panel, seed)
     cases = ((NAME, calibration, report), (f"{NAME}_optimistic", panel, panel))
     for name, fitted_on, shown in cases:
-        ties = pairs.target_tie_share(_all_tied(fitted_on).sum(axis=0, keepdims=True))
-        expected = pairs.target_tie_share if ties[0] > 1 / 3 else _half_of_untied
-        table = _all_tied(shown)
+        table, chance = _all_tied(shown), Interval(value=None, low=None, high=None)
+        if fitted_on.n_pairs:
+            ties = pairs.target_tie_share(_all_tied(fitted_on).sum(axis=0, keepdims=True))[0]
+            better = pairs.target_tie_share if ties > 1 / 3 else _half_of_untied
+            chance = how.of_sums(table, better)
         yield ALL_TIE, _measure(name, how.of_sums(table, pairs.target_tie_share), shown)
-        yield CHANCE, _measure(name, how.of_sums(table, expected), shown)
+        yield CHANCE, _measure(name, chance, shown)
 
 
 def tie_left_out(panel: PairPanel, how: Resampling, seed: int = 0) -> Iterator[Measure]:
     """An annotator and the raters on the same leave-one-out targets, and the ratio of the two.
 
     For each rater the target is what the others said. Judge and rater get a threshold each, fitted
-    alike: to that target, on the calibration half. Averaged over raters, on the reporting half.
+    alike: to that target, on the calibration half. Averaged over raters, on the reporting half. A
+    threshold makes ties and breaks none, so an annotator of fine scores may pass the ceiling: raters
+    of whole points tie pairs that the mean of the others does not.
     """
     assert panel.judge is not None
     everybody = np.broadcast_to(panel.judge[:, None], panel.human.shape)

@@ -94,7 +94,7 @@ def _line(
     said = Said(
         prompt_id=f"fetv-{int(key):04d}",
         generator=GENERATORS.get(generator, generator),
-        **prompts.get(int(key), Said()),  # type: ignore[typeddict-item]
+        **prompts.get(int(key), Said()),
     )
     clip = gathering.clip(place, finder, said)
     if clip is not None:
@@ -155,5 +155,8 @@ def _is_it(path: Path) -> bool:
 
 
 READER = Reader(
-    kind="fetv", what="FETV's manual_eval_results, a file or the folder", read=read_fetv, is_it=_is_it
+    kind="fetv",
+    what="FETV's manual_eval_results, a file or the folder",
+    read=read_fetv,
+    is_it=_is_it,
 )

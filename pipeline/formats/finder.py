@@ -30,6 +30,8 @@ class ClipFinder:
         self._by_video: dict[str, set[str]] = {}
         self._by_origin: dict[Origin, set[str]] = {}
         self._by_text: dict[Origin, set[str]] = {}  # with the hash of the prompt's text
+        self._prompts: set[str] = set()
+        self._makers: set[str] = set()
         self._made: set[str] = set()  # clips that nothing but prompt and generator told of so far
         self._names: dict[str, str] = {}  # other ids that a later row gave such a clip
         self._alone: set[Origin] = set()  # what rows named a clip by, without id or path
@@ -48,7 +50,7 @@ class ClipFinder:
 
     def knows_prompt(self, prompt_id: str) -> bool:
         """Whether a known clip is of this prompt."""
-        return any(prompt_id == known for known, _ in self._by_origin)
+        return prompt_id in self._prompts
 
     def find(
         self,
@@ -120,10 +122,10 @@ class ClipFinder:
         generator: str | None,
         of_text: bool,
     ) -> ClipFacts | None:
-        makers = {maker for _, maker in self._by_origin} if generator in (None, UNKNOWN) else set()
+        makers = {generator} if generator not in (None, UNKNOWN) else {generator, *self._makers}
         named = {
             ids.video_id(prompt_id, maker, video)
-            for maker in {generator, *makers} - {None}
+            for maker in makers
             if prompt_id is not None and maker is not None
         }
         exact = {one for one in named if one in self._clips} or {
@@ -223,6 +225,8 @@ class ClipFinder:
 
     def _add(self, clip: ClipFacts) -> None:
         self._clips[clip.video_id] = clip
+        self._prompts.add(clip.prompt_id)
+        self._makers.add(clip.generator)
         self._by_origin.setdefault((clip.prompt_id, clip.generator), set()).add(clip.video_id)
         if clip.prompt is not None:
             text = ids.prompt_id(clip.prompt), clip.generator

@@ -13,6 +13,9 @@ from schemas.options import SetupError
 
 NOT_HERE = "rows are about clips that are not here"
 NO_SCORE = "rows have no score"
+REPEATED = "votes repeat an earlier row"
+
+_MIRRORED = {"a": "b", "b": "a"}
 
 Place = tuple[Path, int]  # file and row
 
@@ -24,6 +27,7 @@ class Gathering:
         self._ratings: list[HumanRating] = []
         self._votes: list[HumanVote] = []
         self._seen: dict[Hashable, Place] = {}
+        self._choices: dict[Hashable, str] = {}
         self._scales: dict[str, Scale] = {}
         self.left_out: Counter[str] = Counter()
 
@@ -110,16 +114,24 @@ class Gathering:
         dimension: str,
         choice: str,
         simulated: bool = False,
+        may_repeat: bool = False,
     ) -> None:
         """One rater's choice between two clips.
 
+        Where a release ``may_repeat`` itself, the same vote given again is counted and left out.
         Raises :class:`SetupError` for an unknown choice, and for the second of two votes of one rater
         on one pair and dimension, whichever clip stands first.
         """
         a, b = clips
-        pair = tuple(sorted((a.video_id, b.video_id)))
-        what = f"votes of rater {rater!r} on the same pair and dimension {dimension!r}"
-        self._once(place, ("vote", *pair, rater, dimension), what)
+        low, high = sorted((a.video_id, b.video_id))
+        key = "vote", low, high, rater, dimension
+        said = choice if a.video_id == low else _MIRRORED.get(choice, choice)
+        if may_repeat and self._choices.setdefault(key, said) == said and key in self._seen:
+            self.left_out[REPEATED] += 1
+            return
+        self._once(
+            place, key, f"votes of rater {rater!r} on the same pair and dimension {dimension!r}"
+        )
         try:
             vote = HumanVote(
                 prompt_id=a.prompt_id,

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.formats.finder import ClipFinder
-from pipeline.formats.genai_bench import DIMENSION, position_of, read_bench_votes, read_genai_bench
 from pipeline.formats.gathering import Gathering
+from pipeline.formats.genai_bench import DIMENSION, position_of, read_bench_votes, read_genai_bench
 from pipeline.formats.labelled import NamedClip, refuse_label, words, words_or_none
 from pipeline.formats.peek import columns_of
 from pipeline.formats.people import ANYBODY, PeopleRead, Reader, Scale
@@ -73,7 +73,12 @@ def read_people(path: Path, finder: ClipFinder, scale: Scale | None = None) -> P
         pair = gathering.pair((path, number), finder, a, b)
         if pair is not None:
             gathering.vote(
-                (path, number), pair, rater=ANYBODY, dimension=DIMENSION, choice=vote
+                (path, number),
+                pair,
+                rater=ANYBODY,
+                dimension=DIMENSION,
+                choice=vote,
+                may_repeat=True,
             )
     return gathering.read(NOTE)
 

@@ -6,6 +6,7 @@ under the column asked for. Tables (CSV, TSV, JSON Lines, Parquet) have a column
 """
 
 import dataclasses
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from pipeline.formats.cells import optional_text, text
 from schemas.options import SetupError
-from schemas.rows import Row, local_file, read_rows
+from schemas.rows import Row, local_file, read_bytes, read_rows
 
 VBENCH_TEXT = "prompt_en"
 DIMENSION = "dimension"
@@ -106,7 +107,7 @@ def prompt_text(file: Path, where: str, value: Any) -> str:
 def _content(file: Path) -> str:
     local_file(file)
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return io.TextIOWrapper(io.BytesIO(read_bytes(file)), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise SetupError(f"{file}: not UTF-8 text ({error}); save it as UTF-8") from error
 

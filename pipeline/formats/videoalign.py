@@ -62,7 +62,10 @@ def read_videoalign(
             + ", ".join(COLUMNS)
         )
     aliases = {theirs: ours for ours, theirs in (columns or {}).items() if theirs != ours}
-    aliases = {**{theirs: ours for theirs, ours in ALIASES.items() if ours not in (columns or {})}, **aliases}
+    aliases = {
+        **{theirs: ours for theirs, ours in ALIASES.items() if ours not in (columns or {})},
+        **aliases,
+    }
     return (_pair(file, n, row, generator) for n, row in read_rows(file, REQUIRED, aliases))
 
 

@@ -30,8 +30,14 @@ def read_people(path: Path, finder: ClipFinder, scale: Scale | None = None) -> P
             continue
         for dimension, label in row.labels.items():
             if dimension in row.votes:
-                choice = row.votes[dimension]
-                gathering.vote(place, pair, rater=ANYBODY, dimension=dimension, choice=choice)
+                gathering.vote(
+                    place,
+                    pair,
+                    rater=ANYBODY,
+                    dimension=dimension,
+                    choice=row.votes[dimension],
+                    may_repeat=True,
+                )
             else:
                 gathering.left_out[INVALID if label else BLANK] += 1
     means = any(name.startswith("MOS_") for name in columns_of(path))

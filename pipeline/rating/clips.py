@@ -113,7 +113,8 @@ class _Coder:
 
     def begin(self, frames: FrameList) -> tuple[int, ...]:
         """All frames. A decoder that gives up is followed by another, from the first frame on."""
-        self._buffer, self._stream = io.BytesIO(), None
+        self._buffer = io.BytesIO()
+        self._stream: Any = None
         flags = {"fflags": "+bitexact"}
         self._target: Any = av.open(self._buffer, "w", format="mp4", options=flags)
         self._packets: list[Any] = []
@@ -128,7 +129,7 @@ class _Coder:
             self._stream = self._target.add_stream("libx264", rate=RATE, options=dict(FINE))
             self._stream.width, self._stream.height = width, height
             self._stream.pix_fmt = "yuv420p"
-        even = np.ascontiguousarray(frame[: self._stream.height, : self._stream.width])
+        even: Rgb = np.ascontiguousarray(frame[:height, :width])
         self._packets += self._stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24"))
 
     def finish(self, times_s: Sequence[float], duration_s: float | None) -> bytes:

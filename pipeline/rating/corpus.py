@@ -46,8 +46,9 @@ class Heard:
 
 
 def dimensions_of(layout: Layout) -> tuple[str, ...]:
-    """The dimensions on which a run has preferences, ``overall`` aside, in alphabetical order."""
-    found = {name for (name,) in read_columns(_preferences(layout), ["dimension"])}
+    """The dimensions that a run has scores or preferences on, ``overall`` aside, in order of name."""
+    files = [*_preferences(layout), *parts(layout.table("scores"))]
+    found = {name for (name,) in read_columns(files, ["dimension"])}
     return tuple(sorted(found - {OVERALL}))
 
 
@@ -89,7 +90,7 @@ def _read_pairs(layout: Layout, heard: Heard) -> None:
 def _read_scores(layout: Layout, heard: Heard) -> None:
     """Means of several annotators; of a single one its draws, which alone can differ."""
     columns = ("video_id", "dimension", "annotator_id", "mean")
-    scores = defaultdict(lambda: defaultdict(list), heard.scores)  # type: ignore[var-annotated]
+    scores: dict[tuple[str, str], Opinions] = defaultdict(lambda: defaultdict(list))
     for video, dimension, annotator, mean in read_columns(parts(layout.table("scores")), columns):
         if dimension in heard.dimensions and annotator != CONSENSUS:
             scores[dimension, video][annotator].append(mean)

@@ -1,36 +1,26 @@
 """What people are asked about a clip or a pair: the run's dimensions with their rubric's words."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from prompts import load_rubric
-from schemas import ScalePoint
+from schemas import Dimension, ScalePoint
 from schemas.options import SetupError
 
 # Where no rubric of the run has the dimension (recorded scores): the grades of ITU-T P.910 (ACR).
 GRADES = ("Bad", "Poor", "Fair", "Good", "Excellent")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A dimension, the question about one clip, and the scale's points, ascending."""
-
-    name: str
-    question: str
-    points: tuple[ScalePoint, ...]
-
-    @property
-    def title(self) -> str:
-        """The name as people read it."""
-        return self.name.replace("_", " ").capitalize()
+def title(name: str) -> str:
+    """A dimension's name as people read it."""
+    return name.replace("_", " ").capitalize()
 
 
 def asked_about(
     record: Mapping[str, Any], present: Sequence[str], wanted: Sequence[str] = ()
-) -> tuple[Asked, ...]:
+) -> tuple[Dimension, ...]:
     """The dimensions to ask about: ``wanted``, or all that the run has (``present``).
 
     ``record`` is the run's ``run.json``: it names its rubrics and holds the text of those that are
@@ -44,21 +34,21 @@ def asked_about(
     return tuple(known.get(name) or _plain(name) for name in (wanted or present))
 
 
-def _of(rubric: Mapping[str, Any]) -> list[Asked]:
+def _of(rubric: Mapping[str, Any]) -> list[Dimension]:
     if text := rubric.get("text"):
         return [_given(given) for given in yaml.safe_load(text)["dimensions"]]
     packaged = load_rubric(f"{rubric['name']}@{rubric['version']}")
-    return [Asked(name=d.name, question=d.question, points=d.scale) for d in packaged.dimensions]
+    return list(packaged.dimensions)
 
 
-def _given(given: Mapping[str, Any]) -> Asked:
+def _given(given: Mapping[str, Any]) -> Dimension:
     """A dimension of a rubric file that was checked when the run began."""
     points = tuple(ScalePoint(**point) for point in given["scale"])
-    return Asked(name=given["name"], question=given["question"], points=points)
+    return Dimension(name=given["name"], question=given["question"], scale=points)
 
 
-def _plain(name: str) -> Asked:
+def _plain(name: str) -> Dimension:
     points = tuple(
         ScalePoint(score=score, label=label, anchor="") for score, label in enumerate(GRADES, 1)
     )
-    return Asked(name=name, question=f"How good is the {name.replace('_', ' ')}?", points=points)
+    return Dimension(name=name, question=f"How good is the {title(name).lower()}?", scale=points)

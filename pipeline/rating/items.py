@@ -11,7 +11,7 @@ from schemas.options import SetupError
 from schemas.rows import read_rows
 
 MODES = ("pairs", "clips")
-RANDOM, DISAGREEMENT, UNCERTAINTY = "random", "disagreement", "uncertainty"
+RANDOM, DISAGREEMENT, UNCERTAINTY = REASONS = ("random", "disagreement", "uncertainty")
 COLUMNS = (
     "item", "mode", "why", "asked", "prompt_id", "prompt", "video_a", "generator_a", "video_b",
     "generator_b", "disagreement", "spread", "margin",
@@ -93,7 +93,7 @@ def chosen_because(path: str | Path) -> dict[tuple[str, ...], str]:
     found: dict[tuple[str, ...], str] = {}
     for number, row in read_rows(path, ("why", "video_a")):
         why = text(Path(path), number, row, "why")
-        if why not in (RANDOM, DISAGREEMENT, UNCERTAINTY):
+        if why not in REASONS:
             raise SetupError(f"{path}: row {number}: column 'why': {why!r} is no reason of ours")
         clips = (text(Path(path), number, row, "video_a"), row.get("video_b"))
         found[tuple(sorted(str(clip) for clip in clips if clip))] = why

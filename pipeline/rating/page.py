@@ -13,12 +13,14 @@ import functools
 import hashlib
 import importlib.resources
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.rating.clips import PageClip
-from pipeline.rating.dimensions import Asked
+from pipeline.rating.dimensions import title
 from pipeline.rating.items import Item
+from schemas import Dimension
 from schemas.ids import hash_fraction, sha256_hex
 from schemas.options import SetupError
 
@@ -29,7 +31,7 @@ MB = 10**6
 def render_page(
     items: Sequence[Item],
     mode: str,
-    asked: Sequence[Asked],
+    asked: Sequence[Dimension],
     clips: Mapping[str, PageClip],
     prompts: Mapping[str, str],
     limit_mb: float = 200,
@@ -50,18 +52,15 @@ def render_page(
         "DATA": _json(data),
         "CLIPS": "\n".join(_embedded(n, clips[video]) for n, video in enumerate(needed)),
     }
-    html = _asset("rate.html")
-    for name, text in parts.items():  # CLIPS last: nothing is looked for in what was put in
-        html = html.replace(f"@{name}@", text, 1)
-    return html
+    return re.sub("@([A-Z]+)@", lambda place: parts[place[1]], _asset("rate.html"))
 
 
-def selection_id(items: Sequence[Item], mode: str, asked: Sequence[Asked]) -> str:
+def selection_id(items: Sequence[Item], mode: str, asked: Sequence[Dimension]) -> str:
     """Sixteen hex digits for what is asked: answers kept in a browser belong to it alone."""
     said = [
         mode,
         *(f"{item.item} {' '.join(item.candidate.videos)}" for item in items),
-        *(f"{a.name} {a.question} {a.points}" for a in asked),
+        *(f"{a.name} {a.question} {a.scale}" for a in asked),
     ]
     return sha256_hex("\n".join(said).encode())[:16]
 
@@ -69,7 +68,7 @@ def selection_id(items: Sequence[Item], mode: str, asked: Sequence[Asked]) -> st
 def _data(
     items: Sequence[Item],
     mode: str,
-    asked: Sequence[Asked],
+    asked: Sequence[Dimension],
     clips: Mapping[str, PageClip],
     prompts: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -100,11 +99,11 @@ def _veiled(identifier: str) -> str:
     return base64.b64encode(identifier.encode()).decode()
 
 
-def _dimension(asked: Asked) -> dict[str, Any]:
-    points = [{"score": p.score, "label": p.label, "anchor": p.anchor} for p in asked.points]
+def _dimension(asked: Dimension) -> dict[str, Any]:
+    points = [{"score": p.score, "label": p.label, "anchor": p.anchor} for p in asked.scale]
     return {
         "name": asked.name,
-        "title": asked.title,
+        "title": title(asked.name),
         "question": asked.question,
         "points": points,
     }
@@ -113,7 +112,7 @@ def _dimension(asked: Asked) -> dict[str, Any]:
 def _check_size(clips: Sequence[PageClip], limit_mb: float, n_items: int) -> None:
     size_mb = sum(-(-len(clip.data) // 3) * 4 for clip in clips) / MB
     if size_mb > limit_mb:
-        fit = int(n_items * limit_mb / size_mb)
+        fit = max(1, int(n_items * limit_mb / size_mb))
         raise SetupError(
             f"the clips of {n_items} items take {size_mb:.0f} MB in the page and --page-mb allows "
             f"{limit_mb:g}; ask for fewer (about --items {fit}), raise --page-mb if the raters' "

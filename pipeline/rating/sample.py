@@ -29,8 +29,9 @@ def choose(
 
     ``rated`` are the keys of candidates that people have rated: they are not asked again, though the
     random part lists those it met with ``asked`` false. With them it may differ from its share by a
-    few. Of the rest, half are picked by disagreement where there is any, the others by uncertainty.
-    Fewer come back where there are fewer. Raises :class:`SetupError` where nothing is left to ask.
+    few, and it grows where nothing is known to pick by. Of the rest, half are picked by disagreement
+    where there is any, the others by uncertainty. Fewer come back where there are fewer. Raises
+    :class:`SetupError` where nothing is left to ask.
     """
     known, ordered = set(rated), sorted(candidates, key=lambda one: one.key)
     fresh = [one for one in ordered if one.key not in known]
@@ -39,8 +40,10 @@ def choose(
             "nothing is left to rate: "
             + ("people have rated every item of this run" if ordered else "the run has no items")
         )
-    n_random = math.floor(min(n_items, len(fresh)) * random_share + 0.5)
-    drawn = at_random(ordered, round(n_random * len(ordered) / len(fresh)), seed)
+    wanted = min(n_items, len(fresh))
+    pickable = sum(bool(one.disagreement) or one.margin is not None for one in fresh)
+    n_random = max(_rounded(wanted * random_share), wanted - pickable)
+    drawn = at_random(ordered, _rounded(n_random * len(ordered) / len(fresh)), seed)
     why = {one.key: RANDOM for one in drawn}
     n_picked = n_items - sum(one.key not in known for one in drawn) if random_share < 1 else 0
     why |= _picked([one for one in fresh if one.key not in why], n_picked, seed)
@@ -50,6 +53,10 @@ def choose(
         Item(item=f"{n:04d}", why=why[one.key], asked=one.key not in known, candidate=one)
         for n, one in enumerate(chosen, start=1)
     ]
+
+
+def _rounded(value: float) -> int:
+    return math.floor(value + 0.5)
 
 
 def at_random(candidates: Sequence[Candidate], n: int, seed: int) -> list[Candidate]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.audit.names import RATER
 from schemas import CONSENSUS
 
 # Annotators and people are comparable only on targets that leave one rater out, so that statistic
@@ -79,21 +80,21 @@ def headline(dimension: str, rows: Sequence[Row]) -> str:
     if best is None:
         return ""
     accuracy = [row for row in rows if row["statistic"] == best["statistic"]]
-    n_judges = sum(row["annotator"] not in REFERENCES for row in accuracy)
+    n_judges = sum(_is_judge(row) for row in accuracy)
     return _sentence(dimension, best, accuracy, n_judges)
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
     """The accuracy of the annotator nearest to the raters, None where there is none."""
     for statistic in HEADLINES:
-        judges = [
-            row
-            for row in rows
-            if row["statistic"] == statistic and row["annotator"] not in REFERENCES
-        ]
+        judges = [row for row in rows if row["statistic"] == statistic and _is_judge(row)]
         if judges:
             return max(judges, key=_rank)
     return None
+
+
+def _is_judge(row: Row) -> bool:
+    return row["annotator"] not in REFERENCES and not row["annotator"].startswith(RATER)
 
 
 def _rank(row: Row) -> tuple[float, bool, str]:
@@ -157,9 +158,9 @@ def _alternative(best: Row, rows: Sequence[Row]) -> str:
             beaten = round(winning["value"] * winning["n_raters"])
             return (
                 f"Alternative annotator test: {best['annotator']} {verdict}. It may stand in for"
-                f" {beaten} of {winning['n_raters']} raters (a share of {PASSES} passes), and is at least"
-                f" as near to the others as a rater is in {percent(advantage)} of {unit}"
-                f" (n = {advantage['n_items']:,})."
+                f" {beaten} of {winning['n_raters']} raters ({percent(winning)}, where"
+                f" {100 * PASSES:.0f} % are needed), and is at least as near to the others as a rater is"
+                f" in {percent(advantage)} of {advantage['n_items']:,} {unit}."
             )
     return ""
 
@@ -179,5 +180,5 @@ def _with_ties(best: Row, rows: Sequence[Row]) -> str:
         text += f"; calling every pair a tie reaches {percent(baseline)}"
     bound = _find(rows, f"{name}_optimistic", best["annotator"])
     if bound:
-        text += f"; a threshold fitted on the same pairs would show {100 * bound['value']:.1f} %"
+        text += f"; a threshold fitted on the same pairs would show {percent(bound)}"
     return text + "."

@@ -11,12 +11,12 @@ Until the gate is met no clip of another wave is read, made or asked about. It i
 held anew where anything it rests on has changed, or its failures are taken up again.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from pipeline.audit.audit import audit
-from pipeline.audit.of_run import read_run
+from pipeline.audit.files import audit_run
 from pipeline.audit.result import AuditResult, AuditRow, rows_of, told
 from pipeline.dataset.parquet import parts, read_columns, read_rows, write_rows
 from pipeline.gate import RequirementError, clips_told, required
@@ -86,11 +86,14 @@ def _hold(run: Waves) -> dict[str, Any]:
         "audit.require"
     )
     _judge(run)
-    result = _audited(run)
+    layout = Layout(run.layout.work / STAGE)
+    if not _assemble(run, layout):
+        raise RequirementError(_why(run, ["none of them has a score"]))
+    result = _audited(run, layout)
     if result.unmet:
         run.again("audit")  # of an earlier run: what it wrote is written over
         result.write(run.layout.audit)
-        raise RequirementError(_why(run, result))
+        raise RequirementError(_why(run, [*result.unmet, f"all in {run.layout.audit}"]))
     rows = [
         (asked, row) for asked in run.config.audit.require for row in rows_of(asked, result.rows)
     ]
@@ -115,13 +118,12 @@ def _plain(row: AuditRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _why(run: Waves, result: AuditResult) -> str:
-    layout = run.layout
+def _why(run: Waves, found: Iterable[str]) -> str:
     return (
-        f"audit.require is not met by {clips_told(run.order.first)}: {'; '.join(result.unmet)}. "
-        f"Nothing was asked about the {_others(run):,} others. Their audit is in {layout.audit}. "
-        "With another judge (or rubric, or consensus) go on here with --rebuild: every paid reply is "
-        "reused; or ask for less in audit.require, and the same command goes on where it stopped"
+        f"audit.require is not met by {clips_told(run.order.first)}: {'; '.join(found)}. Nothing was "
+        f"asked about the {_others(run):,} others. Take another judge, rubric or consensus and go on "
+        "here with --rebuild: every paid reply is reused; or ask for less in audit.require: the same "
+        "command goes on where it stopped. Failures are taken up by `videoprefer retry`"
     )
 
 
@@ -136,30 +138,18 @@ def _judge(run: Waves) -> None:
         compare(run, collected, annotated, run.first)
 
 
-def _audited(run: Waves) -> AuditResult:
-    """The audit of the first waves, read from tables that lie as those of a run do."""
-    options, layout = run.config.audit, Layout(run.layout.work / STAGE)
+def _audited(run: Waves, layout: Layout) -> AuditResult:
+    """The audit of the first waves, whose tables lie below ``layout`` as those of a run do."""
+    options = run.config.audit
     assert options is not None
-    _assemble(run, layout)
     people = people_of(run.config, read_rows(Video, parts(layout.table("videos"))))
-    said = read_run(layout)
-    others = f"a gate: of {clips_told(run.order.first)} alone, before {_others(run):,} others"
-    return audit(
-        said.scores,
-        people.ratings,
-        options,
-        (others, *people.notes),
-        votes=people.votes,
-        margins=said.margins,
-        scales=people.scales,
-        clips=said.clips,
-        rationales=said.rationales,
-        replies=said.replies,
-    )
+    note = f"a gate: of {clips_told(run.order.first)} alone, before {_others(run):,} others"
+    people = dataclasses.replace(people, notes=[note, *people.notes])
+    return audit_run(layout, options, people).result
 
 
-def _assemble(run: Waves, layout: Layout) -> None:
-    """Scores and pairs of the first waves, and every table, below ``layout``."""
+def _assemble(run: Waves, layout: Layout) -> int:
+    """Scores and pairs of the first waves, and every table, below ``layout``; how many scores."""
     out = fresh(layout.work)
     here = {clip.prompt_id for number in run.first for clip in run.waves[number]}
     prompts = [prompt for prompt in run.plan.prompts if prompt.prompt_id in here]
@@ -178,6 +168,7 @@ def _assemble(run: Waves, layout: Layout) -> None:
     for split, own in pairs.items():
         write_rows(Preference, own, out / split / "preferences" / "part-00000.parquet")
     publish_tables(run, [listed], out, layout, run.first)
+    return len(scores)
 
 
 def _read(

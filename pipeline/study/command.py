@@ -9,7 +9,7 @@ from annotators.base import AnnotatorSpec
 from pipeline.command import COMPLETE, RESUME, Interrupts
 from pipeline.config import Config, load_config
 from pipeline.display import Display
-from pipeline.plan import Plan, make_plan
+from pipeline.plan import make_plan
 from pipeline.state import layout_of, locked, write_json
 from pipeline.study.estimate import estimate_of
 from pipeline.study.grid import Point, points_of
@@ -194,15 +194,22 @@ def _axes(points: Sequence[Point]) -> dict[str, Sequence[Any]]:
         "annotators": list(dict.fromkeys(judge.annotator_id for judge in judges))
     }
     for axis in AXES:
-        found[axis] = list(dict.fromkeys(getattr(point.setting, axis) for point in points))
+        values = dict.fromkeys(getattr(point.setting, axis) for point in points)
+        found[axis] = list(values) if axis == "rubrics" else sorted(values, key=_cold)
     return {axis: values for axis, values in found.items() if len(values) > 1}
+
+
+def _cold(value: float | None) -> float:
+    """The model's default temperature comes first: nobody knows which it is."""
+    return -1.0 if value is None else value
 
 
 def _how(bench: Bench, subset: Subset) -> list[str]:
     """Sentences that a reader of the numbers must know."""
     several = len(bench.pairs) > 1
     return [
-        f"{subset.statistic}: " + ("the mean of its dimensions; " if several else "")
+        f"{subset.statistic}: "
+        + ("the mean of its dimensions; " if several else "")
         + f"{100 * bench.how.level:g} % percentile intervals, {bench.how.resamples} resamples of whole "
         f"prompts, seed {bench.how.seed}; differences are of the same draws and the same pairs",
         "the best of several noisy values is too high on average: its own number is optimistic, and so "
@@ -213,5 +220,3 @@ def _how(bench: Bench, subset: Subset) -> list[str]:
         "bought alone: replies that points share are counted in each",
         *bench.people.notes,
     ]
-
-

@@ -43,7 +43,10 @@ class Point:
         """Readable, and different for every judge and setting."""
         s = self.setting
         said = {"annotator": self.judge.annotator_id, **dataclasses.asdict(s)}
-        told = [re.sub(r"[^A-Za-z0-9.]+", "-", self.judge.annotator_id)[:40], f"{s.frames}f"]
+        told: list[str] = [
+            re.sub(r"[^A-Za-z0-9.]+", "-", self.judge.annotator_id)[:40],
+            f"{s.frames}f",
+        ]
         if s.temperature is not None:
             told.append(f"t{s.temperature:g}")
         return "_".join(
@@ -57,6 +60,7 @@ def points_of(config: Config, options: StudyOptions) -> tuple[list[Point], list[
     Raises :class:`SetupError` for an unknown judge, for a policy that has no number of frames, and
     where there is but one point.
     """
+    notes = list(_notes(config, options))
     options = options.filled()
     if options.frames and config.frames.policy == "first_middle_last":
         raise SetupError(
@@ -64,7 +68,6 @@ def points_of(config: Config, options: StudyOptions) -> tuple[list[Point], list[
         )
     judges = _judges(config, options)
     points = [point for judge in judges for point in _of_judge(judge, config, options)]
-    notes = list(_notes(judges, options))
     if len(points) < 2:
         why = f" ({'; '.join(notes)})" if notes else ""
         raise SetupError(
@@ -113,14 +116,20 @@ def _of_judge(judge: AnnotatorSpec, config: Config, options: StudyOptions) -> It
         for axis in AXES
         if (values := getattr(options, axis)) is not None and applies(judge, axis)
     }
-    for setting in dict.fromkeys(_settings(own, axes, options.design)):
+    for setting in sorted(dict.fromkeys(_settings(own, axes, options.design)), key=_place):
         yield Point(judge=_set(judge, setting), setting=setting, own=setting == own)
+
+
+def _place(setting: Setting) -> tuple[float, float, int]:
+    """Settings as a table lists them; rubrics stay in their order."""
+    cold = -1.0 if setting.temperature is None else setting.temperature
+    return setting.frames, cold, setting.draws
 
 
 def _settings(own: Setting, axes: dict[str, list[Any]], design: str) -> Iterator[Setting]:
     if design == "grid":
-        for values in itertools.product(*axes.values()):
-            yield dataclasses.replace(own, **dict(zip(axes, values)))
+        for combination in itertools.product(*axes.values()):
+            yield dataclasses.replace(own, **dict(zip(axes, combination)))
         return
     yield own
     for axis, values in axes.items():
@@ -134,10 +143,10 @@ def _set(judge: AnnotatorSpec, setting: Setting) -> AnnotatorSpec:
     return judge.model_copy(update={"temperature": setting.temperature, "draws": setting.draws})
 
 
-def _notes(judges: Sequence[AnnotatorSpec], options: StudyOptions) -> Iterator[str]:
+def _notes(config: Config, options: StudyOptions) -> Iterator[str]:
     if options.from_paper:
         yield "no axis is given: frames and temperature are those of VideoPrefer's ablation"
-    for judge in judges:
+    for judge in _judges(config, options):
         without = [a for a in AXES if getattr(options.filled(), a) and not applies(judge, a)]
         if without:
             yield (

@@ -38,6 +38,12 @@ class HumanPairs:
     places: npt.NDArray[np.intp]  # (M,) in [0, P)
     n_prompts: int  # P
 
+    @property
+    def videos(self) -> set[str]:
+        """Ids of the clips of any pair."""
+        used = np.union1d(self.pairs.first, self.pairs.second)
+        return {self.pairs.videos[i] for i in used}
+
     @classmethod
     def of(cls, target: Target, prompts: Sequence[str]) -> Self:
         """Of one dimension as people see it. ``prompts``: ids of all of the study."""

@@ -97,12 +97,11 @@ def _labels(config: Config, clips: Sequence[Clip]) -> _Labels:
     videos, raters, dimensions = set[str](), set[str](), set[str]()
     if tables_of(config.audit):
         people = read_people(config.audit, ClipFinder(facts_of(clips)))
-        for rating in people.ratings:
-            videos.add(rating.video_id)
-        for vote in people.votes:
-            videos |= {vote.video_a, vote.video_b}
-        raters |= {x.rater for x in (*people.ratings, *people.votes)}
-        dimensions |= {x.dimension for x in (*people.ratings, *people.votes)}
+        videos |= {rating.video_id for rating in people.ratings}
+        videos |= {video for vote in people.votes for video in (vote.video_a, vote.video_b)}
+        raters |= {x.rater for x in people.ratings} | {x.rater for x in people.votes}
+        dimensions |= {x.dimension for x in people.ratings}
+        dimensions |= {x.dimension for x in people.votes}
     for source in config.audit.ratings:
         if isinstance(source, SimulatedRaters):
             videos |= known

@@ -38,7 +38,8 @@ def _headline(rows: Sequence[Row]) -> Row:
 def _table(study: Study) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("", "point", "value", "minus the best (SE)", "scored", "cost per clip"):
-        table.add_column(head, justify="left" if head in ("", "point") else "right")
+        own = head in ("", "point")
+        table.add_column(head, justify="left" if own else "right", no_wrap=head != "point")
     chosen = study.recommendation and study.recommendation.point
     for result in study.results:
         mark = "*" if result.point.name == chosen else ""

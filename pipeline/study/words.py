@@ -22,7 +22,7 @@ def gap(difference: Difference) -> str:
     if not difference.value and not difference.se:
         return NONE
     se = "" if difference.se is None else f" ({difference.se:.3f})"
-    return f"{difference.value:+.3f}{se}"
+    return f"{difference.value:+.3f}{se}".replace("-0.000", "0.000").replace("+0.000", "0.000")
 
 
 def gap_interval(difference: Difference) -> str:
@@ -58,6 +58,20 @@ def recommended(study: Study) -> list[str]:
         return ["nothing can be recommended: no point has a value with an interval"]
     chosen = study.named(found.point)
     return [f"recommended: {chosen.label}. {'; '.join(found.reasons)}."]
+
+
+def fixed(study: Study) -> str:
+    """What all points have in common; empty where everything was varied."""
+    settings = [result.point.setting for result in study.results]
+    said = []
+    if "frames" not in study.axes:
+        said.append(plural(settings[0].frames, "frame"))
+    warm = {setting.temperature for setting in settings}
+    if len(warm) == 1 and None not in warm:
+        said.append(f"temperature {warm.pop():g}")
+    if "draws" not in study.axes:
+        said.append(plural(settings[0].draws, "draw"))
+    return ", ".join(said)
 
 
 def whole_cost(cost: Cost) -> str:

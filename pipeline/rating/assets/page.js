@@ -108,7 +108,7 @@ function trouble() {
 
 function tell() {
   const done = order.filter((item) => isComplete(state, item)).length;
-  $("where").textContent = state.at < order.length ? `${state.at + 1} of ${order.length}, ${done} answered` : `${done} of ${order.length} answered`;
+  $("where").textContent = state.at < order.length ? `${state.at + 1} of ${order.length} · ${done} done` : `${done} of ${order.length} done`;
   $("progress").value = done / order.length;
 }
 
@@ -120,6 +120,7 @@ function show() {
   const shown = shownTo(rater, item);
   forget(shown);
   $("prompt").textContent = item.prompt;
+  $("item").className = PAIRS ? "" : "rating";
   $("clips").className = `clips ${PAIRS ? "two" : "one"}`;
   $("clips").replaceChildren(...shown.map((n, k) => clip(n, PAIRS ? "AB"[k] : "")));
   $("questions").replaceChildren(...DATA.dimensions.map(question));
@@ -206,7 +207,7 @@ function choose(key) {
 }
 
 function pressed(event) {
-  if ($("item").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!$("use-keys").checked || $("item").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = event.key.toLowerCase();
   const own = event.target.closest("button, a, video, input"); // they have keys of their own
   const does = { backspace: () => state.at && go(state.at - 1), n: next, s: skip, r: () => play(true) };
@@ -264,7 +265,8 @@ function theme() {
   const chosen = names[(names.indexOf(now) + 1) % 3];
   if (chosen === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = chosen;
-  $("theme").textContent = `Theme: ${chosen}`;
+  $("theme").lastElementChild.textContent = `: ${chosen}`;
+  $("theme").setAttribute("aria-label", `Theme: ${chosen}`);
 }
 
 $("who").addEventListener("submit", begin);

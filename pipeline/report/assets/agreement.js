@@ -22,13 +22,13 @@
     vp.el("figure", null, content, vp.el("figcaption", null, caption));
 
   /** The accuracy that is quoted: with one rater left out where any annotator has it; null: none. */
-  vp.quoted = (rows) => HEADLINES.find((name) => rows.some((row) =>
-    row.statistic === name && vp.isNumber(row.value) && !vp.isReference(row.annotator))) || null;
+  vp.quoted = (rows) => HEADLINES.find((name) => rows.some((row) => vp.isWhole(row) && row.statistic === name
+    && vp.isNumber(row.value) && !vp.isReference(row.annotator) && !vp.isRater(row.annotator))) || null;
 
   /** Annotators, the nearest to the raters first; those without that number last, then references. */
   vp.annotatorsByAccuracy = (rows) => {
     const statistic = vp.quoted(rows);
-    const value = new Map(rows.filter((row) => row.statistic === statistic).map((row) => [row.annotator, row.value]));
+    const value = new Map(rows.filter((row) => row.statistic === statistic && vp.isWhole(row)).map((row) => [row.annotator, row.value]));
     return annotators(rows).sort((a, b) => vp.isReference(a) - vp.isReference(b)
       || (vp.isReference(a) ? vp.byAnnotator(a, b) : (value.get(b) ?? -1) - (value.get(a) ?? -1) || vp.byAnnotator(a, b)));
   };
@@ -54,12 +54,12 @@
   };
 
   /** A short table: annotators down, the named statistics that there are across. */
-  vp.agreementTable = (rows, caption, key = KEY) => {
+  vp.agreementTable = (rows, caption, key = KEY, order = vp.annotatorsByAccuracy(rows)) => {
     const present = key.filter((name) => rows.some((row) => row.statistic === name));
     const own = rows.filter((row) => present.includes(row.statistic));
     return vp.pivot(caption, own, "Annotator",
-      { field: "annotator", values: vp.annotatorsByAccuracy(own), name: vp.annotatorName },
-      { field: "statistic", values: present, name: vp.statisticName });
+      { field: "annotator", values: order.filter((who) => own.some((row) => row.annotator === who)), name: vp.annotatorName },
+      { field: "statistic", values: present, name: vp.shortName });
   };
 
   /** Every statistic of one dimension: statistics down, annotators across. */

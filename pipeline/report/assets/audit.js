@@ -6,20 +6,23 @@
     return drawn.length ? vp.el("section", { id, "aria-labelledby": `${id}-title` }, vp.heading(id, title), drawn) : null;
   };
 
+  /** A share, its sign and its interval are not torn apart at the end of a line. */
+  const unbroken = (text) => text.replace(/[\d.]+ %(?: \[[\d.]+, [\d.]+\])?/g, (share) => share.replace(/ /g, "\u00a0"));
+
   const findings = (audit) => {
     const found = audit.findings || (audit.headlines || []).map((headline) => ({ headline, more: [] }));
     return found.length ? vp.el("div", { class: "headlines" }, found.map(({ headline, more }) =>
-      [vp.el("p", null, headline), more.length ? vp.el("ul", { class: "support" }, more.map((text) => vp.el("li", null, text))) : null]))
+      [vp.el("p", null, unbroken(headline)), more.length ? vp.el("ul", { class: "support" }, more.map((text) => vp.el("li", null, unbroken(text)))) : null]))
       : vp.el("p", { class: "notice" }, "No annotator could be held against people on pairs of clips.");
   };
 
-  const unmet = (audit) => ((audit.unmet || []).length ? vp.el("div", { class: "findings" }, vp.el("strong", null, "Required, and not met"),
+  const unmet = (audit) => ((audit.unmet || []).length ? vp.el("div", { class: "findings unmet" }, vp.el("strong", null, "Required, and not met"),
     vp.el("ul", null, audit.unmet.map((text) => vp.el("li", null, text)))) : null);
 
   const dimension = (audit, name, n, words) => {
     const of = vp.audit.of(audit, name, words);
     return section(`dimension-${n}`, vp.words(name), [vp.accuracyPlot(of.whole, name), vp.audit.headline(of),
-      vp.audit.alternative(audit, name, words), vp.audit.everything(of), vp.audit.slices(of), vp.audit.calibration(of),
+      vp.audit.alternative(audit, of), vp.audit.everything(of), vp.audit.slices(of), vp.audit.calibration(of),
       vp.audit.confusion(of), vp.audit.leaderboard(of), vp.audit.positions(of), vp.audit.disagreements(audit, name, of.annotators, words)]);
   };
 

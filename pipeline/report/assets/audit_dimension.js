@@ -2,8 +2,8 @@
 /* One dimension of the audit: the statistics that matter, calibration, confusion, order of generators. */
 vp.audit = {};
 (() => {
-  const KEY = ["pair_accuracy_ties_half_loo", "pair_accuracy_ties_half_of_ceiling", "pair_accuracy_ties_half", "pair_accuracy_with_ties",
-    "judge_tie_share", "spearman_within_prompt", "spearman", "cohen_kappa_quadratic", "alt_test_winning_rate", "alt_test_advantage"];
+  const KEY = ["pair_accuracy_ties_half_loo", "pair_accuracy_ties_half_of_ceiling", "pair_accuracy_with_ties", "judge_tie_share",
+    "spearman_within_prompt", "spearman", "alt_test_winning_rate", "alt_test_advantage"];
   const MOST = 3; // annotators that are shown unasked
 
   /** All that is about one dimension: {name, words, rows, whole, slices, annotators (the nearest first)}. */
@@ -23,8 +23,12 @@ vp.audit = {};
       wrap(rest.map(([, node]) => node))) : null];
   };
 
-  vp.audit.headline = ({ name, words, whole }) => (whole.length ? vp.agreementTable(whole,
-    `The statistics that matter on ${vp.words(name)}${words}: value, interval over prompts, n. The nearest to the raters first`, KEY) : null);
+  vp.audit.headline = ({ name, words, whole }) => {
+    const accuracy = vp.quoted(whole); // without a second rater none can be left out
+    const key = [accuracy, ...KEY].filter((one, n, all) => one && all.indexOf(one) === n && (one !== KEY[0] || accuracy === one));
+    return whole.length ? vp.agreementTable(whole,
+      `The statistics that matter on ${vp.words(name)}${words}: value, interval over prompts, n. The nearest to the raters first`, key) : null;
+  };
 
   /* ---- calibration ---- */
   const bins = (rows, annotator, statistic) => rows.filter((row) => row.statistic === statistic && row.annotator === annotator)
@@ -85,7 +89,7 @@ vp.audit = {};
     const n = vp.unique(cells.map(({ row }) => vp.nOf(row))).join(", ");
     const caption = `${annotator}${words}: a rater's score down, the annotator's across; share of all ${n} with its interval. Framed: equal scores`;
     return vp.el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-      vp.el("table", { class: "confusion" }, vp.el("caption", null, caption),
+      vp.el("table", { class: "confusion" }, vp.el("caption", null, vp.el("span", null, caption)),
         vp.el("thead", null, vp.el("tr", null, vp.el("th", { scope: "col" }, "Raters"),
           levels.map((judge) => vp.el("th", { scope: "col", class: "number" }, judge)))),
         vp.el("tbody", null, levels.map((human) => vp.el("tr", null, vp.el("th", { scope: "row" }, human),
@@ -94,7 +98,7 @@ vp.audit = {};
 
   vp.audit.confusion = ({ rows, annotators, words }) => {
     if (!rows.some((row) => row.statistic === "confusion_share")) return null;
-    return [vp.el("h3", null, "Confusion of scores"), vp.audit.each(annotators, (who) => matrix(rows, who, words))];
+    return [vp.el("h3", null, "Confusion of scores"), vp.audit.each(annotators, (who) => matrix(rows, who, words), (items) => vp.el("div", { class: "matrices" }, items))];
   };
 
   /* ---- leaderboards ---- */
@@ -115,11 +119,11 @@ vp.audit = {};
       .map((row) => ({ ...row, generator: generatorOf(row), what: `${vp.annotatorName(row.annotator)}: ${vp.statisticName(row.statistic)}` }));
     const others = rows.filter((row) => vp.isWhole(row) && ["davidson_tie", "leaderboard_spearman"].includes(row.statistic));
     return [vp.el("h3", null, "Which generator is best?"),
-      vp.figure([vp.legend(series), `Strengths of the generators in log odds, mean 0 (${vp.statisticName(statistic)}), with intervals over prompts${words}; n in the table.`
-        + ` Raters and ${annotators.length > MOST ? `the ${MOST} annotators nearest to them` : "annotators"} in the raters' order.`],
+      vp.figure(`Strengths of the generators in log odds, mean 0 (${vp.statisticName(statistic)}), with intervals over prompts${words}; n in the table.`
+        + ` Raters and ${annotators.length > MOST ? `the ${MOST} annotators nearest to them` : "annotators"} in the raters' order.`, vp.legend(series),
       vp.sideBySide(`Strengths of generators on ${name}`, generators.map((generator) => ({ label: generator, rows: shown.map((who) => find(who, generator)) })),
         series, { line: { value: 0, label: "mean" } })),
-      others.length ? vp.agreementTable(others, `Order of the generators: annotator against raters, and how readily each ties${words}`, ["leaderboard_spearman", "davidson_tie"]) : null,
+      others.length ? vp.agreementTable(others, `Order of the generators: annotator against raters, and how readily each ties${words}`, ["leaderboard_spearman", "davidson_tie"], ["raters", ...annotators]) : null,
       vp.el("details", null, vp.el("summary", null, "All strengths"),
         vp.pivot(`Strengths of generators${words}`, all, "Generator", { field: "generator", values: generators, name: (one) => one },
           { field: "what", values: vp.unique(all.map((row) => row.what)), name: (one) => one }))];

@@ -3,7 +3,7 @@
 (() => {
   const MOST = 2; // of each annotator that are shown unasked
 
-  const facts = (side, annotator, other) => {
+  const facts = (side, annotator) => {
     const ratings = Object.entries(side.ratings || {});
     const row = (name, value, more) => vp.el("tr", null, vp.el("th", { scope: "row" }, name),
       vp.el("td", { class: "number" }, vp.el("span", { class: "figure" }, value), more ? vp.el("span", { class: "interval" }, ` ${more}`) : null));
@@ -21,9 +21,9 @@
     return vp.el("div", { class: "clip side" },
       vp.el("h5", null, vp.el("span", { class: "ordinal" }, key.toUpperCase()), " ", own.generator, " ", vp.simulated(clip && clip.simulated), " ",
         vp.badge(key === "a" ? "raters prefer this" : "annotator prefers this", key === "a" ? "good" : "bad")),
-      clip ? [vp.player(clip, videos), clip.frames ? vp.frameStrip(clip) : null] : null,
-      facts(own, pair.annotator), said(own.rationale, `${pair.annotator} on this clip`),
-      vp.el("p", { class: "settings" }, own.video_id));
+      vp.el("div", null, clip ? [vp.player(clip, videos), clip.frames ? vp.frameStrip(clip) : null] : null,
+        facts(own, pair.annotator), said(own.rationale, `${pair.annotator} on this clip`),
+        vp.el("p", { class: "settings" }, own.video_id)));
   };
 
   const sd = (value) => (vp.isNumber(value) ? ` (${vp.fixed(value, 1)} sd)` : "");

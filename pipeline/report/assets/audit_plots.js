@@ -10,7 +10,7 @@
    * options: {line: {value, label}, axis: name of the x axis, tick, domain: range that is always shown}.
    */
   vp.binned = (label, bins, options) => vp.chart(label, (width) => {
-    const height = 232, top = 20, base = height - 62, left = 42, right = width - 6;
+    const height = 232, top = 26, base = height - 62, left = 42, right = width - 6;
     const rows = bins.map((bin) => bin.row), format = vp.formatOf(rows[0].statistic);
     const known = [...(options.line ? [options.line] : []), ...(options.domain || []).map((value) => ({ value }))];
     const [low, high] = vp.range(rows, known), y = vp.scale(low, high, base, top);
@@ -36,7 +36,7 @@
       vp.isNumber(row.value) ? [
         vp.isNumber(row.low) && vp.isNumber(row.high) && whisker(middle(n), y(row.low), y(row.high)),
         vp.marker("circle", middle(n), y(row.value)),
-        vp.text(middle(n) + 8, y(row.value) - 6, format.value(row.value).replace(" ", ""), { class: "small strong" })]
+        vp.text(middle(n), y(vp.isNumber(row.high) ? row.high : row.value) - 7, format.value(row.value), { class: "small strong", "text-anchor": "middle" })]
         : vp.text(middle(n), (base + top) / 2, "undefined", { class: "small", "text-anchor": "middle" })));
     return vp.canvas(width, height, grid, vp.svg("line", { x1: left, x2: right, y1: base, y2: base, class: "axis" }), below,
       vp.text(left - 6, base + 32, "n", { class: "small", "text-anchor": "end" }),
@@ -55,6 +55,9 @@
     });
   };
 
+  /** As much of a label as there is room for. */
+  const cut = (text, width) => (text.length * 7.2 > width ? `${text.slice(0, Math.max(1, Math.floor(width / 7.2) - 1))}…` : text);
+
   /**
    * Things in rows, each with one mark per series: groups [{label, rows: [row or undefined]}], the rows in
    * the order of ``series`` (of vp.seriesOf). options: {line: {value, label}}.
@@ -63,7 +66,7 @@
     const narrow = width < 560, step = 19, above = narrow ? 20 : 0;
     const rowHeight = series.length * step + 14 + above;
     const longest = Math.max(...groups.map((group) => group.label.length));
-    const left = narrow ? 4 : Math.min(14 + longest * 7.2, width * 0.34), right = width - (narrow ? 132 : 168);
+    const left = narrow ? 4 : Math.min(14 + longest * 7.2, width * 0.34), right = width - (narrow ? 150 : 168);
     const top = 24, base = top + groups.length * rowHeight, height = base + 26;
     const [low, high] = vp.range(groups.flatMap((group) => group.rows.filter(Boolean)), [options.line]);
     const x = vp.scale(low, high, left + 8, right - 8);
@@ -76,7 +79,8 @@
     const drawn = groups.map((group, n) => {
       const start = top + n * rowHeight + 7 + above;
       return [n ? vp.svg("line", { x1: 0, x2: width, y1: top + n * rowHeight, y2: top + n * rowHeight, class: "grid" }) : null,
-        narrow ? vp.text(4, start - 6, group.label) : vp.text(left - 6, start + (series.length * step) / 2 + 4, group.label, { "text-anchor": "end" }),
+        narrow ? vp.text(4, start - 6, cut(group.label, width - 8))
+          : vp.text(left - 6, start + (series.length * step) / 2 + 4, cut(group.label, left - 10), { "text-anchor": "end" }),
         group.rows.map((row, s) => {
           const at = start + (s + 0.5) * step;
           if (!row) return null;

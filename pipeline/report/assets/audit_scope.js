@@ -19,9 +19,9 @@
     .filter(([name]) => vp.isNumber(scope[name]) && scope[name] > 0).map(([name, words]) => [vp.count(scope[name]), words]);
 
   const RULES = {
-    human_target: ["Human target", "mean of all raters; where one is left out, mean of the others, for annotator and rater alike"],
+    target: ["Human target", "mean of all raters; where one is left out, mean of the others, for annotator and rater alike"],
     tie_rule: ["Ties", "a difference of at most 1e-9; pairs that the raters tie have no right answer; what a tie of the annotator counts stands in the name"],
-    tie_threshold: ["Tie threshold", "only where the name says “better, worse, tie”: fitted on one half of the prompts, reported on the other"],
+    threshold: ["Tie threshold", "only where the name says “better, worse, tie”: fitted on one half of the prompts, reported on the other"],
     grouping: ["Grouping", "pairs are two clips of one prompt, pooled over prompts; ranks within a prompt are averaged over prompts"],
   };
 
@@ -30,6 +30,7 @@
     const scope = audit.scope || {}, versions = scope.versions;
     const rules = Object.entries(RULES).map(([name, [title, words]]) => [title, typeof scope[name] === "string" ? scope[name] : words]);
     const facts = [["Scope", footage(scope)], ...rules, ["Intervals", resampling(scope)],
+      ["Alternative annotator test", vp.isNumber(scope.alt_test_epsilon) && `ε = ${scope.alt_test_epsilon}, the advantage that people are given`],
       ["Versions", versions && plain(versions)]].filter(([, value]) => value);
     const tiles = counts(scope);
     return [tiles.length ? vp.el("ul", { class: "tiles" }, tiles.map(([number, name]) =>
@@ -52,6 +53,14 @@
         [vp.el("dt", null, vp.statisticName(name), vp.el("code", { class: "line" }, name)), vp.el("dd", null, meaning[name])]))) : null;
   };
 
+  const UNDEFINED = /prompts? (is|are) undefined/; // one note for each statistic, annotator and dimension
+
+  const notes = (all) => {
+    const [few, many] = [all.filter((note) => !UNDEFINED.test(note)), all.filter((note) => UNDEFINED.test(note))];
+    return all.length ? [vp.el("h3", null, "Notes of this audit"), few.length ? list(few) : null,
+      many.length ? vp.el("details", null, vp.el("summary", null, `Prompts that are left out as undefined (${vp.plural(many.length, "note")})`), list(many)) : null] : null;
+  };
+
   vp.audit.howToRead = (audit) => [
     list([
       "A pair is two clips of one prompt. Pairs that the raters' mean ties have no right answer and are left"
@@ -68,6 +77,6 @@
       "n counts clips, or pairs of clips for statistics of pairs; with one rater left out, each pair once for"
         + " each rater left out. A statistic that cannot be computed is undefined, never zero, and says why.",
     ]),
-    (audit.notes || []).length ? [vp.el("h3", null, "Notes of this audit"), list(audit.notes)] : null,
+    notes(audit.notes || []),
     scopeTable(audit.scope), glossary(audit)];
 })();

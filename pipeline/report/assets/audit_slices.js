@@ -17,11 +17,13 @@
     return gap.value > 0 ? vp.badge("▲ higher than elsewhere", "good") : vp.badge("▼ lower than elsewhere", "bad");
   };
 
+  const keyOf = (row) => JSON.stringify([row.annotator, row.slice]);
+
   const table = (caption, rows, down, props) => {
     const at = new Map(rows.map((row) => [JSON.stringify([row.annotator, row.slice, row.statistic]), row]));
     const get = (key, statistic) => at.get(JSON.stringify([...key, statistic]));
     const present = (names) => names.filter((name) => rows.some((row) => row.statistic === name));
-    const keys = vp.unique(rows.map((row) => JSON.stringify([row.annotator, row.slice]))).map((key) => JSON.parse(key)).filter(down.keep || (() => true));
+    const keys = vp.unique(rows.map(keyOf)).map((key) => JSON.parse(key));
     const column = (name) => ({ name: vp.statisticName(name), number: true, get: (key) => vp.auditCell(get(key, name)) });
     const tested = rows.some((row) => row.statistic === "slice_gap");
     const differs = (key) => verdict(get(key, "slice_gap"), get(key, "slice_gap_p"));
@@ -32,23 +34,32 @@
       ...present(SHOWN).map(column), ...present(props).map(column)], keys, { class: "pivot" }) : null;
   };
 
-  const differing = (rows) => {
-    const p = new Map(rows.filter((row) => row.statistic === "slice_gap_p").map((row) => [JSON.stringify([row.annotator, row.slice]), row.value]));
-    return (key) => vp.isNumber(p.get(JSON.stringify(key))) && p.get(JSON.stringify(key)) < LEVEL;
+  const MOST = 8; // slices that are shown unasked
+
+  /** The slices that differ, of the nearest annotator first, the widest gap first. */
+  const differ = (rows, found, annotators, caption) => {
+    const gap = new Map(rows.filter((row) => row.statistic === "slice_gap").map((row) => [keyOf(row), Math.abs(row.value)]));
+    const place = new Map(found.sort((a, b) => annotators.indexOf(a.annotator) - annotators.indexOf(b.annotator)
+      || gap.get(keyOf(b)) - gap.get(keyOf(a))).map((row, n) => [keyOf(row), n]));
+    const sorted = rows.filter((row) => place.has(keyOf(row))).sort((a, b) => place.get(keyOf(a)) - place.get(keyOf(b)));
+    const part = (from, to) => sorted.filter((row) => place.get(keyOf(row)) >= from && place.get(keyOf(row)) < to);
+    return found.length ? [table(caption, part(0, MOST), { annotator: true }, []),
+      found.length > MOST ? vp.el("details", null, vp.el("summary", null, `${found.length - MOST} more that differ`),
+        table(`${caption}, continued`, part(MOST, Infinity), { annotator: true }, [])) : null] : null;
   };
 
   vp.audit.slices = ({ rows, annotators, name, words }) => {
     const own = rows.filter((row) => isSlice(row) && annotators.includes(row.annotator));
     if (!own.length) return null;
-    const tested = own.filter((row) => row.statistic === "slice_gap_p" && vp.isNumber(row.value)), keep = differing(own);
-    const found = tested.filter((row) => keep([row.annotator, row.slice]));
+    const tested = own.filter((row) => row.statistic === "slice_gap_p" && vp.isNumber(row.value));
+    const found = tested.filter((row) => row.value < LEVEL);
     const sentence = !tested.length ? "No slice was tested against the rest."
       : `${found.length ? vp.count(found.length) : "None"} of ${vp.count(tested.length)} slices (annotators counted apart) differ${found.length === 1 ? "s" : ""} from all other pairs`
         + ` at a false discovery rate of ${vp.percent(LEVEL, 0)} (Benjamini and Yekutieli, over all slices). The gap is in points of accuracy.`;
     const statistics = vp.unique(own.map((row) => row.statistic));
     const unknown = statistics.some((one) => [...SHOWN, ...MORE].includes(one)) ? MORE : statistics; // names from other versions
     return [vp.el("h3", null, "Where is it better, where worse?"), vp.el("p", { class: "lead" }, sentence),
-      found.length ? table(`Slices of ${vp.words(name)} that differ${words}`, own, { annotator: true, keep }, []) : null,
+      differ(own, found, annotators, `Slices of ${vp.words(name)} that differ${words}`),
       vp.el("details", null, vp.el("summary", null, "By slice"), annotators.map((who) =>
         table(`${who} by slice${words}: pairs with a clip of the slice on either side`, own.filter((row) => row.annotator === who), {}, unknown)))];
   };

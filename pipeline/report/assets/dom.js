@@ -59,14 +59,14 @@ const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 vp.isNumber = isNumber;
 
 vp.count = (value) => (isNumber(value) ? value.toLocaleString("en-US") : "–");
-vp.fixed = (value, digits = 2) =>
-  isNumber(value) ? value.toFixed(digits).replace("-", "−") : "–";
+const digitsOf = (value, digits) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−"); // no minus zero
+vp.fixed = (value, digits = 2) => (isNumber(value) ? digitsOf(value, digits) : "–");
 vp.percent = (value, digits = 1) =>
-  isNumber(value) ? `${(100 * value).toFixed(digits).replace("-", "−")} %` : "–";
+  isNumber(value) ? `${digitsOf(100 * value, digits)} %` : "–";
 vp.score = (value) =>
   !isNumber(value) ? "–" : Number.isInteger(value) ? String(value).replace("-", "−") : vp.fixed(value);
 vp.signed = (value, digits = 2) =>
-  !isNumber(value) ? "–" : (value > 0 ? "+" : "") + vp.fixed(value, digits);
+  !isNumber(value) ? "–" : (Number(value.toFixed(digits)) > 0 ? "+" : "") + vp.fixed(value, digits);
 /** "446 to 484", or the one number where they are all alike. */
 vp.span = (values) => vp.unique([Math.min(...values), Math.max(...values)]).map(vp.count).join(" to ");
 vp.usd = (value) => (isNumber(value) ? `$${value.toFixed(value && value < 1 ? 4 : 2)}` : "unknown");
@@ -94,7 +94,7 @@ vp.table = (caption, columns, rows, props) => {
     vp.el("th", { scope: "col", class: c.number ? "number" : null }, c.name));
   return vp.el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     vp.el("table", props,
-      vp.el("caption", null, caption),
+      vp.el("caption", null, vp.el("span", null, caption)),
       vp.el("thead", null, vp.el("tr", null, head)),
       vp.el("tbody", null, rows.map((row) => vp.el("tr", null, columns.map((c) => cell(c, row)))))));
 };

@@ -49,7 +49,7 @@
     davidson_tie: "Davidson's ν",
     label_accuracy: "Label accuracy",
     answered_share: "Answered",
-    first_position_share: "Picks the clip shown first",
+    first_position_rate: "Picks the clip shown first",
     position_consistency: "Same choice in both orders",
     refusal_rate: "Refused",
     parse_failure_rate: "Unreadable",
@@ -64,6 +64,14 @@
   const VARIANTS = [["_of_ceiling", ", share of the ceiling"], ["_ceiling", ", ceiling on the same"], ["_loo", ", one rater left out"]];
   const REFERENCES = { human_ceiling: "human ceiling", all_tie: "all ties", chance: "chance", raters: "raters" };
   const SHARES = /accuracy|agreement|share|_rate$|rate_scores$|advantage|coverage|consistency|all_wrong|_of_ceiling$/;
+  const SHORT = { // for tables that have a title
+    pair_accuracy_ties_half_loo: "Pair accuracy, one rater left out",
+    pair_accuracy_ties_half_of_ceiling: "Share of the ceiling",
+    alt_test_winning_rate: "Raters it may replace (alternative test)",
+    alt_test_advantage: "As near as a rater (alternative test)",
+    alt_test_winning_rate_scores: "Raters it may replace (test on scores)",
+    alt_test_advantage_scores: "As near as a rater (test on scores)",
+  };
   const CERTAIN = ["chance", "all_tie"]; // follow from a rule, not from anybody's judgement
   const ALONE = "rater "; // begins the name of one rater
 
@@ -75,6 +83,7 @@
     const [base, n] = split(name);
     return (NAMES[base] || vp.words(base)) + (n < 0 ? "" : VARIANTS[n][1]);
   };
+  vp.shortName = (name) => SHORT[name] || vp.statisticName(name);
   vp.annotatorName = (name) => REFERENCES[name] || name;
   vp.isReference = (name) => Object.hasOwn(REFERENCES, name);
   vp.isRater = (name) => name.startsWith(ALONE);
@@ -93,12 +102,12 @@
 
   const UNITS = [ // what n_items counts, the first that fits
     [/^(error_correlation|mean_error|effective_|all_wrong)/, "pair"],
-    [/^leaderboard/, "generator"],
-    [/^(first_position|label_acc|answered|refusal|parse_f|other_f)/, "question"],
+    [/^answered/, "item"],
+    [/^(first_position|label_acc|refusal|parse_f|other_f)/, "question"],
     [/^confusion/, "pair of scores"],
     [/_scores$/, "clip"],
     [/^pair_.*_(loo|ceiling)$/, "pair × rater"],
-    [/^(pair_|rater_pair|rater_tie|alt_test|calibration_acc|slice_gap|bradley|davidson|tie_thr|position)|tie_share/, "pair"],
+    [/^(pair_|rater_pair|rater_tie|alt_test|calibration_acc|slice_gap|leaderboard|bradley|davidson|tie_thr|position)|tie_share/, "pair"],
   ];
   const unit = (statistic) => (UNITS.find(([pattern]) => pattern.test(statistic)) || [0, "clip"])[1];
   const plural = (n, word) => `${vp.count(n)} ${n === 1 ? word : word.replace(/^\S+/, "$&s").replace("× rater", "× raters")}`;

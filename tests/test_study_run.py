@@ -1,0 +1,283 @@
+"""The verb `study` on a judge of whom it is known how it errs: curves, costs, what is bought and when."""
+
+import html
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_world import Judge, usd_per_clip, write_config, write_world
+from test_preview import KEY, Tags
+
+from pipeline import __main__ as cli
+
+N_CLIPS, N_PAIRS = 32, 48  # six pairs of each of eight prompts
+STATISTIC = "pair_accuracy_ties_half_loo"
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    write_world(folder)
+    return folder
+
+
+def run(config: str, out: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and result."""
+    code = cli.main(["study", "--config", config, "--output", str(out), *options])
+    told = out / "study.json"
+    return code, json.loads(told.read_text()) if told.exists() else {}
+
+
+def point(told: dict[str, Any], frames: int, temperature: float = 0.3) -> dict[str, Any]:
+    (found,) = (
+        p
+        for p in told["points"]
+        if (p["settings"]["frames"], p["settings"]["temperature"]) == (frames, temperature)
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def paper(world, tmp_path_factory):
+    """The paper's own ablation, and the same command once more."""
+    out, judge = tmp_path_factory.mktemp("paper") / "out", Judge()
+    with pytest.MonkeyPatch.context() as patch, judge.server() as server:
+        patch.setenv("OPENAI_API_KEY", KEY)
+        config = write_config(world, server.base_url)
+        first = run(config, out)
+        bills, asked = dict(server.bills), dict(judge.asked)
+        second = run(config, out)
+        assert dict(server.bills) == bills  # a second study is free
+    return {"first": first, "second": second, "bills": bills, "asked": asked, "out": out}
+
+
+def test_the_paper_is_ablated_one_setting_at_a_time_and_nothing_is_bought_twice(paper):
+    code, told = paper["first"]
+    assert (code, told["state"], told["design"]) == (0, "complete", "one_at_a_time")
+    settings = [(p["settings"]["frames"], p["settings"]["temperature"]) for p in told["points"]]
+    assert settings == [(4, 0.3), (6, 0.3), (8, 0.3), (8, 0.5), (8, 0.7), (8, 0.9), (10, 0.3)]
+    assert paper["asked"] == {setting: N_CLIPS for setting in settings}
+    assert all(n == 1 for n in paper["bills"].values())
+    assert told["paid"]["requests"] == 7 * N_CLIPS
+    assert [p["own"] for p in told["points"]].index(True) == 2
+    assert told["axes"] == {"frames": [4, 6, 8, 10], "temperature": [0.3, 0.5, 0.7, 0.9]}
+    again = paper["second"][1]
+    assert again["paid"]["requests"] == 0
+    assert {**again, "paid": None} == {**told, "paid": None}
+
+
+@pytest.mark.parametrize(
+    ("frames", "temperature", "value"),
+    [(4, 0.3, 4 / 8), (6, 0.3, 6 / 8), (8, 0.3, 1), (10, 0.3, 1), (8, 0.5, 7 / 8), (8, 0.7, 6 / 8),
+     (8, 0.9, 1 / 2)],
+)  # fmt: skip
+def test_the_curve_is_the_judge_s_own(paper, frames, temperature, value):
+    """A prompt that is turned round has all of its pairs wrong; a 3 for everything ties all."""
+    found = point(paper["first"][1], frames, temperature)
+    (row,) = found["rows"]
+    assert row["dimension"] == "video_quality"
+    assert row["value"] == pytest.approx(value)
+    assert (row["n_items"], row["n_raters"]) == (2 * N_PAIRS, 2)  # either rater is left out once
+    assert row["low"] <= value <= row["high"]
+    assert found["coverage"] == {"scored": 32, "rated": 32, "share": 1}
+
+
+def test_differences_are_paired_with_the_best(paper):
+    """Of eight prompts one is all wrong: the mean of 0 and 1 is 1/8, its standard error about
+    sqrt(1/8 x 7/8 / 8) = 0.117. A judge that ties everything loses half of every prompt: no draw of
+    prompts changes that."""
+    told = paper["first"][1]
+    gap = point(told, 8, 0.5)["difference_from_best"]
+    assert gap["value"] == pytest.approx(-1 / 8)
+    assert gap["se"] == pytest.approx(0.117, abs=0.015)  # 200 resamples
+    assert gap["low"] < -1 / 8 < gap["high"] == 0
+    tied = point(told, 8, 0.9)["difference_from_best"]
+    assert (tied["value"], tied["se"]) == (-0.5, 0)
+    assert point(told, 10)["difference_from_best"]["value"] == 0
+
+
+def test_what_a_point_costs_when_it_is_bought_alone(paper):
+    told = paper["first"][1]
+    for frames in (4, 6, 8, 10):
+        cost = point(told, frames)["cost"]
+        assert (cost["requests"], cost["n_clips"]) == (N_CLIPS, N_CLIPS)
+        assert cost["input_tokens"] == N_CLIPS * (600 + 85 * frames)
+        assert cost["output_tokens"] == N_CLIPS * 40
+        assert cost["usd_per_clip"] == pytest.approx(usd_per_clip(frames))
+        assert cost["usd"] == pytest.approx(N_CLIPS * usd_per_clip(frames))
+
+
+def test_eight_frames_at_the_lowest_temperature_are_recommended_as_ten_cost_more(paper):
+    told = paper["first"][1]
+    found = told["recommendation"]
+    names = [point(told, frames)["name"] for frames in (8, 10)]
+    assert found["point"] == names[0]
+    assert found["within"] == names
+    assert found["cheapest_by"] == "usd"
+    # people are of one mind, so nobody is above them
+    assert [row["value"] for row in told["ceiling"]] == [1]
+
+
+def test_the_page_says_the_same_and_needs_nothing_else(paper):
+    page = (paper["out"] / "index.html").read_text("utf-8")
+    tags = Tags(page).found
+    assert {tag for tag, _ in tags}.isdisjoint({"script", "iframe", "object", "form", "base"})
+    links = [a.get("src") or a.get("href") or "" for _, a in tags]
+    assert all(not link or link.startswith(("data:", "#")) for link in links)
+    shown = html.unescape(page)
+    assert "recommended: 8 frames, temperature 0.3." in shown
+    assert sum(tag == "svg" for tag, _ in tags) == 3  # frames, temperature, cost
+    # seven points and their curves: 4 + 4 marks, 7 more against cost; the ring in each
+    assert sum(a.get("class") == "dot" for _, a in tags) == 15
+    assert sum(a.get("class") == "ring" for _, a in tags) == 3
+
+
+def test_points_are_whole_runs_that_share_what_there_is_once(paper):
+    for told in paper["first"][1]["points"]:
+        folder = paper["out"] / told["folder"]
+        assert json.loads((folder / "status.json").read_text())["state"] == "complete"
+        assert (folder / "run.json").is_file()
+        assert not (folder / "journal").exists()
+        assert (folder / "frames").resolve() == (paper["out"] / "frames").resolve()
+    assert (paper["out"] / "journal").is_dir()
+
+
+def test_one_budget_holds_over_all_points_and_a_larger_one_goes_on(world, tmp_path, capsys):
+    judge = Judge()
+    with judge.server() as server:
+        study = {"temperature": [0.3, 0.5]}
+        config = write_config(world, server.base_url, study, budget={"requests": 40})
+        code, told = run(config, tmp_path / "out")
+        assert (code, server.n_bills) == (3, 40)  # 32 of the first point and 8 of the second
+        assert (told["state"], len(told["points"]), told["recommendation"]) == ("stopped", 1, None)
+        assert "budget.requests is 40" in told["stopped"]
+        assert "nothing is recommended yet" in capsys.readouterr().out
+        more = ("--set", "budget.requests=64")
+        code, told = run(config, tmp_path / "out", *more)
+        assert (code, server.n_bills, len(told["points"])) == (0, 64, 2)
+        assert told["paid"]["requests"] == 24
+        assert all(n == 1 for n in server.bills.values())
+
+
+def test_fewer_draws_are_among_more_and_bought_once(world, tmp_path, capsys):
+    judge = Judge()
+    with judge.server() as server:
+        study = {"draws": [1, 3], "prompts": 2}
+        config = write_config(world, server.base_url, study, judge={"seed": 7})
+        assert run(config, tmp_path / "out", "--estimate")[0] == 0
+        said = capsys.readouterr().err
+        assert server.n_bills == 0
+        assert not (tmp_path / "out").exists()
+        code, told = run(config, tmp_path / "out")
+    assert (code, server.n_bills) == (0, 2 * 4 * 3)
+    costs = [p["cost"] for p in told["points"]]
+    assert [cost["requests"] for cost in costs] == [8, 24]  # as if each were bought alone
+    assert costs[1]["usd"] == pytest.approx(3 * costs[0]["usd"])
+    assert (told["n_prompts"], told["n_clips"]) == (2, 8)
+    rows = {line.split("  ")[0]: line.split() for line in said.splitlines()}
+    assert (rows["1 draw"][2], rows["3 draws"][2], rows["together"][1]) == ("8", "16", "24")
+
+
+def test_an_estimate_leaves_out_what_the_journal_holds(world, tmp_path, capsys):
+    judge = Judge()
+    with judge.server() as server:
+        config = write_config(world, server.base_url, {"frames": [6, 8], "prompts": 2})
+        assert run(config, tmp_path / "out")[0] == 0
+        capsys.readouterr()
+        more = ("--set", "study.temperature=[0.3,0.5]", "--estimate")
+        assert run(config, tmp_path / "out", *more)[0] == 0
+    together = next(x for x in capsys.readouterr().err.splitlines() if x.startswith("together"))
+    assert together.split()[1] == "8"
+
+
+def test_a_study_that_is_killed_goes_on_and_buys_nothing_twice(world, tmp_path):
+    judge, out = Judge(), tmp_path / "out"
+    with judge.server(latency_s=0.05) as server:
+        config = write_config(
+            world, server.base_url, {"temperature": [0.3, 0.5]}, judge={"concurrency": 2}
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "study", "--config", config, "--output", str(out)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            until = time.monotonic() + 60
+            while server.n_bills < 40 and time.monotonic() < until:
+                time.sleep(0.02)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        assert 40 <= server.n_bills < 64
+        code, told = run(config, out)
+        assert (code, told["state"]) == (0, "complete")
+        assert len(server.bills) == 64
+        assert server.n_bills <= 64 + 2  # at most what was in flight
+
+
+def test_a_judge_that_stops_ends_the_study_with_what_is_whole(world, tmp_path):
+    judge = Judge()
+    with judge.server() as server:
+        config = write_config(world, server.base_url, {"frames": [6, 8]})
+        judge.fault = "unauthorized"
+        code, told = run(config, tmp_path / "out")
+        assert (code, told, server.n_bills) == (3, {}, 0)
+        judge.fault = None
+        assert run(config, tmp_path / "out")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["study.temperature=[0.3]"], "one point only"),
+        (["audit=null"], "no audit.ratings"),
+        (["study.statistic=kappa"], "'kappa' is none of them"),
+        (["study.dimension=beauty"], "study.dimension: beauty"),
+        (["study.annotators=[nobody]"], "no annotator is called 'nobody'"),
+        (["protocol=pairwise"], "protocol=pointwise"),
+        (["study.frames=[4,8]", "frames.policy=first_middle_last"], "always takes three"),
+        (["annotators.0.capabilities.temperature=false"], "temperature"),
+        (["study.prompts=2", "study.clips=4", "study.frames=[4,8]"], "at least 2 are needed"),
+        (["study.frames=[8,8]"], "given twice"),
+    ],
+)
+def test_faults_are_refused_before_anything_is_asked(world, tmp_path, capsys, options, words):
+    judge = Judge()
+    with judge.server() as server:
+        config = write_config(world, server.base_url)
+        given = [word for option in options for word in ("--set", option)]
+        assert run(config, tmp_path / "out", *given)[0] == 2
+        assert words in capsys.readouterr().err
+        assert server.bodies == []
+        assert not (tmp_path / "out").exists()
+
+
+def test_the_demonstration_studies_its_own_annotator_for_free(tmp_path, capsys):
+    """The signal annotator has frames and nothing else to try."""
+    small = ("limit=6", "concurrency.processes=1", "audit.resamples=200")
+    options = [word for option in small for word in ("--set", option)]
+    code, told = run("demo", tmp_path / "out", *options)
+    assert code == 0
+    assert [p["settings"]["frames"] for p in told["points"]] == [4, 6, 8, 10]
+    assert told["simulated"] is True
+    assert told["recommendation"]["cheapest_by"] == "frames"
+    assert any("temperature: they change nothing it says" in note for note in told["notes"])
+    assert [row["dimension"] for row in told["points"][0]["rows"]] == [
+        "prompt_following", "video_quality", "mean",
+    ]  # fmt: skip
+    assert all(p["cost"]["usd"] == 0 for p in told["points"])
+    assert "Nothing is paid for" in (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert not list((tmp_path / "out" / "points").glob("*/videorm"))
