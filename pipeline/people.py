@@ -26,6 +26,11 @@ def people_of(config: Config, videos: Iterable[Video]) -> People:
 
 
 def rating_files(options: AuditOptions | None) -> list[str]:
-    """SHA-256 of every table of ratings: what follows from them changes with them."""
+    """SHA-256 of every file of human data: what follows from them changes with them."""
     tables = tables_of(options) if options else []
-    return [sha256_hex(Path(table.path).read_bytes()) for table in tables]
+    return [sha256_hex(path.read_bytes()) for table in tables for path in _files(Path(table.path))]
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or all files of a folder, in order."""
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

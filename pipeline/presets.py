@@ -35,9 +35,16 @@ def filled(tree: dict[str, Any]) -> dict[str, Any]:
         return tree
     preset = _preset(str(name))
     whole = {key: value for key, value in preset.items() if key != "judges"} | tree
-    if isinstance(whole.get("annotators"), list):
-        whole["annotators"] = [_judge(block, preset["judges"]) for block in whole["annotators"]]
+    whole = _with_judges(whole, preset["judges"])
+    if isinstance(whole.get("study"), dict):  # its judges are described as those of the run are
+        whole["study"] = _with_judges(whole["study"], preset["judges"])
     return whole
+
+
+def _with_judges(tree: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(tree.get("annotators"), list):
+        return tree
+    return tree | {"annotators": [_judge(block, settings) for block in tree["annotators"]]}
 
 
 def _judge(block: Any, settings: dict[str, Any]) -> Any:

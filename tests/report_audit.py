@@ -206,4 +206,5 @@ def disagreement(
         "human_sureness": 2.6,
         "said": {"human0": 4.0, "human1": 2.0, "human2": 4.0},
         "rationale": f"B is sharper. {HOSTILE_NAME}" if n == 0 else None,
+        "shown_first": "b" if n == 0 else None,
     }

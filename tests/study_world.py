@@ -45,10 +45,9 @@ class Judge:
 
     def __init__(self) -> None:
         self.asked: Counter[tuple[int, float]] = Counter()
-        self.fault: str | None = None
 
     def server(self, **options: Any) -> JudgeServer:
-        return JudgeServer(faults=lambda n, key: self.fault or self.answer, **options)
+        return JudgeServer(faults=lambda n, key: self.answer, **options)
 
     def answer(self, handler: Any, body: dict[str, Any]) -> None:
         parts = body["messages"][-1]["content"]

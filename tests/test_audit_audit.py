@@ -263,7 +263,8 @@ def test_requirements(result):
     half = "pair_accuracy_ties_half"
     assert missing(statistic=half, at_least=0.5) == []
     assert missing(statistic=half, at_least=0.6) == [
-        "pair_accuracy_ties_half of judge on quality is 0.5833 [0.0000, 0.9661] (n 6); at least 0.6 is required"
+        "pair_accuracy_ties_half of judge on quality is 0.5833 [0.0000, 0.9661] (n 6); at least 0.6 "
+        "is required"
     ]
     assert "was not measured" in missing(statistic=half, at_least=0.1, dimension="speed")[0]
     undefined = Requirement(
@@ -286,14 +287,8 @@ def test_the_file_is_strict_json(result, tmp_path):
         json.loads((tmp_path / "deep" / name).read_text(encoding="utf-8"), parse_constant=refuse)
         for name in ("audit.json", "audit_details.json")
     )
-    assert all(
-        set(row)
-        == {
-            "annotator", "statistic", "dimension", "slice", "value", "low", "high", "n_items",
-            "n_raters",
-        }  # fmt: skip
-        for row in rows
-    )
+    fields = "annotator statistic dimension slice value low high n_items n_raters"
+    assert all(set(row) == set(fields.split()) for row in rows)
     assert len(rows) == len(result.rows)
     assert any(row["value"] is None for row in rows)
     assert set(details) == {"notes", "scope", "unmet", "disagreements", "alt_test"}
@@ -391,14 +386,16 @@ def test_rating_tables_are_checked_before_the_work(people, tmp_path):
     def options(**more):
         return AuditOptions(ratings=[RatingsTable(path=str(people))], **more)
 
-    clips = [ClipFacts(video_id=s.video_id, prompt_id=s.prompt_id, generator=s.generator) for s in SCORES]
+    clips = [
+        ClipFacts(video_id=s.video_id, prompt_id=s.prompt_id, generator=s.generator) for s in SCORES
+    ]
     check_ratings(options(), clips)
     with pytest.raises(SetupError, match="no such file"):
         check_ratings(AuditOptions(ratings=[RatingsTable(path=str(tmp_path / "no.csv"))]))
     with pytest.raises(SetupError, match=r"audit\.dimensions\.quality: .* 'sharp'"):
         check_ratings(options(dimensions={"quality": ["sharp"]}))
+    other = ClipFacts(video_id="p7-x", prompt_id="p7", generator="x")
     with pytest.raises(SetupError, match=r"no rating in .* is about a clip of this run"):
-        other = ClipFacts(video_id="p7-x", prompt_id="p7", generator="x")
         check_ratings(options(), [other])
 
 

@@ -4,9 +4,16 @@ import doctest
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from pipeline.audit import bootstrap
-from pipeline.audit.bootstrap import cluster_bootstrap, draws, weighted_bootstrap
+from pipeline.audit.bootstrap import (
+    Interval,
+    cluster_bootstrap,
+    draws,
+    weighted_bootstrap,
+    weighted_bootstraps,
+)
 
 
 def mean(sums):
@@ -116,3 +123,40 @@ def test_prompts_cover_the_truth_and_pairs_taken_singly_do_not():
     # standard error of a share near 0.95 in 300 runs: 0.0126
     assert clustered / runs > 0.95 - 4 * 0.0126
     assert naive / runs < 0.90
+
+
+def test_several_statistics_together_are_each_alone():
+    table = np.random.default_rng(3).random((25, 2))
+
+    def both(counts):
+        sums = counts @ table
+        return np.stack([mean(sums), np.where(sums[:, 0] > 1e9, 1.0, np.nan), sums[:, 0]], axis=1)
+
+    found = weighted_bootstraps(25, both, 3)
+    assert found[0] == cluster_bootstrap(table, mean)
+    assert found[1] == Interval(value=None, low=None, high=None)
+    assert found[2] == cluster_bootstrap(table, lambda sums: sums[:, 0])
+    none = weighted_bootstraps(25, lambda counts: np.full(len(counts), np.nan), 2)
+    assert none == [Interval(value=None, low=None, high=None)] * 2
+
+
+def test_draws_are_the_same_kept_or_not(monkeypatch):
+    kept = np.concatenate(list(draws(30, 50, seed=7)))
+    assert (kept.sum(axis=1) == 30).all()
+    assert kept.dtype == np.float64  # sums of small whole numbers would overflow
+    monkeypatch.setattr(bootstrap, "_KEPT", 0)
+    assert (np.concatenate(list(draws(30, 50, seed=7))) == kept).all()
+
+
+def test_a_wide_table_of_zeros_is_packed_and_gives_the_same(monkeypatch):
+    table = np.zeros((20, 40))
+    table[np.arange(20), np.arange(20)] = np.arange(1.0, 21.0)
+    table[:, 39] = 1
+
+    def share(sums):
+        return sums[:, :39].sum(axis=1) / sums[:, 39]
+
+    full = cluster_bootstrap(table, share)
+    assert cluster_bootstrap(sparse.csr_array(table), share) == full
+    monkeypatch.setattr(bootstrap, "_WIDE", 10)
+    assert cluster_bootstrap(table, share) == full

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.audit.ceiling import of_ceiling, others_mean
+from pipeline.audit.ceiling import mean_of_left_out, of_ceiling, others_mean
+from pipeline.audit.correlation import POOLED
 from pipeline.audit.left_out import ceiling_correlations, left_out_correlations
 from pipeline.audit.measure import Resampling
 from pipeline.audit.panel import Panel
@@ -138,6 +139,20 @@ def test_degenerate_panels_have_no_value_rather_than_a_wrong_one():
     assert {m.statistic for m in left_out_correlations(single, HOW)} == {
         f"{n}_{v}" for n in list(ORACLES)[:4] for v in ("loo", "ceiling", "of_ceiling")
     }  # no prompt has two clips
+
+
+def test_a_resample_is_the_clips_copied_whoever_saw_them():
+    """Raters saw different prompts: each is resampled by the draws of those that he saw."""
+    part = simulated(4, n_prompts=12)
+    human = part.human.copy()
+    human[part.prompts < 4, 0] = NAN
+    human[part.prompts > 8, 1] = NAN
+    counts = np.random.default_rng(0).multinomial(12, [1 / 12] * 12, size=5).astype(float)
+    statistic = mean_of_left_out(human, human, part.prompts, POOLED[("spearman",)])
+    for drawn, value in zip(counts.astype(int), statistic(counts)[:, 0]):
+        copies = np.repeat(np.arange(len(human)), drawn[part.prompts])
+        copied = panel(human[copies], part.prompts[copies], part.judge[copies])
+        assert value == pytest.approx(by_hand(copied, ORACLES["spearman"])[1], abs=1e-9)
 
 
 def test_no_share_is_taken_of_a_ceiling_that_is_none():

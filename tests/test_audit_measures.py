@@ -124,6 +124,11 @@ def test_raters_who_all_say_the_same():
 def test_a_rater_without_a_clip_is_not_told_of():
     found = everything(panel(*DEGENERATE["a rater without a clip"]))
     assert {who for who, name in found if name.startswith("rater_")} == {"raters", "r0", "r1"}
+    # nor does he keep the others from having clips that all of them rated
+    alone = everything(panel([[1, 2], [3, 2], [2, 5]], [0, 0, 1], [1, 2, 3]))
+    for name in ("icc_2_1", "krippendorff_alpha_interval_centred", "cohen_kappa"):
+        assert found["raters", name] == alone["raters", name]
+        assert found["raters", name].n_items == 3
 
 
 def test_confusion_shares_by_hand():
@@ -145,6 +150,14 @@ def test_scores_off_the_levels_have_a_mean_alone():
     names = [m.statistic for m in me.score_measures(part, LEVELS, HOW)]
     assert names == ["mean_score"]
     assert list(me.confusion_measures(part, LEVELS, HOW)) == []
+
+
+def test_the_mean_score_is_over_ratings_not_over_clips():
+    part = panel([[1, 3], [5, NAN]], [0, 1], [2, 5])
+    raters = {m.statistic: m.interval for m in me.rater_measures(part, LEVELS, HOW)}
+    judge = {m.statistic: m.interval for m in me.score_measures(part, LEVELS, HOW)}
+    assert (raters["mean_score"].value, raters["mean_score"].high) == (3, 5)
+    assert judge["mean_score"].value == 3.5
 
 
 def test_ratings_of_a_fine_scale_have_interval_alpha_and_no_levels():

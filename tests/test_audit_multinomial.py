@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
+from pipeline.audit import bootstrap, patterns
 from pipeline.audit import multinomial as sampler
-from pipeline.audit import patterns
 from pipeline.audit.agreement import sum_by_prompt, value_counts
 from pipeline.audit.alpha import coincidences
 from pipeline.audit.kappa import kappa_table
@@ -106,3 +106,16 @@ def test_patterns_are_made_once():
     sum_of(ratings, prompts=np.zeros(500, int), n_prompts=1)
     sum_of(ratings[:30], prompts=np.zeros(30, int), n_prompts=1)
     assert rows == [36, 30]  # (5 + 1)^2 patterns; fewer clips than that are taken as they are
+
+
+@pytest.mark.parametrize(("cells", "single"), [(0.5, True), (1 / 3, False), (2.0**20 + 0.5, False)])
+def test_sums_are_the_same_in_single_precision_or_are_not_taken_so(cells, single):
+    table = np.random.default_rng(0).integers(-20, 20, (600, 7)) * cells
+    assert bootstrap._exact_in_single(table) == single
+    sums = []
+    n, of_counts = bootstrap.sums_of_counts(table, lambda t: sums.append(t) or t[:, 0])
+    counts = multinomial(np.random.default_rng(1), n, 50).astype(float)
+    of_counts(counts)
+    if single:
+        assert (np.concatenate(sums) == counts @ table).all()
+    assert np.concatenate(sums) == pytest.approx(counts @ table, rel=1e-12)

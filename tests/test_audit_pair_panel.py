@@ -134,5 +134,5 @@ def test_no_verdict_is_no_margin_and_the_first_draw_speaks():
         choice("v2", "v1", "a", 1, rationale="later"),
         choice("v2", "v1", "a", rationale="first"),
     ]
-    assert rationales_of(words, "judge", "quality") == {("v1", "v2"): "first"}
+    assert rationales_of(words, "judge", "quality") == {("v1", "v2"): ("first", "v2")}
     assert rationales_of(words, "other", "quality") == {}

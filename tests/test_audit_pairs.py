@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audit.ceiling import mean_over_raters, others_mean, pair_tables
-from pipeline.audit.pair_measures import chance_table
+from pipeline.audit.ceiling import mean_over_raters, others_mean
+from pipeline.audit.pair_measures import chance_table, left_out_tables
+from pipeline.audit.pair_panel import pairs_of_ratings
 from pipeline.audit.pairs import (
     PAIRS,
     accuracy,
@@ -17,6 +18,7 @@ from pipeline.audit.pairs import (
     target_tie_share,
     within_prompt_pairs,
 )
+from pipeline.audit.panel import Panel
 
 NAN = np.nan
 
@@ -103,6 +105,21 @@ def test_the_mean_of_the_others_by_hand():
     np.testing.assert_array_equal(others_mean(human), expected)
 
 
+def loo(scores, human, prompts):
+    """Pair tables, one per rater left out, of scores of clips."""
+    panel = pairs_of_ratings(
+        Panel(
+            videos=tuple(f"v{i}" for i in range(len(human))),
+            prompts=prompts,
+            generators=("g",) * len(human),
+            human=human,
+            raters=tuple(f"r{j}" for j in range(human.shape[1])),
+            prompt_ids=tuple(f"p{i}" for i in range(prompts.max() + 1)),
+        )
+    )
+    return left_out_tables(panel, scores[panel.first] - scores[panel.second])
+
+
 def test_the_ceiling_by_hand():
     # One prompt, three clips, raters A (1, 2, 3), B (1, 3, 2), C (3, 2, 1).
     # A against (B + C)/2 = (2, 2.5, 1.5): pairs 12 right, 13 wrong, 23 wrong: 1/3.
@@ -110,13 +127,12 @@ def test_the_ceiling_by_hand():
     # C against (A + B)/2 = (1, 2.5, 2.5): 12 wrong, 13 wrong, 23 tied: 0.  Mean 1/6.
     human = np.array([[1, 1, 3], [2, 3, 2], [3, 2, 1.0]])
     prompts = np.zeros(3, dtype=int)
-    pairs = within_prompt_pairs(prompts)
     once = np.ones((1, 1))
-    people = mean_over_raters(pair_tables(human, human, pairs, prompts, 1), accuracy)
+    people = mean_over_raters(loo(human, human, prompts), accuracy)
     assert people(once)[0] == pytest.approx(1 / 6)
     # A judge (1, 2, 3) against the same: 1/3, undefined, 12 and 13 right: 1. Mean 2/3.
     judge = np.array([[1.0], [2], [3]])
-    own = mean_over_raters(pair_tables(judge, human, pairs, prompts, 1), accuracy)
+    own = mean_over_raters(loo(judge, human, prompts), accuracy)
     assert own(once)[0] == pytest.approx(2 / 3)
 
 
@@ -130,8 +146,7 @@ def test_a_judge_like_a_rater_reaches_the_ceiling_and_not_more():
     prompts = np.repeat(np.arange(n_prompts), clips)
     pairs, once = within_prompt_pairs(prompts), np.ones((1, n_prompts))
     people, own = (
-        mean_over_raters(pair_tables(x, human, pairs, prompts, n_prompts), accuracy)(once)[0]
-        for x in (human, judge)
+        mean_over_raters(loo(x, human, prompts), accuracy)(once)[0] for x in (human, judge)
     )
     # 9,000 pairs a rater in clusters of 6: the standard error of the difference is below 0.006
     assert own == pytest.approx(people, abs=0.02)
@@ -151,13 +166,12 @@ def test_raters_with_few_clips_each_count_once():
     # are defined. Rater pairs agree on prompt 0 and disagree on prompt 1.
     human = np.array([[1, 2, NAN, NAN], [3, 4, NAN, NAN], [NAN, NAN, 1, 5], [NAN, NAN, 4, 2.0]])
     prompts = np.array([0, 0, 1, 1])
-    pairs = within_prompt_pairs(prompts)
-    people = mean_over_raters(pair_tables(human, human, pairs, prompts, 2), accuracy)
+    people = mean_over_raters(loo(human, human, prompts), accuracy)
     assert people(np.array([[1.0, 1], [2, 0], [0, 2]])).tolist() == [0.5, 1.0, 0.0]
 
 
 def test_one_rater_has_no_ceiling():
     human = np.array([[1.0], [2.0]])
     prompts = np.array([0, 0])
-    tables = pair_tables(human, human, within_prompt_pairs(prompts), prompts, 1)
+    tables = loo(human, human, prompts)
     assert np.isnan(mean_over_raters(tables, accuracy)(np.ones((1, 1)))[0])

@@ -15,7 +15,9 @@ def clip(i, **known):
 
 def test_an_attribute_with_one_value_is_no_slice():
     assert slices_of([clip(1), clip(2)]) == {}
-    assert slices_of([clip(1, source="a", duration_s=2.0), clip(2, source="a", duration_s=2.0)]) == {}
+    assert (
+        slices_of([clip(1, source="a", duration_s=2.0), clip(2, source="a", duration_s=2.0)]) == {}
+    )
     assert slices_of([]) == {}
 
 

@@ -134,6 +134,19 @@ def test_a_dimension_that_was_rated_and_voted_on_has_rows_of_both():
     assert (by_vote.value, by_vote.n_items, by_vote.n_raters) == (pytest.approx(1 / 2), 3, 2)
 
 
+def test_why_people_were_given_a_pair_makes_a_slice():
+    chosen = {
+        ("p1-x", "p1-y"): "random",
+        ("p2-x", "p2-y"): "random",
+        ("p3-x", "p3-y"): "disagreement",
+    }
+    result = run(chosen=chosen)
+    at_random = values(result, where="chosen=random")["pair_accuracy_ties_half"]
+    assert (at_random.value, at_random.n_items) == (1 / 2, 2)
+    assert values(result, where="chosen=disagreement")["pair_accuracy_ties_half"].n_items == 1
+    assert "slice_gap" in values(result, where="chosen=random")
+
+
 def test_an_unusable_choice_is_a_wrong_label_and_no_pair():
     choices = [*CHOICES[1:], chosen("p1", None)]
     rows = values(run(choices=choices))

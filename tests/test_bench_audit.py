@@ -78,13 +78,14 @@ def test_a_verdict_tells_the_fastest_and_who_says_otherwise():
     from audit_rounds import Result
     from audit_table import rows, verdict
 
-    ours = Result(name="ours", seconds=[0.2, 0.1], answer=[0.5])
-    same = Result(name="evalica", seconds=[0.4, 0.45], answer=[0.5 + 1e-9])
-    other = Result(name="krippendorff", seconds=[3.0], answer=[0.6])
+    ours = Result(name="ours", seconds=[0.2, 0.1], cpu_s=[0.1, 0.1], answer=[0.5])
+    same = Result(name="evalica", seconds=[0.4, 0.45], cpu_s=[0.3, 0.4], answer=[0.5 + 1e-9])
+    other = Result(name="krippendorff", seconds=[3.0], cpu_s=[3.0], answer=[0.6])
     absent = Result(name="choix", why_not="could not be installed")
     found = [ours, same, other, absent]
     assert verdict(cases["alpha"], found) == (
-        "alpha: 0.1 s, 4.0 times as fast as evalica; goal 5 NOT MET; another number: krippendorff"
+        "alpha: 0.1 s, 4.0 times as fast as evalica, 3.0 by processor time; goal 5 NOT MET; "
+        "another number: krippendorff"
     )
     assert [row["over_ours"] for row in rows(cases["alpha"], found)] == pytest.approx(
         [1, 4, 30, None]

@@ -73,7 +73,7 @@ def test_what_is_known_of_the_clips_comes_along_and_goes_into_json() -> None:
         scores={"a1": 0.1, "b1": 0.9},
         rationales={"b1": "bright"},
         ratings={"a1": {"r1": 5, "r0": 5}},
-        choice_rationales={("a1", "b1"): "the second is sharper"},
+        choice_rationales={("a1", "b1"): ("the first is sharper", "b1")},
     )
     (first,) = worst_disagreements(panel(), "judge", "d", 1, known)
     assert json.loads(json.dumps(dataclasses.asdict(first))) == {
@@ -90,7 +90,8 @@ def test_what_is_known_of_the_clips_comes_along_and_goes_into_json() -> None:
         "judge_sureness": pytest.approx(1.505, abs=1e-3),
         "human_sureness": pytest.approx(1.926, abs=1e-3),
         "said": {"r0": 4.0, "r1": 4.0},
-        "rationale": "the second is sharper",
+        "rationale": "the first is sharper",
+        "shown_first": "b",
     }  # fmt: skip
 
 

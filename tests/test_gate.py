@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from pipeline.audit.options import Requirement
 from pipeline.config import load_config
+from pipeline.estimate import estimate
 from pipeline.gate import keep_judged, keep_order, order_of, rated_clips
 from pipeline.plan import make_plan
 from pipeline.running import in_waves, slices
@@ -54,7 +55,7 @@ def test_a_judge_is_stopped_by_the_rated_clips_and_goes_on_when_they_allow_it(
         assert f"not met by the first {N_RATED} clips (rated): {ACCURACY} of" in status["message"]
         assert "is undefined (n 0); at least 0.9 is required" in status["message"]
         assert f"Nothing was asked about the {N_CLIPS - N_RATED} others" in status["message"]
-        assert f"all in {out / 'audit.json'}" in status["message"]
+        assert f"all numbers are in {out / 'audit.json'}" in status["message"]
         owed = status["books"]["annotate"]
         assert owed["owed"] == owed["written"] == status["spend"]["requests"] == 2 * N_RATED
         assert not (out / "run.json").exists()
@@ -212,6 +213,15 @@ def test_an_estimate_tells_the_share_of_the_gate(
     said = " ".join(capsys.readouterr().err.split())
     assert f"held against the first {N_RATED} clips (rated), for $" in said
     assert f"at most in {2 * N_RATED} requests, before anything else is asked" in said
+    config = load_config(write(tmp_path, tree))
+    notes = estimate(config, make_plan(config)).notes  # as a preview asks, without a run's folder
+    assert sum(f"the first {N_RATED} clips (rated)" in note for note in notes) == 1
+    # two sentinels under two rubrics, before each of the 2 + 2 waves; and of the 2 before the gate
+    watched = load_config(write(tmp_path, tree | {"sentinels": {"clips": 2, "draws": 1}}))
+    found = estimate(watched, make_plan(watched))
+    assert found.watching[0].remark == "2 clips anew before each of 4 waves"
+    share = f"in {2 * N_RATED + 2 * 2 * 2} requests, before anything else"
+    assert sum(share in note for note in found.notes) == 1
     del tree["audit"]["require"]
     assert run(tmp_path, tree, "--estimate") == 0
     assert "audit.require" not in capsys.readouterr().err

@@ -395,6 +395,7 @@ def test_no_clip_is_made_for_money_before_the_gate(
             sources=[{"kind": "manifest", "path": str(path), "roots": [str(known[0])]}],
             generators={
                 "clips_per_prompt": 6,
+                "top_up": True,
                 "pool": [
                     {
                         "kind": "openai-video",

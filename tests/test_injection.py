@@ -222,7 +222,7 @@ def test_the_card_holds_no_rationale_and_escapes_names(tmp_path):
     layout = Layout(tmp_path)
     audit = json.loads(layout.audit.read_text())
     hostile = "<script>alert(1)</script> | [x](javascript:y) `z`"
-    for row in audit["rows"]:
+    for row in audit:
         row["annotator"] = row["annotator"].replace("signal", hostile)
     layout.audit.write_text(json.dumps(audit))
     run["annotators"][0]["annotator_id"] = hostile

@@ -59,7 +59,8 @@ def test_draws_are_averaged(tmp_path: Path) -> None:
     assert (alone.dimension, alone.mean, alone.spread, alone.n) == ("quality", 1, None, 1)
     assert found.left_out == {"rows have no score": 1}
     assert found.rationales == {("judge", EVERY, video): "a kite"}
-    assert found.temperatures == {("judge", EVERY, video): {0.7: found.scores[0].mean}}
+    assert found.temperatures == {("judge", EVERY, video): {0.7: 4}}
+    assert found.asked == {video, other}
     assert found.notes == ()
 
 
@@ -76,13 +77,13 @@ def test_rows_that_differ_by_temperature_alone_are_both_kept(tmp_path: Path) -> 
     found = read(path)
     assert {score.generator: (score.mean, score.n) for score in found.scores} == {
         "g": (3.5, 2),
-        "h": (4, 1),
+        "h": (2.5, 2),
+        "i": (4, 1),
     }
     assert found.notes == ("1 scores of judge are means over several temperatures",)
-    assert found.temperatures == {
-        ("judge", EVERY, ids.video_id("p", "g", "")): {0.0: 5, 1.0: 2},
-        ("judge", EVERY, ids.video_id("p", "h", "")): {1.0: 4},
-    }
+    g, h, i, j = (ids.video_id("p", maker, "") for maker in "ghij")
+    assert found.temperatures == {("judge", EVERY, g): {0: 5, 1: 2}, ("judge", EVERY, h): {1: 2.5}}
+    assert found.asked == {g, h, i, j}  # of j, asked without a score
 
 
 def test_a_metric_is_an_annotator_and_known_clips_are_found(tmp_path: Path) -> None:

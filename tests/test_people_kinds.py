@@ -22,6 +22,16 @@ def test_every_example_is_told_from_all_others(tmp_path: Path, example: str) -> 
     assert reader_of(path) is READERS[kind]
 
 
+def test_an_export_of_label_studio_is_of_no_other_kind(tmp_path: Path) -> None:
+    answer = {"from_name": "quality", "to_name": "v", "type": "rating", "value": {"rating": 4}}
+    task = {
+        "id": 1,
+        "data": {"video_id": "v1"},
+        "annotations": [{"id": 7, "completed_by": 2, "result": [answer]}],
+    }
+    assert reader_of(as_json(tmp_path / "export.json", [task])).kind == "label_studio"
+
+
 def test_there_is_an_example_of_every_kind() -> None:
     assert {name.partition("/")[0] for name in EXAMPLES} == set(KINDS.split())
     assert set(KINDS.split()) <= set(READERS)

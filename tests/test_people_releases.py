@@ -298,6 +298,24 @@ def test_tvge(tmp_path: Path) -> None:
     assert {r.prompt_id for r in again.ratings if r.video_id == clip.video_id} == {D}
 
 
+def test_a_text_that_two_numbers_share_names_neither(tmp_path: Path) -> None:
+    """Among clips known by their prompt's text, 0 and 7 could be the same one: they are left out."""
+    entry = {"prompt": KITE, "models": {"gen2": [2]}}
+    path = as_json(tmp_path / "quality.json", {"0": entry, "7": entry, "8": TVGE["7"]})
+    finder = ClipFinder(open=True)
+    clips = [finder.find(Path("x"), 1, prompt=p, generator="gen2") for p in (KITE, DOG)]
+    found = read(path, "tvge", known=[clip for clip in clips if clip is not None])
+    assert [(r.prompt_id, r.score) for r in found.ratings] == [(D, 5)]
+    # 0 and 7 of gen2, 8 of floor33
+    assert found.left_out == {"rows are about clips that are not here": 3}
+    assert len(read(path, "tvge").ratings) == 3
+    rows = [{"model": "gen2", "index": i, "prompt": p, "motion_quality": 4, "visual_quality": 4,
+             "temporal_consistency": 4} for i, p in ((0, KITE), (7, KITE), (8, DOG))]  # fmt: skip
+    table = rows_csv(tmp_path / "feedback.csv", rows)
+    found = read(table, "evalcrafter", known=[clip for clip in clips if clip is not None])
+    assert {r.prompt_id for r in found.ratings} == {D}
+
+
 def test_bad_tvge(tmp_path: Path) -> None:
     refused(as_json(tmp_path / "scores.json", TVGE), "tvge", "must say which of alignment and")
     for entries, message in (

@@ -36,7 +36,7 @@ def test_votes_between_known_clips(tmp_path: Path) -> None:
         tmp_path,
         {},
         {"video_a": "v2", "video_b": "v1", "rater": "r2", "choice": "both_bad"},
-        {"video_b": "v9"},
+        {"video_b": "v9", "choice": ""},
         {"rater": "r3", "choice": ""},
         {"rater": "r4", "choice": "tie", "simulated": "true"},
     )
@@ -54,14 +54,13 @@ def test_votes_between_known_clips(tmp_path: Path) -> None:
 
 
 def test_votes_alone_name_their_clips(tmp_path: Path) -> None:
-    """By id with the prompt; by generator and prompt; by all of it. Nobody said who made v5."""
+    """By all of it; by generator and prompt; by ids that another row tells of. Nobody made v5."""
     rows = [
         {"rater": "r", "dimension": "q", "choice": "a", "prompt_id": "p1",
          "video_a": "v4", "video_b": "v5", "generator_a": "one", "complexity": "hard"},
         {"rater": "s", "dimension": "q", "choice": "b", "prompt": "a cat",
          "generator_a": "one", "generator_b": "two"},
-        {"rater": "s", "dimension": "q", "choice": "tie", "prompt_id": "p1",
-         "video_a": "v5", "video_b": "v4"},
+        {"rater": "s", "dimension": "q", "choice": "tie", "video_a": "v5", "video_b": "v4"},
     ]  # fmt: skip
     rng = random.Random(0)
     for _ in range(6):

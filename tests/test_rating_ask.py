@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from coded_clips import number_in, write_clip
+from coded_clips import hide_tail, number_in, write_clip
 from PIL import Image
 from report_run import GENERATORS, make_run, picture
 
@@ -20,7 +20,7 @@ from pipeline.rating.clips import PageClip, for_browsers
 from pipeline.rating.dimensions import asked_about
 from pipeline.rating.items import Candidate, Item, chosen_because
 from pipeline.rating.page import render_page
-from schemas import HumanVote
+from schemas import HumanVote, Video
 from schemas.layout import Layout
 from schemas.options import SetupError
 
@@ -151,8 +151,6 @@ def _list(run: Path, output: Path) -> Path:
 
 
 def _prompt(layout: Layout, key: tuple[str, ...]) -> str:
-    from schemas import Video
-
     rows = read_rows(Video, parts(layout.table("videos")))
     return next(row.prompt_id for row in rows if row.video_id == key[0])
 
@@ -168,8 +166,6 @@ def test_what_can_be_known_before_is_refused(run: Path, tmp_path: Path) -> None:
 
 
 def test_clips_that_went_away_are_told(run: Path, tmp_path: Path) -> None:
-    from schemas import Video
-
     layout = Layout(run)
     gone = layout.clip_path(
         next(iter(read_rows(Video, parts(layout.table("videos"))))).uri  # of a clip with a score
@@ -185,7 +181,12 @@ def test_clips_that_went_away_are_told(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_clip_that_is_not_the_one_judged_is_refused(run: Path, tmp_path: Path) -> None:
-    clip = next(Path(p) for p in (run / "media").rglob("*.mp4"))
+    layout = Layout(run)
+    (judged, _), *_ = chosen_because(_list(run, tmp_path / "all"))
+    uri = next(
+        v.uri for v in read_rows(Video, parts(layout.table("videos"))) if v.video_id == judged
+    )
+    clip = layout.clip_path(uri)
     data = clip.read_bytes()
     clip.write_bytes(data + b"\0")
     try:
@@ -279,6 +280,13 @@ def test_what_browsers_do_not_play_is_coded_anew_frame_for_frame(
     assert numbers == list(range(24))
     assert times == sorted(times)
     assert for_browsers(path, FramesOptions()).data == clip.data
+
+
+def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", range(24))
+    clip = for_browsers(hide_tail(whole, 1000), FramesOptions())  # eight frames a second
+    assert clip.recoded
+    assert frames_of(clip)[1] == list(range(8))
 
 
 def test_a_gif_without_delays_plays_at_ten_frames_a_second(tmp_path: Path) -> None:

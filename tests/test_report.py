@@ -282,6 +282,8 @@ def test_of_equals_the_headline_is_about_the_consensus() -> None:
     assert "9 pairs, 3 raters; the nearest of 3 to them)" in sentence
     (alone,) = headlines({"rows": [row("a", "pair_accuracy_ties_half", 0.6)]})
     assert "nearest" not in alone
+    one = row("a", "pair_accuracy_ties_half", 0.6) | {"n_raters": 1}
+    assert "(a tie of the annotator counts half; 9 pairs, 1 rater)" in headlines({"rows": [one]})[0]
 
 
 def test_no_headline_from_undefined_values_slices_or_references_alone() -> None:

@@ -36,7 +36,7 @@ from pipeline.audit.result import AuditResult, AuditRow, unmet
 from pipeline.audit.rows import Found
 from pipeline.audit.scope import notes_of, scope_of
 from pipeline.audit.slice_tests import SliceGap, slice_gaps
-from pipeline.audit.slices import Slices, slices_of
+from pipeline.audit.slices import PairSlices, Slices, chosen_clips, chosen_pairs, slices_of
 from pipeline.audit.targets import (
     Said,
     Target,
@@ -62,6 +62,7 @@ class _Frame:
     options: AuditOptions
     how: Resampling
     slices: Slices
+    pair_slices: PairSlices
     scales: Mapping[str, tuple[float, float]]  # of human dimensions
     margins: Margins
     conditions: Conditions
@@ -93,6 +94,7 @@ def audit(
     conditions: Conditions | None = None,
     rationales: Mapping[Who, Mapping[str, str]] | None = None,
     replies: Sequence[AuditRow] = (),
+    chosen: Mapping[tuple[str, ...], str] | None = None,
 ) -> AuditResult:
     """Hold what annotators said against what people said of the same clips.
 
@@ -100,14 +102,25 @@ def audit(
     ``margins`` what those that compare make of each pair; ``ratings`` and ``votes`` the people's,
     ``scales`` of the dimensions they rated (1 to 5 where not given). ``clips`` tell what slices there
     are, ``conditions`` the scores an annotator gave in slices of its own (a temperature). ``rationales``
-    stand beside the worst disagreements, ``replies`` are rows on how judges replied. ``notes`` of
-    whoever read all that (rows without a clip, off the scale) are passed on.
+    stand beside the worst disagreements, ``replies`` are rows on how judges replied. ``chosen`` says why
+    clips or pairs, by sorted video ids, were given to people, and makes a slice of each reason. ``notes``
+    of whoever read all that (rows without a clip, off the scale) are passed on.
 
     Raises :class:`SetupError` where nothing can be compared: no rating, a human dimension named in the
     options that nobody rated, an annotator named like a baseline, something said twice.
     """
     frame = _frame(
-        scores, ratings, options, votes, choices, margins, scales, clips, conditions, rationales
+        scores,
+        ratings,
+        options,
+        votes,
+        choices,
+        margins,
+        scales,
+        clips,
+        conditions,
+        rationales,
+        chosen or {},
     )
     answers = answers_of(frame.said, options)
     check_said(frame.said, answers)
@@ -170,6 +183,7 @@ def _frame(
     clips: Iterable[ClipFacts],
     conditions: Conditions | None,
     rationales: Mapping[Who, Mapping[str, str]] | None,
+    chosen: Mapping[tuple[str, ...], str],
 ) -> _Frame:
     facts = _facts(clips, scores, ratings)
     gone = {v for v, clip in facts.items() if clip.generator in options.leave_out_generators}
@@ -186,7 +200,11 @@ def _frame(
         said=said,
         options=options,
         how=Resampling(resamples=options.resamples, seed=options.seed, level=options.level),
-        slices=slices_of(facts[video] for video in judged if video in facts),
+        slices={
+            **slices_of(facts[video] for video in judged if video in facts),
+            **chosen_clips(chosen),
+        },
+        pair_slices=chosen_pairs(chosen),
         scales=scales or {},
         margins={**margins_of(said.choices), **(margins or {})},
         conditions=conditions or {},
@@ -261,7 +279,9 @@ def _annotator_rows(
     how, options, name = frame.how, frame.options, target.name
     judged = target.pairs.judged(one.gaps)
     yield from _clip_rows(frame, target, one, found)
-    yield from rows.pair_rows(target, one.name, judged, frame.slices, how)
+    yield from rows.pair_rows(
+        target, one.name, judged, frame.slices, how, of_pairs=frame.pair_slices
+    )
     yield from _condition_rows(frame, target, one)
     yield from rows.named(one.name, name, ALL, tie_measures(judged, how, options.seed))
     if judged.n_raters > 1:
@@ -273,10 +293,8 @@ def _annotator_rows(
     assert judged.judge is not None
     yield from rows.board_rows(target, one.name, judged, judged.judge, how)
     yield from rows.named(one.name, name, ALL, [leaderboard_agreement(judged, how)])
-    found.gaps += [
-        (one.name, name, gap)
-        for gap in slice_gaps(judged, rows.pair_slices(judged, frame.slices), how)
-    ]
+    masks = rows.pair_slices(judged, frame.slices, frame.pair_slices)
+    found.gaps += [(one.name, name, gap) for gap in slice_gaps(judged, masks, how)]
     found.disagreements += worst_disagreements(
         judged, one.name, name, options.disagreements, _known(frame, target, one)
     )

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.correlation import Family, mean_defined, spearman_within
-from pipeline.audit.pairs import pair_table
+from pipeline.audit.correlation import Family
 
 Prompts = npt.NDArray[np.intp]
 
@@ -29,35 +28,6 @@ def others_mean(human: Array) -> Array:
     total = np.where(known, human, 0.0).sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(known & (others > 0), (total - human) / others, np.nan)
-
-
-def pair_tables(
-    scores: Array, human: Array, pairs: tuple[Prompts, Prompts], prompts: Prompts, n_prompts: int
-) -> list[Array]:
-    """One :func:`pair_table` (P, 5) per rater left out.
-
-    ``scores`` is (N, 1) of a judge, or ``human`` (N, R) itself for the ceiling; ``pairs`` are clip
-    positions, ``prompts`` (N,).
-    """
-    first, second = pairs
-    targets = others_mean(human)
-    own = np.broadcast_to(scores, human.shape)
-    return [
-        pair_table(x[first] - x[second], y[first] - y[second], prompts[first], n_prompts)
-        for x, y in zip(own.T, targets.T)
-    ]
-
-
-def spearman_tables(scores: Array, human: Array, prompts: Prompts, n_prompts: int) -> list[Array]:
-    """One table (P, 2), sum and count of defined within-prompt rhos, per rater left out."""
-    targets = others_mean(human)
-    own = np.broadcast_to(scores, human.shape)
-    tables = []
-    for x, y in zip(own.T, targets.T):
-        known = ~np.isnan(x) & ~np.isnan(y)
-        rho = spearman_within(x[known], y[known], prompts[known], n_prompts)
-        tables.append(mean_defined(rho))
-    return tables
 
 
 def mean_over_raters(tables: Sequence[Array], statistic: Statistic) -> Statistic:

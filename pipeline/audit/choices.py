@@ -68,10 +68,12 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def rationales_of(choices: Iterable[Choice], annotator: str, dimension: str) -> dict[Pair, str]:
-    """The first draw's words on each pair."""
-    found: dict[Pair, str] = {}
+def rationales_of(
+    choices: Iterable[Choice], annotator: str, dimension: str
+) -> dict[Pair, tuple[str, str]]:
+    """The first draw's words on each pair, and the clip that was shown first: words tell by place."""
+    found: dict[Pair, tuple[str, str]] = {}
     for one in sorted(choices, key=lambda c: (c.draw, c.video_a)):
         if (one.annotator_id, one.dimension) == (annotator, dimension) and one.rationale:
-            found.setdefault(one.pair, one.rationale)
+            found.setdefault(one.pair, (one.rationale, one.video_a))
     return found

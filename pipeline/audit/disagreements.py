@@ -21,14 +21,15 @@ class Known:
     """What else is known of the clips of one dimension, and what one annotator said of them.
 
     ``prompts`` by prompt id; ``scores`` and ``rationales`` of the annotator and ``ratings`` (by
-    rater) by video id; ``choice_rationales`` of comparisons by the two sorted video ids.
+    rater) by video id; ``choice_rationales`` of comparisons by the two sorted video ids, each with the
+    id of the clip that was shown first: words like "the first" tell clips by their place.
     """
 
     prompts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
     rationales: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ratings: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
-    choice_rationales: Mapping[Pair, str] = dataclasses.field(default_factory=dict)
+    choice_rationales: Mapping[Pair, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class Disagreement:
     human_sureness: float
     said: Mapping[str, float]
     rationale: str | None  # of the comparison, where the annotator compared the two
+    shown_first: str | None  # ``a`` or ``b``: which of them that rationale calls the first
 
 
 def worst_disagreements(
@@ -120,6 +122,7 @@ def _disagreement(
     clips = (int(panel.first[m]), int(panel.second[m]))
     a, b = clips if side > 0 else clips[::-1]
     one, other = sorted((panel.videos[a], panel.videos[b]))
+    words, first = known.choice_rationales.get((one, other), (None, None))
     prompt_id = panel.prompt_ids[panel.prompts[m]]
     return Disagreement(
         annotator=annotator,
@@ -137,7 +140,8 @@ def _disagreement(
             for rater, own in zip(panel.raters, panel.human[m])
             if not np.isnan(own)
         },
-        rationale=known.choice_rationales.get((one, other)),
+        rationale=words,
+        shown_first=None if words is None else "a" if first == panel.videos[a] else "b",
     )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.audit.audit import audit
@@ -36,28 +36,35 @@ def audit_files(
     output: Path,
     options: AuditOptions | None = None,
     clips: Path | None = None,
+    chosen: Mapping[tuple[str, ...], str] | None = None,
 ) -> Audited:
     """Audit a run's folder, or a table of what judges said, against files of human data.
 
     A folder holds the published tables of a run; a table is one that
     :func:`pipeline.formats.judges.read_judges` reads. ``ratings`` are added to those of the options.
     ``clips`` is a manifest that says more of the clips of a table: prompt, source, complexity, video.
-    Writes ``audit.json`` and ``audit_details.json`` into the folder ``output``. Raises
-    :class:`SetupError` for whatever is missing or contradicts itself.
+    ``chosen`` says why people were given each clip or pair. Writes ``audit.json`` and
+    ``audit_details.json`` into the folder ``output``. Raises :class:`SetupError` for whatever is missing
+    or contradicts itself.
     """
     options = options or AuditOptions()
     if len(tables_of(options)) < len(options.ratings):
         raise SetupError("audit.ratings: only a run can simulate raters; name a table of ratings")
     options = options.model_copy(update={"ratings": [*options.ratings, *ratings]})
     if annotations.is_dir():
-        found = audit_run(Layout(annotations), options)
+        found = audit_run(Layout(annotations), options, chosen=chosen)
     else:
-        found = _of_table(annotations, options, clips)
+        found = _of_table(annotations, options, clips, chosen)
     found.result.write(output / "audit.json")
     return found
 
 
-def audit_run(layout: Layout, options: AuditOptions, people: People | None = None) -> Audited:
+def audit_run(
+    layout: Layout,
+    options: AuditOptions,
+    people: People | None = None,
+    chosen: Mapping[tuple[str, ...], str] | None = None,
+) -> Audited:
     """Audit a run's folder against ``people``, by default what the files of the options hold."""
     run = read_run(layout)
     people = people or read_people(options, ClipFinder(run.clips))
@@ -73,11 +80,17 @@ def audit_run(layout: Layout, options: AuditOptions, people: People | None = Non
         conditions=run.conditions,
         rationales=run.rationales,
         replies=run.replies,
+        chosen=chosen,
     )
     return Audited(result=result, clips={clip.video_id: clip for clip in run.clips})
 
 
-def _of_table(annotations: Path, options: AuditOptions, clips: Path | None) -> Audited:
+def _of_table(
+    annotations: Path,
+    options: AuditOptions,
+    clips: Path | None,
+    chosen: Mapping[tuple[str, ...], str] | None,
+) -> Audited:
     finder = ClipFinder(open=True)
     if clips is not None:
         _describe(clips, finder, ("prompt", "generator", "video"))
@@ -97,6 +110,7 @@ def _of_table(annotations: Path, options: AuditOptions, clips: Path | None) -> A
         clips=list(finder.clips.values()),
         conditions=_conditions(judges, sorted(ours)),
         rationales=_by_clip(judges.rationales, sorted(ours)),
+        chosen=chosen,
     )
     return Audited(result=result, clips=finder.clips)
 
@@ -114,9 +128,7 @@ def _about(people: People, asked: frozenset[str]) -> People:
         for what, n in counted.items()
         if n
     ]
-    return dataclasses.replace(
-        people, ratings=ratings, votes=votes, notes=[*people.notes, *notes]
-    )
+    return dataclasses.replace(people, ratings=ratings, votes=votes, notes=[*people.notes, *notes])
 
 
 def _describe(table: Path, finder: ClipFinder, required: Sequence[str] = ()) -> None:

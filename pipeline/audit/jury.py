@@ -37,8 +37,9 @@ def jury_measures(
     """Who (``a & b``, or ``jury``) and what, of two annotators or more on one dimension.
 
     A couple is measured on the pairs that both judged; the jury on those that all of them judged, so
-    that its mean is that of one correlation matrix and can be no lower than -1 / (J - 1). A correlation is undefined where an annotator's errors are all alike, and the mean
-    where one of its couples is.
+    that its mean is that of one correlation matrix and can be no lower than -1 / (J - 1). A
+    correlation is undefined where an annotator's errors are all alike, and the mean where one of its
+    couples is.
     """
     if len(members) < 2:
         return

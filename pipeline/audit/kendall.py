@@ -13,8 +13,8 @@ import numpy as np
 from pipeline.audit.bootstrap import Array, Statistic
 from pipeline.audit.kendall_large import Prompts, Ties, projected_kendall, ties
 
-MAX_PROMPTS = 700  # above these, S costs too much and its projection is as good
-MAX_CLIPS = 5_000
+MAX_PROMPTS = 250  # above these, S costs too much and its projection is as good
+MAX_CLIPS = 2_500
 
 _BLOCK = 4_000_000  # cells of one block of comparisons
 

@@ -3,7 +3,7 @@
 One random number and one jump in memory for each draw is most of what a bootstrap costs. So most of a
 row is looked up: independent Poisson counts are multinomial once their total T is known. With a mean a
 little below 1, T stays below P, and only what is missing, P - T, is drawn one by one, which makes the
-row multinomial with a total of P. A row with T above P, one in millions, is made anew.
+row multinomial with a total of P. A row with T above P, one in a thousand, is made anew.
 
 Source: Devroye 1986, Non-Uniform Random Variate Generation, chapters XI.1 (Poisson counts given their
 sum) and III.3 (lookup with a remainder).
@@ -19,7 +19,7 @@ import numpy.typing as npt
 FEW = 400  # prompts up to which every draw is made on its own: little is missing by chance alone
 
 _WORDS = 1 << 16  # a count is looked up by 16 random bits
-_SPREADS = 5  # standard deviations by which the mean total is below P
+_SPREADS = 3  # standard deviations by which the mean total is below P
 
 
 def multinomial(generator: np.random.Generator, n: int, rows: int) -> npt.NDArray[np.integer[Any]]:
@@ -45,14 +45,14 @@ def _one_by_one(
 
 
 def _poisson(generator: np.random.Generator, n: int, rows: int) -> npt.NDArray[np.uint8]:
-    """Independent counts (rows, n) of mean 1 - 5 / sqrt(n), exact to floating point.
+    """Independent counts (rows, n) of mean 1 - 3 / sqrt(n), exact to floating point.
 
     Count k has as many of the 65,536 words as its probability is whole parts of that; the few words
     that are left stand for the remainders, and their counts are drawn from these.
     """
     ends, remainders = _words(1 - _SPREADS / math.sqrt(n))
-    word = generator.integers(1 << 64, size=(rows * n + 3) // 4, dtype=np.uint64)
-    word = word.view(np.uint16)[: rows * n]
+    bits = generator.integers(1 << 64, size=(rows * n + 3) // 4, dtype=np.uint64)
+    word = bits.view(np.uint16)[: rows * n]
     counts = np.zeros(rows * n, dtype=np.uint8)
     for end in ends:
         counts += (word >= end).view(np.uint8)

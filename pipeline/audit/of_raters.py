@@ -19,17 +19,20 @@ MAX_RATERS = 10  # the mean kappas of all pairs of raters are left out where the
 def rater_measures(panel: Panel, levels: Array | None, how: Resampling) -> Iterator[Measure]:
     """The raters among each other: mean, alphas, Fleiss' kappa, ICCs, shares and kappas of pairs.
 
-    But for the mean, a clip with a single rating tells nothing and is left out. ``levels`` as from
-    :func:`whole_levels`: without them, or where a rating is none of them, there are no shares and no
-    Cohen's kappas.
+    But for the mean, a clip with a single rating tells nothing and is left out. ICCs and the centred
+    alpha need clips that every rater of the panel rated; who rated none of its clips is not one of
+    them. ``levels`` as from :func:`pipeline.audit.measure.whole_levels`: without them, or where a
+    rating is none of them, there are no shares and no Cohen's kappas. Of these the mean over couples
+    of raters is left out where there are more than ``MAX_RATERS``.
     """
     yield mean_score(panel, panel.human, how)
     panel = panel.take(np.asarray((~np.isnan(panel.human)).sum(axis=1) >= 2))
     measure = functools.partial(Measure, n_items=len(panel.videos), n_raters=panel.n_raters)
     observed = np.unique(panel.human[~np.isnan(panel.human)])
     yield from _alphas(panel, observed, measure, how)
-    complete = panel.take(np.asarray((~np.isnan(panel.human)).all(axis=1)))
-    table = by_prompt(complete, icc.icc_table(complete.human))
+    present = (~np.isnan(panel.human)).any(axis=0)
+    complete = panel.take(np.asarray((~np.isnan(panel.human[:, present])).all(axis=1)))
+    table = by_prompt(complete, icc.icc_table(complete.human[:, present]))
     for name, statistic in {
         "krippendorff_alpha_interval_centred": alpha.krippendorff_alpha_interval_centred,
         "icc_2_1": icc.icc_2_1,
@@ -41,8 +44,8 @@ def rater_measures(panel: Panel, levels: Array | None, how: Resampling) -> Itera
         return
     same = agreement.agreeing_pairs(agreement.value_counts(panel.human, levels), levels)
     yield from agreements(by_prompt(panel, same), measure, how)
-    if panel.human.shape[1] <= MAX_RATERS:
-        couples = list(itertools.combinations(panel.human.T, 2))
+    if panel.n_raters <= MAX_RATERS:
+        couples = list(itertools.combinations(panel.human[:, present].T, 2))
         yield from mean_kappas(panel, couples, levels, measure, how)
 
 

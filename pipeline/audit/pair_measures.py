@@ -1,14 +1,15 @@
 """From pairs of clips to numbers: accuracy under every tie rule, and the ceiling that people set."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.audit import ceiling, pairs
 from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.left_out import VARIANTS
+from pipeline.audit.measure import Measure, Resampling
 from pipeline.audit.pair_panel import PairPanel
 
 SHARES: dict[str, Statistic] = {
@@ -34,13 +35,23 @@ def target_table(panel: PairPanel, differences: Array) -> Array:
 def pair_measures(table: Array, n_raters: int, how: Resampling) -> Iterator[Measure]:
     """Accuracy under every tie rule, agreement with ties and tie shares of a pair table (P, 5)."""
     untied, every = (int(table[:, column].sum()) for column in (pairs.UNTIED, pairs.PAIRS))
-    for name, statistic in {**ACCURACIES, **SHARES}.items():
+    statistics = {**ACCURACIES, **SHARES}
+    intervals = how.each_of_sums(table, functools.partial(_each, statistics), len(statistics))
+    for name, interval in zip(statistics, intervals, strict=True):
         yield Measure(
             statistic=name,
-            interval=how.of_sums(table, statistic),
+            interval=interval,
             n_items=untied if name in ACCURACIES else every,
             n_raters=n_raters,
         )
+
+
+def _each(statistics: Mapping[str, Statistic], sums: Array) -> Array:
+    """Several statistics (B, S) of the same sums."""
+    return np.stack([statistic(sums) for statistic in statistics.values()], axis=1)
+
+
+_accuracies = functools.partial(_each, ACCURACIES)
 
 
 def chance_table(table: Array) -> Array:
@@ -64,34 +75,35 @@ def left_out_tables(panel: PairPanel, differences: Array) -> list[Array]:
 def left_out_measures(panel: PairPanel, how: Resampling) -> Iterator[Measure]:
     """An annotator and the raters on the same leave-one-out targets, and the ratio of the two."""
     assert panel.judge is not None
-    judge = left_out_tables(panel, panel.judge[:, None])
     people = left_out_tables(panel, panel.human)
-    for name, statistic in ACCURACIES.items():
-        own = ceiling.mean_over_raters(judge, statistic)
-        theirs = ceiling.mean_over_raters(people, statistic)
-        variants: dict[str, Statistic] = {
-            "loo": own,
-            "ceiling": theirs,
-            "of_ceiling": functools.partial(_ratio, own, theirs),
-        }
-        for suffix, of_counts in variants.items():
-            yield Measure(
-                statistic=f"{name}_{suffix}",
-                interval=how.of_counts(panel.n_prompts, of_counts),
-                n_items=_untied(people),
-                n_raters=panel.n_raters,
-            )
+    own = ceiling.mean_over_raters(left_out_tables(panel, panel.judge[:, None]), _accuracies)
+    theirs = ceiling.mean_over_raters(people, _accuracies)
+
+    def variants(counts: Array) -> Array:
+        one, other = own(counts), theirs(counts)
+        return np.concatenate([one, other, ceiling.of_ceiling(one, other)], axis=-1)
+
+    names = [f"{name}_{variant}" for variant in VARIANTS for name in ACCURACIES]
+    intervals = how.each_of_counts(panel.n_prompts, variants, len(names))
+    for name, interval in zip(names, intervals, strict=True):
+        yield Measure(
+            statistic=name,
+            interval=interval,
+            n_items=_untied(people),
+            n_raters=panel.n_raters,
+        )
 
 
 def mean_measures(
     tables: Sequence[Array], n_raters: int, how: Resampling, n_prompts: int
 ) -> Iterator[Measure]:
     """``pair_accuracy_*_loo`` of leave-one-out tables, such as the raters' own: the ceiling."""
-    for name, statistic in ACCURACIES.items():
-        over = ceiling.mean_over_raters(tables, statistic)
+    over = ceiling.mean_over_raters(tables, _accuracies)
+    intervals = how.each_of_counts(n_prompts, over, len(ACCURACIES))
+    for name, interval in zip(ACCURACIES, intervals, strict=True):
         yield Measure(
             statistic=f"{name}_loo",
-            interval=how.of_counts(n_prompts, over),
+            interval=interval,
             n_items=_untied(tables),
             n_raters=n_raters,
         )
@@ -103,12 +115,13 @@ def one_rater_pair_measures(panel: PairPanel, how: Resampling) -> Iterator[tuple
     for rater, table in zip(panel.raters, tables):
         if not table[:, pairs.PAIRS].any():
             continue
-        for name, statistic in ACCURACIES.items():
+        intervals = how.each_of_sums(table, _accuracies, len(ACCURACIES))
+        for name, interval in zip(ACCURACIES, intervals, strict=True):
             yield (
                 rater,
                 Measure(
                     statistic=f"{name}_loo",
-                    interval=how.of_sums(table, statistic),
+                    interval=interval,
                     n_items=_untied([table]),
                     n_raters=panel.n_raters,
                 ),
@@ -117,8 +130,3 @@ def one_rater_pair_measures(panel: PairPanel, how: Resampling) -> Iterator[tuple
 
 def _untied(tables: Sequence[Array]) -> int:
     return int(sum(table[:, pairs.UNTIED].sum() for table in tables))
-
-
-def _ratio(own: Statistic, theirs: Statistic, counts: Array) -> Array:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(own(counts) / theirs(counts))

@@ -36,10 +36,10 @@ class People:
         self.votes.extend(read.votes)
         self.notes.extend(f"{name}: {n} {what}; left out" for what, n in read.left_out.items() if n)
         self.notes.extend(f"{name}: {note}" for note in read.notes)
-        if read.scale is not None:
-            for dimension in {rating.dimension for rating in read.ratings}:
-                low, high = self.scales.get(dimension, read.scale)
-                self.scales[dimension] = min(low, read.scale[0]), max(high, read.scale[1])
+        for dimension in {rating.dimension for rating in read.ratings}:
+            if (scale := read.scale_of(dimension)) is not None:
+                low, high = self.scales.get(dimension, scale)
+                self.scales[dimension] = min(low, scale[0]), max(high, scale[1])
 
 
 def tables_of(options: AuditOptions) -> list[RatingsTable]:

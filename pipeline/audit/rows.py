@@ -1,6 +1,7 @@
 """The rows of an audit, one generator of rows per kind of subject."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from pipeline.audit.panel import Panel
 from pipeline.audit.position import position_measures, vote_position_measures
 from pipeline.audit.result import AuditRow
 from pipeline.audit.slice_tests import SliceGap, slice_gap_p
-from pipeline.audit.slices import Slices
+from pipeline.audit.slices import PairSlices, Slices
 from pipeline.audit.targets import Target
 from pipeline.audit.ties import tie_baselines, tie_ceiling
 from schemas import HumanVote
@@ -66,20 +67,26 @@ def parts(panel: Panel, slices: Slices, whole: str = ALL) -> Iterator[tuple[str,
 
 
 def pair_parts(
-    panel: PairPanel, slices: Slices, whole: str = ALL
+    panel: PairPanel, slices: Slices, of_pairs: PairSlices, whole: str = ALL
 ) -> Iterator[tuple[str, PairPanel]]:
     """The pairs, and each slice of them: pairs with a clip of it on either side.
 
     Of ``generator!=NAME`` pairs with clips of it on both: it is there to leave that one out.
     """
     yield whole, panel
-    for where, mask in pair_slices(panel, slices).items():
+    for where, mask in pair_slices(panel, slices, of_pairs).items():
         yield where, panel.take(mask)
 
 
-def pair_slices(panel: PairPanel, slices: Slices) -> dict[str, npt.NDArray[np.bool_]]:
+def pair_slices(
+    panel: PairPanel, slices: Slices, of_pairs: PairSlices
+) -> dict[str, npt.NDArray[np.bool_]]:
     """Masks (M,) of the slices that hold a pair."""
     found = {}
+    for where, held in of_pairs.items():
+        mask = np.asarray([(min(pair), max(pair)) in held for pair in panel.pairs], dtype=bool)
+        if mask.any():
+            found[where] = mask
     for where, held in slices.items():
         clips = marked(panel.videos, held)
         both = clips[panel.first] & clips[panel.second]
@@ -159,9 +166,10 @@ def pair_rows(
     slices: Slices,
     how: Resampling,
     whole: str = ALL,
+    of_pairs: PairSlices = MappingProxyType({}),
 ) -> Iterator[Found]:
     """An annotator's pairs, whole and in slices, beside the ceiling on the same pairs."""
-    for where, part in pair_parts(panel, slices, whole):
+    for where, part in pair_parts(panel, slices, of_pairs, whole):
         assert part.judge is not None
         table = paired.target_table(part, part.judge)
         yield from named(

@@ -18,6 +18,7 @@ MAX_VALUES = 40  # a word that has more values is a name, not a group
 BINS = 3
 
 Slices = dict[str, frozenset[str]]  # name -> video ids
+PairSlices = Mapping[str, frozenset[tuple[str, str]]]  # name -> pairs of sorted video ids
 
 WORDS: dict[str, Callable[[ClipFacts], str | None]] = {
     "generator": lambda clip: clip.generator,
@@ -84,3 +85,21 @@ def _bins(known: Mapping[str, float]) -> Iterator[tuple[float, float]]:
     ends = np.unique(np.searchsorted(levels, last)) + 1
     for start, end in itertools.pairwise([0, *ends]):
         yield float(levels[start]), float(levels[end - 1])
+
+
+def chosen_clips(chosen: Mapping[tuple[str, ...], str]) -> Slices:
+    """A slice ``chosen=WHY`` of the clips that people were given for each reason."""
+    found: dict[str, set[str]] = {}
+    for videos, why in chosen.items():
+        if len(videos) == 1:
+            found.setdefault(f"chosen={why}", set()).add(videos[0])
+    return {where: frozenset(found[where]) for where in sorted(found)}
+
+
+def chosen_pairs(chosen: Mapping[tuple[str, ...], str]) -> PairSlices:
+    """The same of pairs. Only what was chosen at random stands for all that could have been."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for videos, why in chosen.items():
+        if len(videos) == 2:
+            found.setdefault(f"chosen={why}", set()).add((min(videos), max(videos)))
+    return {where: frozenset(found[where]) for where in sorted(found)}

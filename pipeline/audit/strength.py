@@ -60,8 +60,8 @@ def bradley_terry(wins: Array, ties: Array, start: Array | None = None) -> Array
     strengths = np.full(points.shape[:2], np.nan)
     for rows in _blocks(np.flatnonzero(strongly_connected(points > 0)), points.shape[1]):
         block = points[rows]
-        begin = np.zeros(block.shape[:2])
-        begin += 0.0 if start is None else start - start.mean()
+        begin = _guess(block) if start is None else np.tile(start, (len(rows), 1))
+        begin -= begin.mean(axis=1, keepdims=True)
         strengths[rows] = _newton(_of_bradley_terry(block), begin)
     return strengths
 
@@ -81,7 +81,8 @@ def davidson(wins: Array, ties: Array, start: Array | None = None) -> tuple[Arra
     for rows in _blocks(np.flatnonzero(tied & davidson_exists(wins, ties)), wins.shape[1]):
         n_ties, n_wins = ties[rows].sum(axis=(1, 2)) / 2, wins[rows].sum(axis=(1, 2))
         begin = np.zeros((len(rows), wins.shape[1] + 1))
-        begin[:, :-1] += 0.0 if start is None else start - start.mean()
+        begin[:, :-1] = _guess(wins[rows] + ties[rows] / 2) if start is None else start
+        begin[:, :-1] -= begin[:, :-1].mean(axis=1, keepdims=True)
         begin[:, -1] = np.log(2 * n_ties / n_wins)  # what it is where all are equal
         found = _newton(_of_davidson(wins[rows], ties[rows]), begin)
         strengths[rows], nu[rows] = found[:, :-1], np.exp(found[:, -1])
@@ -132,6 +133,12 @@ def _blocks(rows: Index, n_generators: int) -> list[Index]:
     return [rows[i : i + step] for i in range(0, len(rows), step)]
 
 
+def _guess(points: Array) -> Array:
+    """Strengths (b, G) to begin with: the log-odds of a point, as if all met the same opponents."""
+    won, lost = points.sum(axis=2), points.sum(axis=1)
+    return np.log((won + 0.5) / (lost + 0.5))
+
+
 def _of_bradley_terry(points: Array) -> Derivatives:
     """Points (b, G, G): wins, and half of the ties."""
     met, own = points + points.swapaxes(1, 2), points.sum(axis=2)
@@ -180,9 +187,10 @@ def _laplacian(weights: Array) -> Array:
 def _newton(derive: Derivatives, start: Array) -> Array:
     """Where the gradient is zero, from ``start`` (b, D), whose sums it keeps; NaN if not found.
 
-    A step that would move two outcomes' log-odds apart by more than 1 is shortened to that. Such a
-    step raises the likelihood, as its third derivative is bounded by the second (Bach 2010,
-    Electronic Journal of Statistics 4), so that every start leads to the maximum.
+    A step that would move two parameters apart by more than 1 is shortened to that, so that no two
+    outcomes' log-odds move apart by more than 1.5. Such a step raises the likelihood, as its third
+    derivative is bounded by the second (Bach 2010, Electronic Journal of Statistics 4): every start
+    leads to the maximum.
     """
     x, going = start.copy(), np.arange(len(start))
     for _ in range(MAX_STEPS):
@@ -190,7 +198,7 @@ def _newton(derive: Derivatives, start: Array) -> Array:
         diagonal = np.einsum("bii->bi", information)
         diagonal += _RIDGE * diagonal.max(axis=1, keepdims=True)
         step = np.linalg.solve(information, gradient[:, :, None])[:, :, 0]
-        reach = np.ptp(step, axis=1) + np.abs(step[:, -1])
+        reach = np.ptp(step, axis=1)
         x[going] += step / np.maximum(reach, 1)[:, None]
         going = going[reach > _CLOSE]
         if not len(going):

@@ -18,21 +18,21 @@ from pipeline.formats.gathering import Gathering, Place
 from pipeline.formats.peek import columns_of
 from pipeline.formats.people import ANYBODY, PeopleRead, Reader, Scale
 from pipeline.formats.said import Said
-from pipeline.formats.suites import prompt_id_for
+from pipeline.formats.suites import prompt_id_for, told_apart
 from schemas.options import SetupError
 from schemas.rows import Row, read_rows
 
 DIMENSIONS = {
-    "visual_quality": ("visual_quality", "vq"),
+    "visual_quality": ("visual_quality",),
     "text_video_alignment": (
         "text_video_alignment",
         "text_alignment",
         "t2v_alignment",
         "tv_alignment",
     ),
-    "motion_quality": ("motion_quality", "mq"),
-    "temporal_consistency": ("temporal_consistency", "tc"),
-    "subjective_likeness": ("subjective_likeness", "likeness", "overall"),
+    "motion_quality": ("motion_quality",),
+    "temporal_consistency": ("temporal_consistency",),
+    "subjective_likeness": ("subjective_likeness", "likeness"),
 }
 MODEL = ("model", "model_name", "generator", "method")
 NUMBER = ("number", "index", "idx", "prompt_idx", "video", "video_name", "file")
@@ -53,10 +53,19 @@ def read_people(path: Path, finder: ClipFinder, scale: Scale | None = None) -> P
     by their number. Raises :class:`SetupError` naming file, row and column.
     """
     columns = _columns(path, columns_of(path))
+    rows = list(read_rows(path, tuple(columns.values())))
+    prompts = {_prompt((path, n), row, columns) for n, row in rows}
+    alone = told_apart(sorted(prompts, key=str))
     gathering = Gathering()
-    for number, row in read_rows(path, tuple(columns.values())):
+    for number, row in rows:
         place = path, number
-        clip = gathering.clip(place, finder, _said(place, row, columns, finder))
+        position, text = _prompt(place, row, columns)
+        said = Said(
+            prompt_id=prompt_id_for(finder, prompt_id_of(position), alone.get(position)),
+            prompt=text,
+            generator=optional_text(row, columns["model"]),
+        )
+        clip = gathering.clip(place, finder, said)
         if clip is None:
             continue
         who = optional_text(row, columns["rater"]) if "rater" in columns else None
@@ -88,7 +97,8 @@ def _columns(path: Path, written: frozenset[str]) -> dict[str, str]:
     return found
 
 
-def _said(place: Place, row: Row, columns: Mapping[str, str], finder: ClipFinder) -> Said:
+def _prompt(place: Place, row: Row, columns: Mapping[str, str]) -> tuple[int, str | None]:
+    """A row's number, and its prompt where it tells."""
     written = optional_text(row, columns["number"]) or ""
     number = number_of(PurePosixPath(written).stem)
     if number is None:
@@ -96,12 +106,7 @@ def _said(place: Place, row: Row, columns: Mapping[str, str], finder: ClipFinder
             f"{place[0]}: row {place[1]}, column {columns['number']!r}: {written!r} is not a number "
             "such as 0007"
         )
-    text = optional_text(row, columns["prompt"]) if "prompt" in columns else None
-    return Said(
-        prompt_id=prompt_id_for(finder, prompt_id_of(number), text),
-        prompt=text,
-        generator=optional_text(row, columns["model"]),
-    )
+    return number, optional_text(row, columns["prompt"]) if "prompt" in columns else None
 
 
 def _scores(

@@ -13,14 +13,14 @@ from pathlib import Path
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.gathering import Gathering
 from pipeline.formats.genai_bench import DIMENSION, position_of, read_bench_votes, read_genai_bench
-from pipeline.formats.labelled import NamedClip, refuse_label, words, words_or_none
+from pipeline.formats.labelled import UNKNOWN, NamedClip, refuse_label, words, words_or_none
 from pipeline.formats.peek import columns_of
 from pipeline.formats.people import ANYBODY, PeopleRead, Reader, Scale
 from pipeline.formats.said import Said
 from schemas import ids
 from schemas.rows import Row, plain_name, read_rows
 
-SIDES = ("left", "right")  # the generators of clips that a file of results does not name
+SIDES = ("left", "right")
 JUDGE = "judge_"
 RESULTS = ("idx", "prompt", "human_vote")
 # What a judge says, as inference.py holds it against the vote. It takes [[A=B]] for right whichever
@@ -48,15 +48,15 @@ NOTE = "the file names no raters; all its votes stand under one, 'human'"
 def pair_said(prompt: str, index: int) -> tuple[Said, Said]:
     """What a file of results says of the two clips of a pair: the left one is first.
 
-    ``index`` is the pair's position in the benchmark's split, from 0. The generators are ``left`` and
-    ``right``, the ids made from prompt, side and position.
+    ``index`` is the pair's position in the benchmark's split, from 0; the ids are made from prompt, side
+    and position. A file of results names no generators.
     """
     prompt_id = ids.prompt_id(prompt)
     left, right = (
         Said(
             video_id=ids.video_id(prompt_id, side, f"genai_bench {index}"),
             prompt=prompt,
-            generator=side,
+            generator=UNKNOWN,
         )
         for side in SIDES
     )

@@ -31,6 +31,10 @@ class PeopleRead:
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def scale_of(self, dimension: str) -> Scale | None:
+        """What the ratings of one dimension can be; None where the file does not tell."""
+        return self.scales.get(dimension, self.scale)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:

@@ -18,7 +18,7 @@ from pipeline.formats.peek import first_entry
 from pipeline.formats.people import PeopleRead, Reader, Scale
 from pipeline.formats.prompt_list import Pairs, prompt_text, read_json
 from pipeline.formats.said import Said
-from pipeline.formats.suites import beside, prompt_id_for
+from pipeline.formats.suites import beside, prompt_id_for, told_apart
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
@@ -43,6 +43,7 @@ def read_tc_bench(path: Path, finder: ClipFinder, scale: Scale | None = None) ->
     if not isinstance(entries, Pairs) or not entries:
         raise SetupError(f'{path}: expected an object {{"MODEL_00000-00000": [[...], [...]]}}')
     texts = _texts(beside(path, PROMPTS))
+    alone = told_apart(texts.items())
     gathering = Gathering()
     for number, (name, lists) in enumerate(entries, start=1):
         place, match = (path, number), _NAME.fullmatch(name)
@@ -50,10 +51,10 @@ def read_tc_bench(path: Path, finder: ClipFinder, scale: Scale | None = None) ->
             raise SetupError(
                 f"{path}: entry {name!r}: expected MODEL_PROMPT-SAMPLE with two lists of scores"
             )
-        text = texts.get(int(match[2]))
+        text, only = (known.get(int(match[2])) for known in (texts, alone))
         numbered = f"tc-bench-i2v-{int(match[2]):05d}"
         said = Said(
-            prompt_id=prompt_id_for(finder, numbered, text),
+            prompt_id=prompt_id_for(finder, numbered, only),
             prompt=text,
             generator=match[1],
             video=name,

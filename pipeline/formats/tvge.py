@@ -18,7 +18,7 @@ from pipeline.formats.peek import first_entry
 from pipeline.formats.people import MEAN, PeopleRead, Reader, Scale
 from pipeline.formats.prompt_list import Pairs, prompt_text, read_json
 from pipeline.formats.said import Said
-from pipeline.formats.suites import prompt_id_for
+from pipeline.formats.suites import prompt_id_for, told_apart
 from schemas.options import SetupError
 
 DIMENSIONS = ("alignment", "quality")
@@ -37,18 +37,13 @@ def read_tvge(path: Path, finder: ClipFinder, scale: Scale | None = None) -> Peo
     entries = read_json(path)
     if not isinstance(entries, Pairs) or not entries:
         raise SetupError(f'{path}: expected an object {{"0": {{"prompt": ..., "models": ...}}}}')
+    rated = [_entry(path, name, entry) for name, entry in entries]
+    alone = told_apart((position, text) for position, text, _ in rated)
     gathering = Gathering()
-    for number, (name, entry) in enumerate(entries, start=1):
-        place, where = (path, number), f"entry {name!r}"
-        fields = dict(entry) if isinstance(entry, Pairs) else {}
-        position = evalcrafter.number_of(name)
-        models = fields.get("models")
-        if position is None or not isinstance(models, Pairs):
-            raise SetupError(
-                f'{path}: {where}: expected a number with {{"prompt": ..., "models": {{...}}}}'
-            )
-        text = prompt_text(path, where, fields.get("prompt"))
-        prompt_id = prompt_id_for(finder, evalcrafter.prompt_id_of(position), text)
+    for number, (position, text, models) in enumerate(rated, start=1):
+        place, where = (path, number), f"entry '{position}'"
+        numbered = evalcrafter.prompt_id_of(position)
+        prompt_id = prompt_id_for(finder, numbered, alone.get(position))
         for model, means in models:
             said = Said(prompt_id=prompt_id, prompt=text, generator=model)
             clip = gathering.clip(place, finder, said)
@@ -62,6 +57,16 @@ def read_tvge(path: Path, finder: ClipFinder, scale: Scale | None = None) -> Peo
                     scale=scale or SCALE,
                 )
     return gathering.read(NOTE)
+
+
+def _entry(path: Path, name: str, entry: Any) -> tuple[int, str, Pairs]:
+    fields = dict(entry) if isinstance(entry, Pairs) else {}
+    position, models = evalcrafter.number_of(name), fields.get("models")
+    if position is None or not isinstance(models, Pairs):
+        raise SetupError(
+            f'{path}: entry {name!r}: expected a number with {{"prompt": ..., "models": {{...}}}}'
+        )
+    return position, prompt_text(path, f"entry {name!r}", fields.get("prompt")), models
 
 
 def _dimension(path: Path) -> str:

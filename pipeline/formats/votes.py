@@ -34,20 +34,22 @@ def read_votes(path: Path, finder: ClipFinder, scale: Scale | None = None) -> Pe
     for number, row in rows:
         place = path, number
         pair = gathering.pair(place, finder, *pair_of(path, number, row, finder))
+        if pair is None:
+            continue
+        _check_prompt(place, row, pair[0].prompt_id)
         rater, dimension = (text(path, number, row, name) for name in ("rater", "dimension"))
         choice = optional_text(row, "choice")
         if choice is None:
             gathering.left_out[NO_CHOICE] += 1
-        elif pair is not None:
-            _check_prompt(place, row, pair[0].prompt_id)
-            gathering.vote(
-                place,
-                pair,
-                rater=rater,
-                dimension=dimension,
-                choice=choice,
-                simulated=flag(path, number, row, "simulated"),
-            )
+            continue
+        gathering.vote(
+            place,
+            pair,
+            rater=rater,
+            dimension=dimension,
+            choice=choice,
+            simulated=flag(path, number, row, "simulated"),
+        )
     return gathering.read()
 
 

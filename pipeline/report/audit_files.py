@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline.audit.files import Audited
 from pipeline.formats.cells import optional_text
@@ -33,7 +34,7 @@ def _places(manifest: Path, audited: Audited, wanted: set[str]) -> Iterator[tupl
     finder, layout = ClipFinder(audited.clips.values()), Layout(manifest.parent.resolve())
     columns = ("video_id", "prompt_id", "prompt", "generator", "video")
     for number, row in read_rows(manifest):
-        said = {name: optional_text(row, name) for name in columns}
+        said: dict[str, Any] = {name: optional_text(row, name) for name in columns}
         clip = finder.find(manifest, number, **said)
         if clip is None or clip.video_id not in wanted or said["video"] is None:
             continue

@@ -93,7 +93,7 @@ def _hold(run: Waves) -> dict[str, Any]:
     if result.unmet:
         run.again("audit")  # of an earlier run: what it wrote is written over
         result.write(run.layout.audit)
-        raise RequirementError(_why(run, [*result.unmet, f"all in {run.layout.audit}"]))
+        raise RequirementError(_why(run, [*result.unmet, f"all numbers are in {run.layout.audit}"]))
     rows = [
         (asked, row) for asked in run.config.audit.require for row in rows_of(asked, result.rows)
     ]
@@ -119,11 +119,12 @@ def _plain(row: AuditRow) -> dict[str, Any]:
 
 
 def _why(run: Waves, found: Iterable[str]) -> str:
+    failed = " `videoprefer retry` takes up what failed." if run.failures() else ""
     return (
         f"audit.require is not met by {clips_told(run.order.first)}: {'; '.join(found)}. Nothing was "
-        f"asked about the {_others(run):,} others. Take another judge, rubric or consensus and go on "
-        "here with --rebuild: every paid reply is reused; or ask for less in audit.require: the same "
-        "command goes on where it stopped. Failures are taken up by `videoprefer retry`"
+        f"asked about the {_others(run):,} others.{failed} Take another judge, rubric or consensus and "
+        "go on here with --rebuild: every paid reply is reused; or ask for less in audit.require: the "
+        "same command goes on where it stopped"
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from pipeline.estimate.figures import plural
 from pipeline.study.labels import temperature
 from pipeline.study.options import AXES
 from pipeline.study.result import Result, Study
@@ -52,6 +53,11 @@ class Line:
     colour: int
     marks: Sequence[Mark]
     joined: bool  # whether values in between mean something
+
+    @property
+    def recommended(self) -> bool:
+        """Whether the recommended point is on it."""
+        return any(mark.recommended for mark in self.marks)
 
     @property
     def path(self) -> str:
@@ -158,10 +164,10 @@ def _label(study: Study, result: Result, but: Sequence[str | None]) -> str:
 
 
 def _setting(study: Study, axis: str, value: Any) -> str:
+    if axis in ("frames", "draws"):
+        return plural(value, axis.removesuffix("s"))
     said = _said(axis, value, list(study.axes[axis]).index(value))
-    if axis in ("annotators", "rubrics"):
-        return said
-    return f"{said} {axis}" if axis != "temperature" else f"temperature {said}"
+    return f"temperature {said}" if axis == "temperature" else said
 
 
 def _said(axis: str, value: Any, number: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.audit.audit import audit
 from pipeline.audit.bootstrap import Array, draws
-from pipeline.audit.measures import Resampling
+from pipeline.audit.measure import Resampling
 from pipeline.audit.names import ALL
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import People

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.canary.study import money
-from pipeline.preview.words import NONE, plain
+from pipeline.preview.words import plain
 from pipeline.study.result import Row, Study
 from pipeline.study.words import costs, gap, interval, recommended
 
@@ -36,19 +36,20 @@ def _headline(rows: Sequence[Row]) -> Row:
 
 
 def _table(study: Study) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "point", "value", "minus the best (SE)", "scored", "cost per clip"):
-        own = head in ("", "point")
-        table.add_column(head, justify="left" if own else "right", no_wrap=head != "point")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    bare = any(result.scored < result.rated for result in study.results)
+    heads = ["", "point", "value", "- best (SE)", *(["scored"] * bare), "per clip"]
+    for head in heads:
+        left = head in ("", "point")
+        table.add_column(head, justify="left" if left else "right", no_wrap=head != "point")
     chosen = study.recommendation and study.recommendation.point
     for result in study.results:
-        mark = "*" if result.point.name == chosen else ""
         table.add_row(
-            mark,
+            "*" if result.point.name == chosen else "",
             Text(plain(result.label)),
             interval(result.headline),
             gap(result.difference),
-            f"{result.coverage:.0%}" if result.rated else NONE,
+            *([f"{result.coverage:.0%}"] * bare),
             costs(result.cost),
         )
     return table

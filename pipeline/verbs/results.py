@@ -66,6 +66,13 @@ def audit(argv: Sequence[str]) -> int:
         "duration_s; the page shows them",
     )
     p.add_argument(
+        "--items",
+        type=Path,
+        metavar="FILE",
+        help="items.csv of `rate`: numbers also by why a clip or pair was given to people; only those "
+        "chosen at random stand for the rest",
+    )
+    p.add_argument(
         "--set",
         action="append",
         default=[],
@@ -77,12 +84,18 @@ def audit(argv: Sequence[str]) -> int:
 
     def work() -> int:
         from pipeline.audit.files import audit_files
+        from pipeline.rating.items import chosen_because
         from pipeline.report.audit_files import write_page_of
 
         options = _audit_options(arguments)
         ratings = [_ratings(text, arguments.scale) for text in arguments.ratings]
         audited = audit_files(
-            arguments.annotations, ratings, arguments.output, options, arguments.clips
+            arguments.annotations,
+            ratings,
+            arguments.output,
+            options,
+            arguments.clips,
+            chosen_because(arguments.items) if arguments.items else None,
         )
         page = write_page_of(arguments.output, audited, arguments.annotations, arguments.clips)
         _print_audit(audited.result, everything=arguments.all)

@@ -10,6 +10,7 @@ pairs) before the clock starts; ours get columns, and make every table that they
 n            rounds; everybody takes a turn in each, those that are slow take fewer
 best s       the best of them. `~`: 2,000 resamples estimated from ten, where a peer has no bootstrap
              over prompts of its own and is called on one resample after another
+CPU s        likewise, by processor time: what a machine with other work on it makes less of
 ours is      best s of the peer divided by ours
 answer       the first number (alpha, ICC, the strength of the first model), or whether the whole answer
              is the same as ours

@@ -25,6 +25,7 @@ class Result:
     version: str = ""
     times: float = 1.0  # above 1: the time is an estimate, of so many times what was done
     seconds: list[float] = dataclasses.field(default_factory=list)
+    cpu_s: list[float] = dataclasses.field(default_factory=list)
     answer: list[float] = dataclasses.field(default_factory=list)
     peak_mib: float | None = None
     more_mib: float | None = None  # above what the process held before it was asked
@@ -109,6 +110,7 @@ def _turn(worker: _Worker, result: Result) -> None:
         result.why_not = str(error)
         return
     result.seconds.append(said["seconds"])
+    result.cpu_s.append(said["cpu_s"])
     result.answer = said["answer"]
     for name in ("peak_mib", "more_mib"):
         known = [n for n in (getattr(result, name), said[name]) if n is not None]

@@ -8,7 +8,17 @@ from audit_rounds import Result
 from rich import box
 from rich.table import Table
 
-COLUMNS = ("contestant", "version", "n", "best s", "ours is", "answer", "interval", "more MiB")
+COLUMNS = (
+    "contestant",
+    "version",
+    "n",
+    "best s",
+    "CPU s",
+    "ours is",
+    "answer",
+    "interval",
+    "more MiB",
+)
 
 
 def measured(results: list[Result]) -> list[Result]:
@@ -39,6 +49,7 @@ def rows(case: Case, results: list[Result]) -> list[dict[str, Any]]:
             "seconds": result.seconds,
             "best_s": result.best if result.seconds else None,
             "over_ours": result.best / ours if ours and result.seconds else None,
+            "cpu_s": result.cpu_s,
             "estimated": result.times > 1,
             "answer": result.answer,
             "gap": gap(case, result, results),
@@ -63,6 +74,7 @@ def table(case: Case, results: list[Result]) -> Table:
             result.version,
             str(row["n"]),
             f"{'~' if row['estimated'] else ''}{result.best:.4g}",
+            f"{min(result.cpu_s, default=0):.4g}",
             ""
             if result.name == OURS or not row["over_ours"]
             else f"{row['over_ours']:.1f}x faster",
@@ -101,9 +113,10 @@ def verdict(case: Case, results: list[Result]) -> str | None:
     met = ratio >= case.goal and (case.seconds is None or ours.best <= case.seconds)
     limit = f", at most {case.seconds:g} s" if case.seconds else ""
     other = [r.name for r in others if (gap(case, r, results) or 0) > case.close]
+    by_cpu = f", {min(fastest.cpu_s) / min(ours.cpu_s):.1f} by processor time"
     return (
         f"{case.name}: {ours.best:.3g} s, {ratio:.1f} times as fast as {fastest.name}"
-        f"{' (estimated)' if fastest.times > 1 else ''}; goal {case.goal:g}{limit} "
+        f"{' (estimated)' if fastest.times > 1 else ''}{by_cpu}; goal {case.goal:g}{limit} "
         f"{'met' if met else 'NOT MET'}"
         + (f"; another number: {', '.join(other)}" if other else "")
     )

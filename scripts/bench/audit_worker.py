@@ -63,12 +63,18 @@ def main() -> None:
         gc.collect()
         before = memory_mib("VmRSS")
         forget_peak()
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         answer = [float(number) for number in call()]
-        seconds = time.perf_counter() - start
+        seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
         peak = memory_mib("VmHWM")
         more = None if peak is None or before is None else max(0.0, peak - before)
-        said = {"seconds": seconds * times, "answer": answer, "peak_mib": peak, "more_mib": more}
+        said = {
+            "seconds": seconds * times,
+            "cpu_s": cpu_s * times,
+            "answer": answer,
+            "peak_mib": peak,
+            "more_mib": more,
+        }
         print(json.dumps(said), flush=True)
 
 

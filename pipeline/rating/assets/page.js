@@ -162,9 +162,10 @@ function finish() {
   const open = order.filter((item) => !isComplete(state, item)).length;
   const done = order.length - open;
   $("summary").textContent = `You answered ${done} of ${order.length}` + (open ? `; ${open} ${open === 1 ? "was" : "were"} skipped.` : ".");
+  $("end").textContent = open ? "That was the last one." : "All done. Thank you.";
   $("again").hidden = !open;
   tell();
-  document.querySelector("#done h1").focus();
+  $("end").focus();
 }
 
 function again() {

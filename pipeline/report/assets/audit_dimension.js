@@ -125,8 +125,8 @@ vp.audit = {};
         series, { line: { value: 0, label: "mean" } })),
       others.length ? vp.agreementTable(others, `Order of the generators: annotator against raters, and how readily each ties${words}`, ["leaderboard_spearman", "davidson_tie"], ["raters", ...annotators]) : null,
       vp.el("details", null, vp.el("summary", null, "All strengths"),
-        vp.pivot(`Strengths of generators${words}`, all, "Generator", { field: "generator", values: generators, name: (one) => one },
-          { field: "what", values: vp.unique(all.map((row) => row.what)), name: (one) => one }))];
+        vp.pivot(`Strengths of generators${words}`, all, "Who", { field: "what", values: vp.unique(all.map((row) => row.what)), name: (one) => one },
+          { field: "generator", values: generators, name: (one) => one }))];
   };
 
   vp.audit.everything = ({ whole, name, words }) => vp.el("details", null, vp.el("summary", null, "All statistics"),

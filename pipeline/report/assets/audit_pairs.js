@@ -14,14 +14,24 @@
         ratings.length ? row("raters", vp.fixed(mean), `n = ${ratings.length}: ${ratings.map(([name, score]) => `${name} ${vp.score(score)}`).join(", ")}`) : null));
   };
 
-  const said = (text, by) => (text ? vp.el("div", { class: "rationale" }, vp.el("p", { class: "by" }, by), vp.el("p", { class: "said" }, text)) : null);
+  const LONG = 600; // characters of a rationale that is folded away
+
+  const said = (text, by) => {
+    if (!text) return null;
+    const words = vp.el("p", { class: "said" }, text);
+    return vp.el("div", { class: "rationale" }, text.length > LONG
+      ? vp.el("details", null, vp.el("summary", null, `${by} (${vp.count(text.length)} characters)`), words)
+      : [vp.el("p", { class: "by" }, by), words]);
+  };
 
   const side = (pair, key, clips, videos) => {
     const own = pair[key], clip = (clips || {})[own.video_id];
     return vp.el("div", { class: "clip side" },
-      vp.el("h5", null, vp.el("span", { class: "ordinal" }, key.toUpperCase()), " ", own.generator, " ", vp.simulated(clip && clip.simulated), " ",
-        vp.badge(key === "a" ? "raters prefer this" : "annotator prefers this", key === "a" ? "good" : "bad")),
-      vp.el("div", null, clip ? [vp.player(clip, videos), clip.frames ? vp.frameStrip(clip) : null] : null,
+      vp.el("h5", null, own.generator === "unknown" ? "unknown generator" : own.generator, " ", vp.simulated(clip && clip.simulated), " ",
+        vp.badge(key === "a" ? "raters prefer this" : "annotator prefers this", key === "a" ? "good" : "bad"), " ",
+        pair.shown_first === key ? vp.badge("shown first") : null),
+      vp.el("div", null, clip ? [vp.player(clip, videos), clip.frames ? vp.frameStrip(clip) : null]
+        : (clips || {})[pair[key === "a" ? "b" : "a"].video_id] ? vp.el("p", { class: "notice" }, "This clip is not at hand.") : null,
         facts(own, pair.annotator), said(own.rationale, `${pair.annotator} on this clip`),
         vp.el("p", { class: "settings" }, own.video_id)));
   };
@@ -37,10 +47,10 @@
       vp.el("header", null, vp.el("h4", null, pair.prompt || `Prompt ${pair.prompt_id}`),
         vp.el("p", { class: "meta" }, vp.el("span", null, pair.annotator), vp.el("code", null, pair.prompt_id), videos.length ? button : null)),
       vp.el("div", { class: "sides" }, sides),
-      vp.el("p", { class: "margins" }, vp.el("strong", null, "Raters "), `prefer A by ${vp.fixed(Math.abs(pair.human_margin))}${sd(pair.human_sureness)}`,
+      vp.el("p", { class: "margins" }, vp.el("strong", null, "Raters "), `prefer their clip by ${vp.fixed(Math.abs(pair.human_margin))}${sd(pair.human_sureness)}`,
         raters.length ? `, n = ${vp.plural(raters.length, "rater")}${by}` : "", ". ",
-        vp.el("strong", null, `${pair.annotator} `), `prefers B by ${vp.fixed(Math.abs(pair.judge_margin), 3)}${sd(pair.judge_sureness)}.`),
-      said(pair.rationale, `${pair.annotator} on the two`)));
+        vp.el("strong", null, `${pair.annotator} `), `prefers the other by ${vp.fixed(Math.abs(pair.judge_margin), 3)}${sd(pair.judge_sureness)}.`),
+      said(pair.rationale, `${pair.annotator} on the two${pair.shown_first ? ", in the order shown" : ""}`)));
   };
 
   vp.audit.disagreements = (audit, name, annotators, words) => {
@@ -51,7 +61,7 @@
     const cards = (pairs) => pairs.map((pair) => card(pair, audit.clips));
     return [vp.el("h3", null, "The worst disagreements"),
       vp.el("p", { class: "lead" }, "Single pairs, not statistics: those on which both sides are surest and of opposite opinion, one of a prompt."
-        + ` A is the clip that the raters prefer${words}; sd: in standard deviations of that side's margins.`),
+        + ` Left, or above, is the clip that the raters prefer${words}; sd: in standard deviations of that side's margins.`),
       who.map((one, n) => {
         const pairs = own.filter((pair) => pair.annotator === one), [first, rest] = n ? [[], pairs] : [pairs.slice(0, MOST), pairs.slice(MOST)];
         return [cards(first), rest.length ? vp.el("details", null,

@@ -52,10 +52,11 @@
     dimensions.map((name) => [vp.el("h3", null, "Every rater on ", vp.words(name)), oneByOne(alone.filter((row) => row.dimension === name), words)]),
     slices.length ? vp.el("details", null, vp.el("summary", null, "The raters by slice"),
       vp.unique(slices.map((row) => row.dimension)).map((name) => {
-        const own = slices.filter((row) => row.dimension === name);
-        return vp.pivot(`The raters on ${vp.words(name)} by slice${words}`, own, "Slice",
-          { field: "slice", values: vp.unique(own.map((row) => row.slice)), name: vp.audit.sliceName },
-          { field: "statistic", values: vp.statisticsOf(own), name: vp.statisticName });
+        const own = slices.filter((row) => row.dimension === name), all = vp.statisticsOf(own);
+        return [all.filter((one) => FIRST.includes(one)), all.filter((one) => !FIRST.includes(one))].map((some, n) => (some.length
+          ? vp.pivot(`The raters on ${vp.words(name)} by slice${words}${n ? ": other statistics" : ""}`, own, "Slice",
+            { field: "slice", values: vp.unique(own.map((row) => row.slice)), name: vp.audit.sliceName },
+            { field: "statistic", values: some, name: vp.statisticName }) : null));
       })) : null];
   };
 

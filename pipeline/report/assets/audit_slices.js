@@ -10,11 +10,11 @@
 
   const sliceName = (slice) => slice.replace("!=", " other than ").replace("=", ": ").replace("..", " to ").replace(/_/g, " ");
 
-  /** "▲ higher", "▼ lower" where the slice differs, "no difference shown" otherwise; never colour alone. */
+  /** "▲ higher" or "▼ lower" where the slice differs, "no difference shown" otherwise; never colour alone. */
   const verdict = (gap, p) => {
     if (!gap || !p || !vp.isNumber(gap.value) || !vp.isNumber(p.value)) return vp.el("span", { class: "muted" }, "not tested");
     if (p.value >= LEVEL) return vp.el("span", { class: "muted" }, "no difference shown");
-    return gap.value > 0 ? vp.badge("▲ higher than elsewhere", "good") : vp.badge("▼ lower than elsewhere", "bad");
+    return gap.value > 0 ? vp.badge("▲ higher", "good") : vp.badge("▼ lower", "bad");
   };
 
   const keyOf = (row) => JSON.stringify([row.annotator, row.slice]);
@@ -30,7 +30,7 @@
     return keys.length ? vp.table(caption, [
       ...(down.annotator ? [{ name: "Annotator", head: true, get: (key) => vp.annotatorName(key[0]) }] : []),
       { name: "Slice", head: true, get: (key) => sliceName(key[1]) },
-      ...(tested ? [{ name: "verdict", get: differs }] : []),
+      ...(tested ? [{ name: "than elsewhere", get: differs }] : []),
       ...present(SHOWN).map(column), ...present(props).map(column)], keys, { class: "pivot" }) : null;
   };
 

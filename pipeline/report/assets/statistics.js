@@ -77,11 +77,11 @@
 
   const split = (name) => {
     const n = VARIANTS.findIndex(([end]) => name.endsWith(end));
-    return n < 0 ? [name, -1] : [name.slice(0, -VARIANTS[n][0].length), n];
+    return n < 0 ? [name, VARIANTS.length] : [name.slice(0, -VARIANTS[n][0].length), n];
   };
   vp.statisticName = (name) => {
     const [base, n] = split(name);
-    return (NAMES[base] || vp.words(base)) + (n < 0 ? "" : VARIANTS[n][1]);
+    return (NAMES[base] || vp.words(base)) + (n < VARIANTS.length ? VARIANTS[n][1] : "");
   };
   vp.shortName = (name) => SHORT[name] || vp.statisticName(name);
   vp.annotatorName = (name) => REFERENCES[name] || name;
