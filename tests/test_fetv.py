@@ -39,7 +39,7 @@ def run(folder: Path, fetv: Path, annotators: list[dict], **blocks: object) -> P
 
 
 def numbers(root: Path) -> dict[tuple[str, str, str], dict]:
-    rows = json.loads((root / "audit.json").read_text())["rows"]
+    rows = json.loads((root / "audit.json").read_text())
     return {
         (r["annotator"], r["statistic"], r["dimension"]): r for r in rows if r["slice"] == "all"
     }

@@ -165,9 +165,9 @@ def test_points_are_whole_runs_that_share_what_there_is_once(done):
         folder = done["out"] / told["folder"]
         assert json.loads((folder / "status.json").read_text())["state"] == "complete"
         assert (folder / "run.json").is_file()
-        assert not (folder / "journal").exists()
-        assert (folder / "frames").resolve() == (done["out"] / "frames").resolve()
-    assert (done["out"] / "journal").is_dir()
+        for name in ("frames", "media", "journal", "work/ledger"):
+            assert (folder / name).is_symlink()
+            assert (folder / name).resolve() == (done["out"] / name).resolve()
 
 
 def test_fewer_draws_are_among_more_and_bought_once(world, tmp_path, capsys):

@@ -76,7 +76,8 @@ def test_audit_of_recorded_scores(tmp_path, capsys):
         ["audit", "--annotations", scores, "--ratings", ratings, "--output", str(tmp_path / "out")]
     )
     assert code == 0, capsys.readouterr().err
-    rows = json.loads((tmp_path / "out" / "audit.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert (tmp_path / "out" / "report" / "audit.html").is_file()
     (accuracy,) = (
         r
         for r in rows

@@ -20,7 +20,7 @@ from pipeline.audit.spearman_large import projected_spearman
 Prompts = npt.NDArray[np.intp]
 Family = Callable[[Array, Array, Prompts, int], Statistic]
 
-MAX_CELLS = 5_000  # different couples of scores up to which Spearman's rho is resampled exactly
+MAX_CELLS = 2_000  # different couples of scores up to which Spearman's rho is resampled exactly
 
 _BLOCK = 2_000_000  # cells of one block of an N-wide computation
 

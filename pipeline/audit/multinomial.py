@@ -27,12 +27,16 @@ def multinomial(generator: np.random.Generator, n: int, rows: int) -> npt.NDArra
     if n <= FEW:
         return _one_by_one(generator, n, np.full(rows, n))
     counts = _poisson(generator, n, rows)
-    missing = n - counts.sum(axis=1, dtype=np.int64)
+    missing = _missing(counts)
     while (over := np.flatnonzero(missing < 0)).size:
         counts[over] = _poisson(generator, n, len(over))
-        missing[over] = n - counts[over].sum(axis=1, dtype=np.int64)
+        missing[over] = _missing(counts[over])
     counts += _one_by_one(generator, n, missing).astype(np.uint8)  # all of them far below 256
     return counts
+
+
+def _missing(counts: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    return counts.shape[1] - counts.sum(axis=1, dtype=np.uint32).astype(np.int64)
 
 
 def _one_by_one(

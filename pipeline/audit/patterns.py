@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from pipeline.audit.agreement import sum_by_prompt
 from pipeline.audit.bootstrap import Array
@@ -34,7 +35,8 @@ def sum_of_patterns(
         return sum_by_prompt(table_of(ratings), prompts, n_prompts)
     pattern, table = pattern_of(ratings, levels), table_of(_all_patterns(levels, ratings.shape[1]))
     if n_prompts * n_patterns > len(ratings):
-        return sum_by_prompt(table[pattern], prompts, n_prompts)
+        met = np.ones(len(pattern)), (prompts, pattern)
+        return np.asarray(sparse.csr_array(met, shape=(n_prompts, n_patterns)) @ table)
     cells = np.bincount(prompts * n_patterns + pattern, minlength=n_prompts * n_patterns)
     return np.asarray(cells.reshape(n_prompts, n_patterns) @ table)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pipeline.estimate.figures import plural
+from pipeline.study.grid import applies
 from pipeline.study.labels import temperature
 from pipeline.study.options import AXES
 from pipeline.study.result import Result, Study
@@ -104,13 +105,17 @@ def _along(study: Study, axis: str) -> Iterator[Chart]:
     """One chart, or several where there are too many lines for one."""
     groups: dict[tuple[Any, ...], list[Result]] = {}
     for result in study.results:
-        if result.headline.value is not None:
+        if result.headline.value is not None and _has(result, axis):
             groups.setdefault(_others(result, axis), []).append(result)
     lines = [group for group in groups.values() if len(group) > 1]
     others = sorted((a for a in study.axes if a != axis), key=lambda a: len(study.axes[a]))
     facet = others[0] if len(lines) > MOST_LINES and len(others) > 1 else None
     for value in study.axes[facet] if facet else (None,):
-        own = [group for group in lines if facet is None or _value(group[0], facet) == value]
+        own = [
+            group
+            for group in lines
+            if facet is None or not _has(group[0], facet) or _value(group[0], facet) == value
+        ]
         if own:
             where = "" if facet is None else _setting(study, facet, value)
             yield _chart(study, axis, own, facet, where)
@@ -146,6 +151,11 @@ def _chart(
     )
 
 
+def _has(result: Result, axis: str) -> bool:
+    """Whether a value of the axis is one of the point's own."""
+    return axis == "annotators" or applies(result.point.judge, axis)
+
+
 def _value(result: Result, axis: str) -> Any:
     point = result.point
     return point.judge.annotator_id if axis == "annotators" else getattr(point.setting, axis)
@@ -159,7 +169,9 @@ def _others(result: Result, axis: str) -> tuple[Any, ...]:
 def _label(study: Study, result: Result, but: Sequence[str | None]) -> str:
     """The settings of a line, where there are other lines."""
     return ", ".join(
-        _setting(study, name, _value(result, name)) for name in study.axes if name not in but
+        _setting(study, name, _value(result, name))
+        for name in study.axes
+        if name not in but and _has(result, name)
     )
 
 

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from annotators.base import AnnotatorSpec
 from pipeline.command import COMPLETE, RESUME, Interrupts
 from pipeline.config import Config, load_config
 from pipeline.display import Display
 from pipeline.plan import make_plan
 from pipeline.state import layout_of, locked, write_json
 from pipeline.study.estimate import estimate_of
-from pipeline.study.grid import Point, points_of
+from pipeline.study.grid import Point, applies, points_of
 from pipeline.study.labels import labels_of
 from pipeline.study.measure import Bench, bench_of, ceiling_of, results_of
 from pipeline.study.options import AXES, StudyOptions
@@ -84,6 +83,7 @@ def study(asked: Ask, display: Display, interrupts: Interrupts) -> int:
     if (layout.work / "config.json").is_file():
         raise SetupError(f"{layout.root} holds a run; give a study a folder of its own")
     with locked(layout):
+        (layout.root / RESULT).unlink(missing_ok=True)
         ran = run_points(
             layout,
             planning.points,
@@ -161,7 +161,7 @@ def _tell(name: str, planning: Planning, layout: Layout, ran: Ran) -> None:
 def _study_of(name: str, planning: Planning, layout: Layout, ran: Ran) -> Study:
     done = [planned.placed for planned in ran.complete]
     bench = bench_of(done[0], planning.subset)
-    results = results_of(bench, done)
+    results = results_of(bench, done, planning.options.least_coverage)
     whole = not ran.message
     return Study(
         name=name,
@@ -189,12 +189,12 @@ def _study_of(name: str, planning: Planning, layout: Layout, ran: Ran) -> Study:
 
 
 def _axes(points: Sequence[Point]) -> dict[str, Sequence[Any]]:
-    judges: list[AnnotatorSpec] = [point.judge for point in points]
-    found: dict[str, Sequence[Any]] = {
-        "annotators": list(dict.fromkeys(judge.annotator_id for judge in judges))
-    }
+    """The values of whatever was varied, of the judges that it changes something for."""
+    judges = dict.fromkeys(point.judge.annotator_id for point in points)
+    found: dict[str, Sequence[Any]] = {"annotators": list(judges)}
     for axis in AXES:
-        values = dict.fromkeys(getattr(point.setting, axis) for point in points)
+        own = (getattr(p.setting, axis) for p in points if applies(p.judge, axis))
+        values = dict.fromkeys(own)
         found[axis] = list(values) if axis == "rubrics" else sorted(values, key=_cold)
     return {axis: values for axis, values in found.items() if len(values) > 1}
 

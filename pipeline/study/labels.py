@@ -10,7 +10,11 @@ from pipeline.study.options import AXES
 def labels_of(points: Sequence[Point]) -> list[str]:
     """One label for each point, different from all others."""
     judges = {point.judge.annotator_id for point in points}
-    varied = [axis for axis in AXES if len({getattr(p.setting, axis) for p in points}) > 1]
+    varied = [
+        axis
+        for axis in AXES
+        if len({getattr(p.setting, axis) for p in points if applies(p.judge, axis)}) > 1
+    ]
     rubrics = list(dict.fromkeys(point.setting.rubrics for point in points))
     return [
         ", ".join(

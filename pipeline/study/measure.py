@@ -1,7 +1,6 @@
 """From the points' tables to numbers: the audit's rows, their mean, and differences from the best."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,11 +14,13 @@ from pipeline.audit.ratings import People
 from pipeline.audit.result import AuditRow
 from pipeline.audit.targets import Said, our_targets
 from pipeline.dataset.parquet import parts, read_rows
+from pipeline.formats.facts import ClipFacts
 from pipeline.people import people_of
 from pipeline.study.cost import Cost
 from pipeline.study.labels import labels_of
 from pipeline.study.measured import HumanPairs, Measured, ceiling, mean_of, measured, minus
 from pipeline.study.place import Placed
+from pipeline.study.recommend import best_of
 from pipeline.study.result import MEAN, Difference, Result, Row
 from pipeline.study.subset import Subset
 from schemas import Score, Video
@@ -34,8 +35,14 @@ class Bench:
     subset: Subset
     options: AuditOptions
     people: People
+    clips: Sequence[ClipFacts]  # every one, scored or not
     pairs: Sequence[HumanPairs]  # of each audited dimension
     how: Resampling
+
+    @property
+    def rated(self) -> set[tuple[str, str]]:
+        """Clip and dimension of everything that a point ought to have scored."""
+        return {(video, pairs.ours) for pairs in self.pairs for video in pairs.videos}
 
     @property
     def n_prompts(self) -> int:
@@ -66,6 +73,10 @@ def bench_of(first: Placed, subset: Subset) -> Bench:
         subset=subset,
         options=options,
         people=people,
+        clips=[
+            ClipFacts(video_id=v.video_id, prompt_id=v.prompt_id, generator=v.generator)
+            for v in videos
+        ],
         pairs=[HumanPairs.of(target, prompts) for target in targets],
         how=Resampling(resamples=options.resamples, seed=options.seed, level=options.level),
     )
@@ -78,68 +89,72 @@ def scores_of(placed: Placed) -> list[Score]:
     return [score for score in rows if score.annotator_id == judge]
 
 
-def results_of(bench: Bench, points: Sequence[Placed]) -> list[Result]:
+def results_of(bench: Bench, points: Sequence[Placed], least_coverage: float) -> list[Result]:
     """Every point with its rows, its cost, and its difference from the best of them."""
     scores = [scores_of(placed) for placed in points]
     rows = [_rows(bench, own) for own in scores]
-    judged = [[_differences(bench, pairs, own) for pairs in bench.pairs] for own in scores]
-    best = _best([own[-1] for own in rows])
+    judged = [[_differences(pairs, own) for pairs in bench.pairs] for own in scores]
+    scored = [_n_scored(bench, own) for own in scores]
+    n_rated = len(bench.rated)
+    best = best_of([own[-1].value for own in rows], [n / n_rated for n in scored], least_coverage)
     labels = labels_of([placed.point for placed in points])
+    gaps = [_gap(bench, own, judged[best or 0]) for own in judged]
     return [
-        _result(bench, placed, labels[n], scores[n], rows[n], _gap(bench, judged[n], judged[best]))
+        Result(
+            point=placed.point,
+            label=labels[n],
+            rows=rows[n],
+            scored=scored[n],
+            rated=n_rated,
+            cost=Cost.of(placed, len(bench.subset.videos)),
+            difference=gaps[n],
+            within=_within(gaps[n]),
+        )
         for n, placed in enumerate(points)
     ]
 
 
-def _result(
-    bench: Bench,
-    placed: Placed,
-    label: str,
-    scores: Sequence[Score],
-    rows: Sequence[Row],
-    gap: Difference,
-) -> Result:
-    said = {(score.video_id, score.dimension) for score in scores}
-    rated = {(video, pairs.ours) for pairs in bench.pairs for video in pairs.videos}
-    return Result(
-        point=placed.point,
-        label=label,
-        rows=rows,
-        scored=len(rated & said),
-        rated=len(rated),
-        cost=Cost.of(placed, len(bench.subset.videos)),
-        difference=gap,
-        within=gap.value is not None and gap.se is not None and gap.value + gap.se >= 0,
-    )
+def _n_scored(bench: Bench, scores: Sequence[Score]) -> int:
+    return len(bench.rated & {(score.video_id, score.dimension) for score in scores})
+
+
+def _within(gap: Difference) -> bool:
+    """One standard error of the best."""
+    return gap.value is not None and gap.se is not None and gap.value + gap.se >= 0
 
 
 def _rows(bench: Bench, scores: Sequence[Score]) -> list[Row]:
-    """The audit's rows of the study's statistic, the one that points are ranked by last."""
-    if not scores:
-        nothing = [_nothing(pairs.name) for pairs in bench.pairs]
-        return nothing if len(nothing) == 1 else [*nothing, _nothing(MEAN)]
-    found = _audited(bench, scores)
-    own = [_row(found[scores[0].annotator_id, pairs.name]) for pairs in bench.pairs]
+    """The audit's rows of the study's statistic, the one that points are ranked by last.
+
+    Where an annotator has no score on a dimension its row there, and that of the mean, is undefined.
+    """
+    found = _audited(bench, [s for s in scores if s.dimension in {p.ours for p in bench.pairs}])
+    own = [found.get(pairs.name) or _nothing(pairs.name) for pairs in bench.pairs]
     if len(own) == 1:
         return own
     parts_ = [
-        measured(pairs, _differences(bench, pairs, scores), bench.subset.statistic)
+        measured(pairs, _differences(pairs, scores), bench.subset.statistic)
         for pairs in bench.pairs
     ]
     return [*own, _row_of_mean(bench, parts_, max(row.n_raters for row in own))]
 
 
-def _audited(bench: Bench, scores: Sequence[Score]) -> dict[tuple[str, str], AuditRow]:
-    """Rows over everything, by annotator and dimension."""
-    people = bench.people
+def _audited(bench: Bench, scores: Sequence[Score]) -> dict[str, Row]:
+    """An annotator's rows over everything, by dimension."""
+    if not scores:
+        return {}
+    people, name = bench.people, scores[0].annotator_id
     result = audit(
-        scores, people.ratings, bench.options, (), votes=people.votes, scales=people.scales
+        scores,
+        people.ratings,
+        bench.options,
+        (),
+        votes=people.votes,
+        scales=people.scales,
+        clips=bench.clips,
     )
-    return {
-        (row.annotator, row.dimension): row
-        for row in result.rows
-        if row.statistic == bench.subset.statistic and row.slice == ALL
-    }
+    rows = [row for row in result.rows if (row.annotator, row.slice) == (name, ALL)]
+    return {r.dimension: _row(r) for r in rows if r.statistic == bench.subset.statistic}
 
 
 def _row(row: AuditRow) -> Row:
@@ -178,16 +193,10 @@ def ceiling_of(bench: Bench) -> list[Row]:
     return [*rows, _row_of_mean(bench, known, max(row.n_raters for row in rows))]
 
 
-def _differences(bench: Bench, pairs: HumanPairs, scores: Sequence[Score]) -> Array:
+def _differences(pairs: HumanPairs, scores: Sequence[Score]) -> Array:
     """Of each pair (M,) on one dimension; NaN where a score is missing."""
     own = {s.video_id: s.mean for s in scores if s.dimension == pairs.ours}
     return pairs.pairs.differences(own)
-
-
-def _best(headlines: Sequence[Row]) -> int:
-    """The number of the point with the highest value; of equals the first."""
-    values = [-math.inf if row.value is None else row.value for row in headlines]
-    return values.index(max(values))
 
 
 def _gap(bench: Bench, own: Sequence[Array], best: Sequence[Array]) -> Difference:

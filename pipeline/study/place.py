@@ -16,7 +16,8 @@ from schemas.layout import Layout
 from schemas.options import SetupError
 
 RESULT, PAGE = "study.json", "index.html"
-SHARED = ("frames", "media", "work/ledger")  # of every point, in the study's folder
+LEDGER = "work/ledger"
+SHARED = ("frames", "media", "journal", LEDGER)  # of every point, in the study's folder
 
 
 def layout_of_point(study: Layout, point: Point) -> Layout:
@@ -30,7 +31,7 @@ def linked(study: Layout, point: Layout) -> None:
     (study.work / "ledger").touch()
     for name in SHARED:
         shared, link = study.root / name, point.root / name
-        if name != "work/ledger":
+        if name != LEDGER:
             shared.mkdir(parents=True, exist_ok=True)
         link.parent.mkdir(parents=True, exist_ok=True)
         if link.is_symlink() and link.resolve() == shared.resolve():
@@ -45,7 +46,7 @@ def linked(study: Layout, point: Layout) -> None:
 
 
 def config_of(config: Config, point: Point, study: Layout) -> Config:
-    """The run that a point is: one judge, no reward model, no requirement, one journal for all."""
+    """The run that a point is: one judge, no reward model, nothing required."""
     asked: dict[str, Any] = {"count": point.setting.frames, "publish": False}
     if point.setting.frames == config.frames.most:
         del asked["count"]
@@ -55,7 +56,6 @@ def config_of(config: Config, point: Point, study: Layout) -> Config:
             "annotators": [point.judge],
             "frames": frames,
             "rubrics": list(point.setting.rubrics),
-            "journal": config.journal or str(study.root / "journal"),
             "generators": _pool(config.generators, study),
             "consensus": ConsensusOptions(),
             "preferences": PreferenceOptions(),

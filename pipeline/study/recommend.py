@@ -24,13 +24,12 @@ def recommend(results: Sequence[Result], least_coverage: float) -> Recommendatio
 
     Points that scored too small a share of the clips come into question only where all did.
     """
-    best = max(
-        (r for r in results if r.headline.value is not None),
-        key=lambda r: r.headline.value or 0.0,
-        default=None,
+    number = best_of(
+        [r.headline.value for r in results], [r.coverage for r in results], least_coverage
     )
-    if best is None or best.difference.se is None:
+    if number is None or results[number].difference.se is None:
         return None
+    best = results[number]
     within = [result for result in results if result.within]
     covered = [result for result in within if result.coverage >= least_coverage]
     by, order = _order(within)
@@ -44,6 +43,18 @@ def recommend(results: Sequence[Result], least_coverage: float) -> Recommendatio
             _reasons(chosen, best, within, by, len(within) - len(covered), least_coverage)
         ),
     )
+
+
+def best_of(
+    values: Sequence[float | None], coverages: Sequence[float], least_coverage: float
+) -> int | None:
+    """The number of the point with the highest value, of equals the first; None where there is none.
+
+    One that scored too few clips may have been spared the hard ones: it is best only among its like.
+    """
+    known = [n for n, value in enumerate(values) if value is not None]
+    covered = [n for n in known if coverages[n] >= least_coverage]
+    return max(covered or known, key=lambda n: values[n] or 0.0, default=None)
 
 
 def _order(within: Sequence[Result]) -> tuple[str, Callable[[Result], Order]]:

@@ -2,6 +2,8 @@
 
 from pipeline.estimate.figures import plural, usd
 from pipeline.study.cost import Cost
+from pipeline.study.grid import applies
+from pipeline.study.labels import value_of
 from pipeline.study.result import Difference, Row, Study
 
 NONE = "–"
@@ -62,16 +64,13 @@ def recommended(study: Study) -> list[str]:
 
 def fixed(study: Study) -> str:
     """What all points have in common; empty where everything was varied."""
-    settings = [result.point.setting for result in study.results]
-    said = []
-    if "frames" not in study.axes:
-        said.append(plural(settings[0].frames, "frame"))
-    warm = {setting.temperature for setting in settings}
-    if len(warm) == 1 and None not in warm:
-        said.append(f"temperature {warm.pop():g}")
-    if "draws" not in study.axes:
-        said.append(plural(settings[0].draws, "draw"))
-    return ", ".join(said)
+    points = [result.point for result in study.results]
+    same = []
+    for axis in ("frames", "temperature", "draws"):
+        own = [point for point in points if applies(point.judge, axis)]
+        if own and len({getattr(point.setting, axis) for point in own}) == 1:
+            same.append(value_of(own[0], axis, []))
+    return ", ".join(same)
 
 
 def whole_cost(cost: Cost) -> str:

@@ -17,7 +17,7 @@ answer       the first number (alpha, ICC, the strength of the first model), or 
 interval     `evalica:alpha_bootstrap` draws pairs of ratings, not prompts, so it is narrower
 more MiB     memory above what the process held before it was asked, at its peak
 
-Peers are installed into environments of their own when first wanted (1 GB, wheels only); krippendorff
+Peers are installed into environments of their own when first wanted (2 GB, wheels only); krippendorff
 and pingouin are under the GPL and nothing of ours imports them.
 """
 

@@ -135,7 +135,9 @@
     if (/^(error|mean_error|effective)/.test(row.statistic)) return "a judge never errs, or always";
     if (/strength|davidson/.test(row.statistic)) return "no finite strength: never beaten, never winning, or not compared";
     if (row.n_items === 1) return `one ${unit(row.statistic)}`;
-    return "all values alike";
+    if (/ties_excluded/.test(row.statistic)) return "every pair is a tie";
+    if (/spearman|kendall|pearson|alpha|kappa|icc/.test(row.statistic)) return "all values alike";
+    return "cannot be computed from these";
   };
 
   /** "[66.0, 76.1]", "exact" where nothing is estimated, or that there is no interval. */
