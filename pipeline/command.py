@@ -173,6 +173,7 @@ def retry(argv: Sequence[str]) -> int:
 
 
 def guarded(work: Callable[["Interrupts"], int], display: Display) -> int:
+    """The exit code of the work; 2 where it is refused, 3 where it is interrupted before it began."""
     interrupts = Interrupts()
     try:
         return work(interrupts)

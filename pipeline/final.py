@@ -48,7 +48,11 @@ def finish(run: Run, made_from: str) -> None:
     people = run.once("human", made, lambda: _publish_people(layout, config))
     unmet: list[str] = []
     if (asked := config.audit) is not None:
-        unmet = run.once("audit", made, lambda: _audit(layout, asked, people))
+        told = [
+            f"before the other clips were judged, {line}"
+            for line in (run.gate or {}).get("said", ())
+        ]
+        unmet = run.once("audit", made, lambda: _audit(layout, asked, people, told))
     if config.videorm is not None:
         made = fingerprint(made, config.videorm.model_dump(mode="json"))
         run.once("videorm", made, lambda: _train(run, config))
@@ -84,13 +88,15 @@ def _publish(layout: Layout, record: type, rows: Sequence[Any]) -> None:
     )
 
 
-def _audit(layout: Layout, options: AuditOptions, noted: Mapping[str, Any]) -> list[str]:
+def _audit(
+    layout: Layout, options: AuditOptions, noted: Mapping[str, Any], told: Sequence[str]
+) -> list[str]:
     """Against what was published of the people; returns the requirements that are not met."""
     people = People(
         ratings=list(read_rows(HumanRating, parts(layout.table("human_ratings")))),
         votes=list(read_rows(HumanVote, parts(layout.table("human_votes")))),
         scales={dimension: tuple(scale) for dimension, scale in noted["scales"].items()},
-        notes=noted["notes"],
+        notes=[*told, *noted["notes"]],
     )
     result = audit_run(layout, options, people).result
     result.write(layout.audit)

@@ -410,7 +410,6 @@ def test_who_never_lost_is_left_out_with_a_reason():
         "no strength for best: only won against those ranked, or against others above them",
         "no strength for worst: only lost against those ranked, or against others below them",
         "no strength for one, two: no chain of comparisons places them above or below those ranked",
-        "no ties: Davidson's tie parameter is 0, its strengths Bradley and Terry's",
     ]
     two_groups = pair_panel([(p, x, y, said) for p, x, y, said in rows if x in ("a", "far")])
     assert set(strengths(two_groups, two_groups.human).values()) == {None}

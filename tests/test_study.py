@@ -1,6 +1,7 @@
 """Points of a study, the rule that recommends one, and the numbers behind it, worked by hand."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,19 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotators.ledger import Spent
 from pipeline.audit.targets import Said, our_targets
 from pipeline.config import Config
 from pipeline.presets import filled
-from pipeline.study.charts import nice, side_by_side
+from pipeline.study.charts import curves
 from pipeline.study.cost import Cost
 from pipeline.study.grid import Point, Setting, points_of
 from pipeline.study.labels import labels_of
 from pipeline.study.measured import HumanPairs, ceiling, mean_of, measured, minus
 from pipeline.study.names import KNOWN
 from pipeline.study.options import StudyOptions
-from pipeline.study.recommend import recommend
-from pipeline.study.result import Difference, Result, Row
+from pipeline.study.recommend import best_of, recommend
+from pipeline.study.result import Difference, Result, Row, Study
+from pipeline.study.shapes import nice, side_by_side
 from schemas import HumanRating
+from schemas.layout import Layout
 from schemas.options import SetupError
 
 JUDGE = {"kind": "openai", "model": "judge", "base_url": "http://localhost:1/v1"}
@@ -181,6 +185,13 @@ def test_a_point_that_left_out_clips_is_not_recommended_for_being_cheap():
     assert recommend(points, 0.5).point == points[0].point.name  # type: ignore[union-attr]
 
 
+def test_the_best_is_one_that_scored_the_clips_where_there_is_one():
+    assert best_of([0.8, 0.9, None], [1.0, 0.5, 1.0], 0.9) == 0
+    assert best_of([0.8, 0.9, None], [0.5, 0.5, 1.0], 0.9) == 1
+    assert best_of([0.8, 0.8], [1.0, 1.0], 0.9) == 0
+    assert best_of([None], [1.0], 0.9) is None
+
+
 def test_nothing_is_recommended_where_nothing_has_a_value_and_an_interval():
     assert recommend([result("4", None, None, None)], 0.9) is None
     assert recommend([result("4", 0.8, 0.0, None)], 0.9) is None
@@ -269,6 +280,41 @@ def test_round_numbers_and_points_of_one_cost_next_to_each_other():
     assert nice(0, 1, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     assert nice(0.71, 0.86, 5) == pytest.approx([0.75, 0.8, 0.85])
     assert side_by_side([10.0, 30.0, 10.0]) == [3.0, 30.0, 17.0]
+
+
+def test_many_lines_stand_in_several_charts():
+    """Of 4 x 3 x 2 settings along frames: a chart for each of two draws, three temperatures in each; the
+    signal annotator, which has neither, stands alone."""
+    options = StudyOptions(
+        frames=[4, 6, 8, 10], temperature=[0.3, 0.6, 0.9], draws=[1, 2], design="grid"
+    )
+    points, _ = points_of(config(JUDGE, {"kind": "signal"}), options)
+    labels = labels_of(points)
+    one = result("4", 0.8, 0.0, 0.1)
+    told = Study(
+        name="s", layout=Layout(Path("out")), stopped="", simulated=False, statistic="accuracy",
+        design="grid", dimension="d", dimensions=["d"],
+        axes={"annotators": ["judge", "signal"], "frames": [4, 6, 8, 10],
+              "temperature": [0.3, 0.6, 0.9], "draws": [1, 2]},
+        n_points=28, n_clips=4, n_prompts=2, n_raters=2, level=0.95, resamples=100,
+        results=[dataclasses.replace(one, point=p, label=n) for p, n in zip(points, labels)],
+        places=[], ceiling=[], recommendation=None, notes=[], paid=Spent(),
+    )  # fmt: skip
+    seen = {
+        axis: [
+            (c.where, [line.label for line in c.lines]) for c in curves(told) if c.x_title == axis
+        ]
+        for axis in ("frames per clip", "temperature")
+    }
+    warm = ["temperature 0.3", "temperature 0.6", "temperature 0.9"]
+    assert seen["frames per clip"] == [
+        ("judge, 1 draw", warm), ("judge, 2 draws", warm), ("signal", [""]),
+    ]  # fmt: skip
+    frames = [f"judge, {n} frames" for n in (4, 6, 8, 10)]
+    assert seen["temperature"] == [("1 draw", frames), ("2 draws", frames)]
+    ends = [mark.x for chart in curves(told) for line in chart.lines for mark in line.marks]
+    assert min(ends) > 58
+    assert max(ends) < 560
 
 
 def test_results_are_plain_values():

@@ -15,6 +15,7 @@ from study_world import Judge, usd_per_clip, write_config, write_world
 from test_preview import KEY, Tags
 
 from pipeline import __main__ as cli
+from schemas.ids import prompt_id as id_of_prompt
 
 N_CLIPS, N_PAIRS = 32, 48  # six pairs of each of eight prompts
 STATISTIC = "pair_accuracy_ties_half_loo"
@@ -195,6 +196,45 @@ def test_fewer_draws_are_among_more_and_bought_once(world, tmp_path, capsys):
     # only the points before it can tell
     rows = {line.split("  ")[0]: line.split() for line in later.splitlines()}
     assert (rows["1 draw"][2], rows["3 draws"][2], rows["4 draws"][2]) == ("0", "0", "8")
+
+
+def test_people_who_vote_and_judges_who_say_nothing_of_some_clips(world, tmp_path):
+    """`whole` has every pair right, `half` those of four prompts and nothing of the others, `mute` speaks
+    of another dimension. Nothing is paid for, so nobody is cheaper than the others."""
+    tables = {"whole": range(32), "half": range(16)}
+    for name in ("whole", "half", "mute"):
+        rows = [f"clip{n},{name},{n % 4},video_quality" for n in tables.get(name, ())]
+        rows += [f"clip{n},{name},1,beauty" for n in range(32) if name == "mute"]
+        head = "video_id,annotator,score,dimension"
+        (tmp_path / f"{name}.csv").write_text("\n".join([head, *rows, ""]))
+    pairs = [(4 * p + a, 4 * p + b) for p in range(8) for a in range(4) for b in range(a)]
+    votes = [
+        f"{id_of_prompt(f'prompt {a // 4}')},clip{a},clip{b},ann,video_quality,a" for a, b in pairs
+    ]
+    head = "prompt_id,video_a,video_b,rater,dimension,choice"
+    (tmp_path / "votes.csv").write_text("\n".join([head, *votes, ""]))
+    config = write_config(world, "http://localhost:1/v1")
+    recorded = [
+        {"kind": "recorded", "path": str(tmp_path / f"{name}.csv"), "scale": [0, 4]}
+        for name in ("half", "mute", "whole")
+    ]
+    people = {"ratings": [{"kind": "votes", "path": str(tmp_path / "votes.csv")}]}
+    given = {"annotators": recorded, "audit": people, "study": {"frames": [8]}}
+    options = [w for k, v in given.items() for w in ("--set", f"{k}={json.dumps(v)}")]
+    code, told = run(config, tmp_path / "out", *options)
+    assert (code, told["statistic"]) == (
+        0,
+        "pair_accuracy_ties_half",
+    )  # one person: nobody to leave out
+    found = {
+        p["annotator"]: (p["rows"][-1]["value"], p["coverage"]["share"], p["rows"][-1]["n_items"])
+        for p in told["points"]
+    }
+    assert found == {"half": (1, 0.5, 24), "mute": (None, 0, 0), "whole": (1, 1, 48)}
+    assert told["ceiling"] == []
+    chosen = next(p for p in told["points"] if p["name"] == told["recommendation"]["point"])
+    assert chosen["annotator"] == "whole"
+    assert "scored less than 90%" in told["recommendation"]["reasons"][-1]
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from pipeline.audit.calibration import calibration_accuracy, calibration_mean_ra
 from pipeline.audit.choices import Choice, Margins, Who, margins_of, rationales_of
 from pipeline.audit.disagreements import Disagreement, Known, worst_disagreements
 from pipeline.audit.jury import jury_measures
-from pipeline.audit.leaderboard import leaderboard_agreement
+from pipeline.audit.leaderboard import leaderboard_agreement, leaderboard_notes
 from pipeline.audit.measures import (
     Resampling,
     confusion_measures,
@@ -30,6 +30,7 @@ from pipeline.audit.measures import (
 from pipeline.audit.names import ALL
 from pipeline.audit.of_run import Conditions
 from pipeline.audit.options import AuditOptions
+from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.pairs import within_prompt_pairs
 from pipeline.audit.ratings import check_ratings
 from pipeline.audit.result import AuditResult, AuditRow, unmet
@@ -152,10 +153,10 @@ class _Findings:
     def add(self, row: AuditRow, n_undefined: int) -> None:
         """A row, with a note where prompts had to be left out of it."""
         self.rows.append(row)
-        if n_undefined and row.slice == ALL and row.statistic in names.STATISTICS:
+        if n_undefined and row.slice == ALL and row.statistic == names.RANKS_WITHIN:
             self.note(
                 f"{row.statistic} of {row.annotator} on {row.dimension}: {n_undefined} prompts are "
-                "undefined (all clips tied) and left out"
+                "undefined (all clips tied) and left out, of tau-b within prompts, too"
             )
 
     def test(self, annotator: str, dimension: str, test: AltTest) -> None:
@@ -165,6 +166,12 @@ class _Findings:
         self.alt_test += [{**told, **dataclasses.asdict(rater)} for rater in test.raters]
         for note in test.notes:
             self.note(f"alternative annotator test of {annotator} on {dimension} ({kind}): {note}")
+
+    def board(self, who: str, dimension: str, panel: PairPanel, differences: Array) -> None:
+        """Why generators are missing from a leaderboard, where there are several to compare."""
+        if len(set(panel.generators)) > 1:
+            for note in leaderboard_notes(panel, differences):
+                self.note(f"leaderboard of {who} on {dimension}: {note}")
 
     def note(self, text: str) -> None:
         """A sentence, once."""
@@ -237,6 +244,7 @@ def _rows(frame: _Frame, answers: Mapping[str, list[str]], found: _Findings) -> 
     for target in our_targets(said, answers):
         yield from rows.baseline_rows(target, how, frame.options.seed)
         yield from rows.board_rows(target, names.RATERS, target.pairs, target.pairs.human, how)
+        found.board(names.RATERS, target.name, target.pairs, target.pairs.human)
         members: dict[str, Array] = {}
         for annotator in said.annotators:
             one = _annotator(frame, target, annotator)
@@ -293,6 +301,7 @@ def _annotator_rows(
     assert judged.judge is not None
     yield from rows.board_rows(target, one.name, judged, judged.judge, how)
     yield from rows.named(one.name, name, ALL, [leaderboard_agreement(judged, how)])
+    found.board(one.name, name, judged, judged.judge)
     masks = rows.pair_slices(judged, frame.slices, frame.pair_slices)
     found.gaps += [(one.name, name, gap) for gap in slice_gaps(judged, masks, how)]
     found.disagreements += worst_disagreements(

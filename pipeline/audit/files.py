@@ -15,10 +15,12 @@ from pipeline.formats.cells import number_or_none, optional_text
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.judges import EVERY, JudgesRead, Key, read_judges, spread_out
+from schemas.ids import prompt_id
 from schemas.layout import Layout
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
+OF_PROMPTS = ("prompt", "source", "complexity")
 DESCRIBED = ("video_id", "prompt_id", "prompt", "generator", "video", "source", "complexity")
 
 
@@ -42,7 +44,7 @@ def audit_files(
 
     A folder holds the published tables of a run; a table is one that
     :func:`pipeline.formats.judges.read_judges` reads. ``ratings`` are added to those of the options.
-    ``clips`` is a manifest that says more of the clips of a table: prompt, source, complexity, video.
+    ``clips`` says more of the clips of a table, or of their prompts: prompt, source, complexity, video.
     ``chosen`` says why people were given each clip or pair. Writes ``audit.json`` and
     ``audit_details.json`` into the folder ``output``. Raises :class:`SetupError` for whatever is missing
     or contradicts itself.
@@ -92,13 +94,13 @@ def _of_table(
     chosen: Mapping[tuple[str, ...], str] | None,
 ) -> Audited:
     finder = ClipFinder(open=True)
-    if clips is not None:
-        _describe(clips, finder, ("prompt", "generator", "video"))
+    of_prompts = _describe(clips, finder) if clips is not None else {}
     _describe(annotations, finder)
     people = read_people(options, finder)
     judges = read_judges(annotations, finder)
     people = _about(people, judges.asked)
-    ours = options.dimensions or {x.dimension: [] for x in (*people.ratings, *people.votes)}
+    known = {clip.video_id: _with(clip, of_prompts) for clip in finder.clips.values()}
+    ours = set(options.dimensions) or people.dimensions
     result = audit(
         list(spread_out(judges.scores, sorted(ours))),
         people.ratings,
@@ -107,12 +109,12 @@ def _of_table(
         votes=people.votes,
         choices=list(spread_out(judges.choices, sorted(ours))),
         scales=people.scales,
-        clips=list(finder.clips.values()),
+        clips=list(known.values()),
         conditions=_conditions(judges, sorted(ours)),
         rationales=_by_clip(judges.rationales, sorted(ours)),
         chosen=chosen,
     )
-    return Audited(result=result, clips=finder.clips)
+    return Audited(result=result, clips=known)
 
 
 def _about(people: People, asked: frozenset[str]) -> People:
@@ -131,15 +133,32 @@ def _about(people: People, asked: frozenset[str]) -> People:
     return dataclasses.replace(people, ratings=ratings, votes=votes, notes=[*people.notes, *notes])
 
 
-def _describe(table: Path, finder: ClipFinder, required: Sequence[str] = ()) -> None:
-    """Let the finder learn every clip that a row describes by prompt and generator."""
-    for number, row in read_rows(table, required):
+def _describe(table: Path, finder: ClipFinder) -> dict[str, dict[str, str | None]]:
+    """Let the finder learn every clip that a row describes by prompt and generator.
+
+    Returns what rows without a generator say of a prompt, by its id: they describe no clip.
+    """
+    of_prompts: dict[str, dict[str, str | None]] = {}
+    for number, row in read_rows(table):
         said = {name: optional_text(row, name) for name in DESCRIBED}
-        if said["generator"] is None or (said["prompt_id"] is None and said["prompt"] is None):
-            continue
-        finder.find(
-            table, number, **said, duration_s=number_or_none(table, number, row, "duration_s")
-        )
+        prompt = said["prompt_id"] or (said["prompt"] and prompt_id(said["prompt"]))
+        if prompt and said["generator"] is None:
+            of_prompts.setdefault(prompt, {name: said[name] for name in OF_PROMPTS})
+        elif prompt:
+            length = number_or_none(table, number, row, "duration_s")
+            finder.find(table, number, **said, duration_s=length)
+    return of_prompts
+
+
+def _with(clip: ClipFacts, of_prompts: Mapping[str, Mapping[str, str | None]]) -> ClipFacts:
+    """The clip with what is known of its prompt, where it does not say so itself."""
+    told = of_prompts.get(clip.prompt_id, {})
+    return dataclasses.replace(
+        clip,
+        prompt=clip.prompt or told.get("prompt"),
+        source=clip.source or told.get("source"),
+        complexity=clip.complexity or told.get("complexity"),
+    )
 
 
 def _conditions(judges: JudgesRead, dimensions: Sequence[str]) -> Conditions:

@@ -84,9 +84,7 @@ def leaderboard_notes(panel: PairPanel, differences: Array) -> list[str]:
         ]
     notes = [f"no strength for {why}" for why in unranked(results, board)]
     wins, ties = board.whole
-    if not ties.any():
-        notes.append("no ties: Davidson's tie parameter is 0, its strengths Bradley and Terry's")
-    elif not strength.davidson_exists(wins, ties)[0]:
+    if ties.any() and not strength.davidson_exists(wins, ties)[0]:
         notes.append("Davidson's strengths do not exist: no circle of more wins than ties")
     return notes
 

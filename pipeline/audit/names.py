@@ -27,8 +27,9 @@ _POOLED = {
     "kendall_tau_b": "tau-b with the target, clips of all prompts pooled",
     "kendall_tau_c": "Stuart's tau-c with the target, clips of all prompts pooled",
 }
+RANKS_WITHIN = "spearman_within_prompt"
 _WITHIN = {
-    "spearman_within_prompt": "mean over prompts of Spearman's rho of a prompt's clips",
+    RANKS_WITHIN: "mean over prompts of Spearman's rho of a prompt's clips",
     "kendall_tau_b_within_prompt": "mean over prompts of tau-b of a prompt's clips",
 }
 # Of annotators among each other, the consensus left out. The error of one on a pair that people do not

@@ -30,6 +30,11 @@ class People:
     scales: dict[str, Scale] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
 
+    @property
+    def dimensions(self) -> set[str]:
+        """Every dimension that was rated or voted on."""
+        return {r.dimension for r in self.ratings} | {v.dimension for v in self.votes}
+
     def add(self, name: str, read: PeopleRead) -> None:
         """What a file holds, under the file's name."""
         self.ratings.extend(read.ratings)

@@ -83,8 +83,8 @@ def pair_slices(
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """Masks (M,) of the slices that hold a pair."""
     found = {}
-    for where, held in of_pairs.items():
-        mask = np.asarray([(min(pair), max(pair)) in held for pair in panel.pairs], dtype=bool)
+    for where, pairs in of_pairs.items():
+        mask = np.asarray([(min(pair), max(pair)) in pairs for pair in panel.pairs], dtype=bool)
         if mask.any():
             found[where] = mask
     for where, held in slices.items():

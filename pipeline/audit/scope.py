@@ -88,10 +88,14 @@ def scope_of(
         "n_clips": len(clips),
         "n_prompts": len(prompts),
         "n_raters": len({x.rater for x in said.of_people}),
-        "grouping": "pairs within a prompt",
-        "target": "mean of all raters; _loo, _ceiling, _of_ceiling: of all but one",
-        "tie_rule": "in the name of the statistic; differences up to 1e-9 are ties",
-        "threshold": "fitted on the calibration half of the prompts",
+        "grouping": "pairs are two clips of one prompt, pooled over prompts; ranks within a prompt are "
+        "averaged over prompts",
+        "target": "mean of all raters; where one is left out, mean of the others, for annotator and rater "
+        "alike",
+        "tie_rule": "a difference of at most 1e-9; pairs that the raters tie have no right answer; what a "
+        "tie of the annotator counts stands in the name",
+        "threshold": "only of pair accuracy with ties: fitted on one half of the prompts, drawn by hash, "
+        "and frozen for the other",
         "alt_test_epsilon": options.alt_test_epsilon,
         "resampling_unit": "prompt",
         "resamples": options.resamples,

@@ -35,8 +35,10 @@ def _places(manifest: Path, audited: Audited, wanted: set[str]) -> Iterator[tupl
     columns = ("video_id", "prompt_id", "prompt", "generator", "video")
     for number, row in read_rows(manifest):
         said: dict[str, Any] = {name: optional_text(row, name) for name in columns}
+        if said["generator"] is None or said["video"] is None:
+            continue
         clip = finder.find(manifest, number, **said)
-        if clip is None or clip.video_id not in wanted or said["video"] is None:
+        if clip is None or clip.video_id not in wanted:
             continue
         if layout.clip_path(said["video"]).is_file():
             yield (

@@ -1,6 +1,5 @@
 """Where everything of a study's charts stands, in pixels: curves along each axis, cost against value."""
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -11,80 +10,29 @@ from pipeline.study.grid import applies
 from pipeline.study.labels import temperature
 from pipeline.study.options import AXES
 from pipeline.study.result import Result, Study
+from pipeline.study.shapes import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Chart,
+    Line,
+    Mark,
+    Scale,
+    Tick,
+    nice,
+    scale,
+    side_by_side,
+)
 from pipeline.study.words import interval, small_usd
 
-WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 58, 18, 20, 46
 APART = 9  # pixels between the marks of two lines at one value
 MOST_LINES = 4  # of one chart; more of them stand in several, one for each value of another setting
-SIDE = 14  # pixels between points of one cost
 AIR = 0.06  # of the range, above and below
 LOG_FROM = 20  # times as dear as the cheapest: then the axis is logarithmic
 COLOURS = 8  # that the page has for lines
-
-Scale = Callable[[float], float]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """A line of the grid and what stands beside it."""
-
-    at: float
-    label: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A point with its interval; ``low`` and ``high`` None: it has none."""
-
-    x: float
-    y: float
-    low: float | None
-    high: float | None
-    title: str
-    number: int  # of the point in the table
-    recommended: bool
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """Points that differ in the axis alone."""
-
-    label: str
-    colour: int
-    marks: Sequence[Mark]
-    joined: bool  # whether values in between mean something
-
-    @property
-    def recommended(self) -> bool:
-        """Whether the recommended point is on it."""
-        return any(mark.recommended for mark in self.marks)
-
-    @property
-    def path(self) -> str:
-        """For a polyline."""
-        return " ".join(f"{mark.x:.1f},{mark.y:.1f}" for mark in self.marks)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """One picture; ``reference`` is the height of the raters' own line."""
-
-    title: str
-    x_title: str
-    x_ticks: Sequence[Tick]
-    y_ticks: Sequence[Tick]
-    lines: Sequence[Line]
-    reference: Tick | None
-    where: str = (
-        ""  # what all of its lines have in common, where there are several charts of an axis
-    )
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    base: int = HEIGHT - BOTTOM
 
 
 NAMES = {
@@ -108,23 +56,39 @@ def _along(study: Study, axis: str) -> Iterator[Chart]:
         if result.headline.value is not None and _has(result, axis):
             groups.setdefault(_others(result, axis), []).append(result)
     lines = [group for group in groups.values() if len(group) > 1]
-    others = sorted((a for a in study.axes if a != axis), key=lambda a: len(study.axes[a]))
-    facet = others[0] if len(lines) > MOST_LINES and len(others) > 1 else None
-    for value in study.axes[facet] if facet else (None,):
-        own = [
-            group
-            for group in lines
-            if facet is None or not _has(group[0], facet) or _value(group[0], facet) == value
-        ]
-        if own:
-            where = "" if facet is None else _setting(study, facet, value)
-            yield _chart(study, axis, own, facet, where)
+    for facets, own in _parts(study, lines, axis, {}):
+        yield _chart(study, axis, own, facets)
 
 
-def _chart(
-    study: Study, axis: str, lines: Sequence[list[Result]], facet: str | None, where: str
-) -> Chart:
+def _parts(
+    study: Study, lines: list[list[Result]], axis: str, facets: dict[str, Any]
+) -> Iterator[tuple[dict[str, Any], list[list[Result]]]]:
+    """So few lines that they can be told apart, and the settings that these have in common.
+
+    They are parted by whatever they have the fewest values of; a measurement, which has no temperature,
+    goes with every one.
+    """
+    values = {
+        name: {_value(line[0], name) for line in lines if _has(line[0], name)}
+        for name in study.axes
+        if name != axis and name not in facets
+    }
+    several = sorted(
+        (name for name in values if len(values[name]) > 1), key=lambda n: len(values[n])
+    )
+    if len(lines) <= MOST_LINES or len(several) < 2:
+        if lines:
+            yield facets, lines
+        return
+    facet = several[0]
+    for value in (v for v in study.axes[facet] if v in values[facet]):
+        own = [x for x in lines if not _has(x[0], facet) or _value(x[0], facet) == value]
+        yield from _parts(study, own, axis, {**facets, facet: value})
+
+
+def _chart(study: Study, axis: str, lines: Sequence[list[Result]], facets: dict[str, Any]) -> Chart:
     values, y = study.axes[axis], _heights(study)
+    where = ", ".join(_setting(study, name, value) for name, value in facets.items())
     x = _places(axis, values)
     gap = min((b - a for a, b in itertools.pairwise(sorted(x))), default=WIDTH)
     apart = min(APART, gap / (2 * len(lines)))
@@ -137,7 +101,7 @@ def _chart(
         reference=_reference(study, y),
         lines=[
             Line(
-                label=_label(study, group[0], (axis, facet)),
+                label=_label(study, group[0], (axis, *facets)),
                 colour=n % COLOURS,
                 joined=axis not in ("annotators", "rubrics") and None not in values,
                 marks=[
@@ -166,7 +130,7 @@ def _others(result: Result, axis: str) -> tuple[Any, ...]:
     return tuple(_value(result, name) for name in ("annotators", *AXES) if name != axis)
 
 
-def _label(study: Study, result: Result, but: Sequence[str | None]) -> str:
+def _label(study: Study, result: Result, but: Sequence[str]) -> str:
     """The settings of a line, where there are other lines."""
     return ", ".join(
         _setting(study, name, _value(result, name))
@@ -194,7 +158,7 @@ def _places(axis: str, values: Sequence[Any]) -> list[float]:
     """Numbers to scale, everything else evenly."""
     numbers = [v for v in values if isinstance(v, int | float)]
     spots = numbers if len(numbers) == len(values) else list(range(len(values)))
-    x = _scale(min(spots), max(spots), LEFT + 46, WIDTH - RIGHT - 46)
+    x = scale(min(spots), max(spots), LEFT + 46, WIDTH - RIGHT - 46)
     return [x(spot) for spot in spots]
 
 
@@ -223,32 +187,22 @@ def cost_chart(study: Study) -> Chart | None:
     )
 
 
-def side_by_side(places: Sequence[float]) -> list[float]:
-    """Points of one cost next to each other, around where they belong."""
-    found = list(places)
-    for place in set(places):
-        same = [n for n, own in enumerate(places) if abs(own - place) < 1]
-        for k, n in enumerate(same):
-            found[n] = place + SIDE * (k - (len(same) - 1) / 2)
-    return found
-
-
 def _cost_axis(
     costs: Sequence[float], said: Callable[[float], str]
 ) -> tuple[Scale, list[Tick], bool]:
     ends = LEFT + 30, 2 * WIDTH - RIGHT - 30
     low, high = min(costs), max(costs)
     if low > 0 and high > LOG_FROM * low:
-        scale = _scale(math.log10(low), math.log10(high), *ends)
+        along = scale(math.log10(low), math.log10(high), *ends)
         powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
         found = [10.0**p for p in powers]
         return (
-            lambda v: scale(math.log10(v)),
-            [Tick(at=scale(math.log10(v)), label=said(v)) for v in found],
+            lambda v: along(math.log10(v)),
+            [Tick(at=along(math.log10(v)), label=said(v)) for v in found],
             True,
         )
-    scale = _scale(0, high, *ends)
-    return scale, [Tick(at=scale(v), label=said(v)) for v in nice(0, high, 6)], False
+    along = scale(0, high, *ends)
+    return along, [Tick(at=along(v), label=said(v)) for v in nice(0, high, 6)], False
 
 
 def _mark(study: Study, result: Result, x: float, y: Scale) -> Mark:
@@ -284,26 +238,8 @@ def _range(study: Study) -> tuple[float, float]:
 
 
 def _heights(study: Study) -> Scale:
-    return _scale(*_range(study), HEIGHT - BOTTOM, TOP)
+    return scale(*_range(study), HEIGHT - BOTTOM, TOP)
 
 
 def _y_ticks(study: Study, y: Scale) -> list[Tick]:
     return [Tick(at=y(v), label=f"{v:.2f}") for v in nice(*_range(study), 5)]
-
-
-def _scale(low: float, high: float, start: float, end: float) -> Scale:
-    """A straight line from ``low`` at ``start`` to ``high`` at ``end``; the middle where they are one."""
-    if high == low:
-        return lambda value: (start + end) / 2
-    return lambda value: start + (value - low) / (high - low) * (end - start)
-
-
-def nice(low: float, high: float, wanted: int) -> list[float]:
-    """Round numbers in [low, high], about so many: steps of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / wanted
-    if rough <= 0:
-        return [low]
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
-    first = math.ceil(low / step - 1e-9)
-    return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]

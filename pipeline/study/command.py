@@ -1,7 +1,7 @@
 """The command `study`: plan every point, run them, hold them against people, and tell."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ def study(asked: Ask, display: Display, interrupts: Interrupts) -> int:
         if ran.complete:
             _tell(asked.name, planning, layout, ran)
     if ran.message:
-        display.say(f"{ran.message}" if RESUME in ran.message else f"{ran.message} {RESUME}")
+        display.say(ran.message if RESUME in ran.message else f"{ran.message} {RESUME}")
     return ran.code
 
 
@@ -142,12 +142,10 @@ def _plan_notes(planned: Sequence[Planned]) -> list[str]:
     return [note for one in planned for note in one.plan.notes if "nothing is said of" not in note]
 
 
-def _notes_of(planned: Sequence[Planned], subset: Subset) -> list[str]:
-    every = list(dict.fromkeys(name for one in planned for name in one.plan.scored))
-    left = [name for name in every if name not in subset.dimensions]
-    return [f"{', '.join(left)} does not count: not asked of every point, or not labelled"] * bool(
-        left
-    )
+def _notes_of(planned: Sequence[Planned], subset: Subset) -> Iterator[str]:
+    every = dict.fromkeys(name for one in planned for name in one.plan.scored)
+    if left := [name for name in every if name not in subset.dimensions]:
+        yield f"{', '.join(left)} does not count: not asked of every point, not labelled, or not chosen"
 
 
 def _tell(name: str, planning: Planning, layout: Layout, ran: Ran) -> None:

@@ -26,9 +26,6 @@ class Setting:
     draws: int
     rubrics: tuple[str, ...]
 
-    def with_(self, axis: str, value: Any) -> "Setting":
-        return dataclasses.replace(self, **{axis: value})
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -134,7 +131,7 @@ def _settings(own: Setting, axes: dict[str, list[Any]], design: str) -> Iterator
     yield own
     for axis, values in axes.items():
         for value in values:
-            yield own.with_(axis, value)
+            yield dataclasses.replace(own, **{axis: value})
 
 
 def _set(judge: AnnotatorSpec, setting: Setting) -> AnnotatorSpec:

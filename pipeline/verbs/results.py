@@ -62,8 +62,8 @@ def audit(argv: Sequence[str]) -> int:
         "--clips",
         type=Path,
         metavar="MANIFEST",
-        help="says more of the clips of a table: prompt, generator, video, optional source, complexity, "
-        "duration_s; the page shows them",
+        help="says more of the clips of a table (columns prompt_id or prompt, generator, video, optional "
+        "source, complexity, duration_s; the page shows the clips), or of prompts alone",
     )
     p.add_argument(
         "--items",
