@@ -2,7 +2,7 @@
 
 Every frame of a clip shows its number, 4 x prompt + place. People give the clips of a prompt 1, 2, 3
 and 4. The judge does so, too, but turns the order of some prompts round, more of them the fewer frames it
-is shown and the higher its temperature is; at 0.9 it gives everything a 3.
+is shown and the higher its temperature is.
 """
 
 import base64
@@ -22,8 +22,8 @@ from PIL import Image
 PROMPTS, CLIPS = 8, 4
 PRICE = {"input_usd_per_million": 2.0, "output_usd_per_million": 10.0}
 # prompts that are turned round, of the eight
-BY_FRAMES = {4: 4, 6: 2, 8: 0, 10: 0}
-BY_TEMPERATURE = {0.3: 0, 0.5: 1, 0.7: 2}
+BY_FRAMES = {4: 4, 8: 0, 10: 0}
+BY_TEMPERATURE = {0.3: 0, 0.5: 1}
 
 
 def usd_per_clip(frames: int) -> float:
@@ -34,8 +34,6 @@ def usd_per_clip(frames: int) -> float:
 def score(number: int, frames: int, temperature: float) -> int:
     """What the judge says of a clip."""
     prompt, place = divmod(number, CLIPS)
-    if temperature == 0.9:
-        return 3
     turned = BY_FRAMES[frames] + BY_TEMPERATURE[temperature]
     return CLIPS - place if prompt < turned else 1 + place
 

@@ -155,6 +155,12 @@ def test_an_unusable_choice_is_a_wrong_label_and_no_pair():
     assert rows["pair_accuracy_ties_half"].n_items == 2
 
 
+def test_votes_are_enough_where_nothing_else_is_known_of_the_clips():
+    rows = values(run(clips=()))
+    assert rows["pair_accuracy_ties_half"].value == pytest.approx(1.5 / 3)
+    assert not {row.slice for row in run(clips=()).rows} & {"generator=unknown", "generator=x"}
+
+
 def test_order_of_everything_changes_nothing():
     backwards = run(votes=VOTES[::-1], choices=CHOICES[::-1], clips=CLIPS[::-1])
     assert backwards == run()

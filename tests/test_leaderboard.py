@@ -144,15 +144,6 @@ def test_bradley_terry_is_that_of_evalica(seed):
     assert ours == pytest.approx(expected - expected.mean(), abs=1e-8)
 
 
-def test_bradley_terry_is_that_of_choix():
-    choix = pytest.importorskip("choix")
-    first, second, signs = some_results(3, tie=0)
-    data = [(i, j) if s > 0 else (j, i) for i, j, s in zip(first, second, signs)]
-    wins, ties = count_results(first, second, signs, 6)
-    (ours,) = bradley_terry(wins[None], ties[None])
-    assert ours == pytest.approx(choix.ilsr_pairwise(6, data, tol=1e-12), abs=1e-6)
-
-
 def davidson_loss(parameters, wins, ties):
     """Minus the logarithm of the likelihood, written from Davidson's definition."""
     pi, nu = np.exp(parameters[:-1]), np.exp(parameters[-1])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from annotators.ledger import Spent
 from pipeline.audit.targets import Said, our_targets
 from pipeline.config import Config
+from pipeline.dataset.parquet import write_rows
 from pipeline.presets import filled
 from pipeline.study.charts import curves
 from pipeline.study.cost import Cost
@@ -20,10 +21,11 @@ from pipeline.study.labels import labels_of
 from pipeline.study.measured import HumanPairs, ceiling, mean_of, measured, minus
 from pipeline.study.names import KNOWN
 from pipeline.study.options import StudyOptions
+from pipeline.study.place import Placed
 from pipeline.study.recommend import best_of, recommend
 from pipeline.study.result import Difference, Result, Row, Study
 from pipeline.study.shapes import nice, side_by_side
-from schemas import HumanRating
+from schemas import Annotation, Failure, HumanRating, Reason
 from schemas.layout import Layout
 from schemas.options import SetupError
 
@@ -271,6 +273,32 @@ def test_a_difference_from_oneself_is_nothing_in_every_draw(scores, statistic):
     gap = minus(mean_of([one, one]), one).of_counts(draws)
     assert np.isnan(gap[3])  # a draw without a pair
     assert np.all(np.isnan(gap[:3]) | (gap[:3] == 0))
+
+
+def test_cost_counts_failures_that_were_paid_and_each_reply_once(tmp_path):
+    """Two draws share a request, whose cost stands on the first; a refusal cost something, a clip that
+    could not be read did not."""
+    said = {
+        "dimension": "d", "annotator_id": "judge", "prompt_id": "p", "generator": "g", "score": 3.0,
+        "scale_low": 1.0, "scale_high": 5.0, "n_frames": 8, "reply_key": "k1",
+    }  # fmt: skip
+    paid = {"input_tokens": 100, "output_tokens": 20, "cost_usd": 0.25}
+    free = {"input_tokens": None, "output_tokens": None, "cost_usd": 0.0}
+    annotations = [
+        Annotation(video_id="v", draw=draw, **said, **cost)
+        for draw, cost in enumerate((paid, free))
+    ]
+    lost = [
+        Failure(stage="annotate", key="w/d/judge/0", reason=Reason.REFUSAL, message="no", reply_key="k2",
+                **paid),
+        Failure(stage="video", key="x", reason=Reason.UNDECODABLE, message="no", **free),
+    ]  # fmt: skip
+    (point, *_), _ = points_of(config(), StudyOptions())
+    placed = Placed(point=point, config=config(), layout=Layout(tmp_path))
+    write_rows(Annotation, annotations, placed.layout.table("annotations") / "part-0.parquet")
+    write_rows(Failure, lost, placed.layout.table("failures") / "part-0.parquet")
+    cost = Cost.of(placed, 2)
+    assert (cost.requests, cost.tokens, cost.usd, cost.usd_per_clip) == (2, 240, 0.5, 0.25)
 
 
 # pictures

@@ -18,7 +18,6 @@ from pipeline import __main__ as cli
 from schemas.ids import prompt_id as id_of_prompt
 
 N_CLIPS, N_PAIRS = 32, 48  # six pairs of each of eight prompts
-STATISTIC = "pair_accuracy_ties_half_loo"
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +54,7 @@ def done(world, tmp_path_factory):
     out, judge = tmp_path_factory.mktemp("study") / "out", Judge()
     with pytest.MonkeyPatch.context() as patch, judge.server() as server:
         patch.setenv("OPENAI_API_KEY", KEY)
-        study = {"frames": [4, 8, 10], "temperature": [0.3, 0.5, 0.9]}
+        study = {"frames": [4, 8, 10], "temperature": [0.3, 0.5]}
         config = write_config(world, server.base_url, study, budget={"requests": 40})
         stopped = run(config, out)
         n_stopped = server.n_bills
@@ -70,7 +69,7 @@ def done(world, tmp_path_factory):
     }  # fmt: skip
 
 
-SETTINGS = [(4, 0.3), (8, 0.3), (8, 0.5), (8, 0.9), (10, 0.3)]
+SETTINGS = [(4, 0.3), (8, 0.3), (8, 0.5), (10, 0.3)]
 
 
 def test_one_budget_holds_over_all_points_and_a_larger_one_goes_on(done):
@@ -80,17 +79,18 @@ def test_one_budget_holds_over_all_points_and_a_larger_one_goes_on(done):
     assert "budget.requests is 40" in told["stopped"]
     code, told = done["whole"]
     assert (code, told["state"], told["stopped"]) == (0, "complete", None)
-    assert told["paid"]["requests"] == 5 * N_CLIPS - 40
+    assert told["paid"]["requests"] == 4 * N_CLIPS - 40
 
 
 def test_one_setting_is_changed_at_a_time_and_nothing_is_bought_twice(done):
     told = done["whole"][1]
     settings = [(p["settings"]["frames"], p["settings"]["temperature"]) for p in told["points"]]
     assert (told["design"], settings) == ("one_at_a_time", SETTINGS)
+    assert told["statistic"] == "pair_accuracy_ties_half_loo"  # there are two raters
     assert done["asked"] == {setting: N_CLIPS for setting in settings}
     assert all(n == 1 for n in done["bills"].values())
-    assert [p["own"] for p in told["points"]] == [False, True, False, False, False]
-    assert told["axes"] == {"frames": [4, 8, 10], "temperature": [0.3, 0.5, 0.9]}
+    assert [p["own"] for p in told["points"]] == [False, True, False, False]
+    assert told["axes"] == {"frames": [4, 8, 10], "temperature": [0.3, 0.5]}
     code, again = done["again"]
     assert (code, again["paid"]["requests"]) == (0, 0)
     assert {**again, "paid": None} == {**told, "paid": None}
@@ -98,10 +98,10 @@ def test_one_setting_is_changed_at_a_time_and_nothing_is_bought_twice(done):
 
 @pytest.mark.parametrize(
     ("frames", "temperature", "value"),
-    [(*setting, value) for setting, value in zip(SETTINGS, (4 / 8, 1, 7 / 8, 1 / 2, 1))],
+    [(*setting, value) for setting, value in zip(SETTINGS, (4 / 8, 1, 7 / 8, 1))],
 )
 def test_the_curve_is_the_judge_s_own(done, frames, temperature, value):
-    """A prompt that is turned round has all of its pairs wrong; a 3 for everything ties all."""
+    """A prompt that is turned round has all of its pairs wrong."""
     found = point(done["whole"][1], frames, temperature)
     (row,) = found["rows"]
     assert row["dimension"] == "video_quality"
@@ -113,16 +113,14 @@ def test_the_curve_is_the_judge_s_own(done, frames, temperature, value):
 
 def test_differences_are_paired_with_the_best(done):
     """Of eight prompts one is all wrong: the mean of 0 and 1 is 1/8, its standard error about
-    sqrt(1/8 x 7/8 / 8) = 0.117. A judge that ties everything loses half of every prompt: no draw of
-    prompts changes that."""
+    sqrt(1/8 x 7/8 / 8) = 0.117. Two judges who are always right do not differ in any draw."""
     told = done["whole"][1]
     gap = point(told, 8, 0.5)["difference_from_best"]
     assert gap["value"] == pytest.approx(-1 / 8)
     assert gap["se"] == pytest.approx(0.117, abs=0.015)  # 200 resamples
     assert gap["low"] < -1 / 8 < gap["high"] == 0
-    tied = point(told, 8, 0.9)["difference_from_best"]
-    assert (tied["value"], tied["se"]) == (-0.5, 0)
-    assert point(told, 10)["difference_from_best"]["value"] == 0
+    same = point(told, 10)["difference_from_best"]
+    assert (same["value"], same["se"], same["n_items"]) == (0, 0, 2 * N_PAIRS)
 
 
 def test_what_a_point_costs_when_it_is_bought_alone(done):
@@ -156,8 +154,8 @@ def test_the_page_says_the_same_and_needs_nothing_else(done):
     shown = html.unescape(page)
     assert "recommended: 8 frames, temperature 0.3." in shown
     assert sum(tag == "svg" for tag, _ in tags) == 3  # frames, temperature, cost
-    # five points on curves of 3 and 3, and all of them against cost; the ring in each
-    assert sum(a.get("class") == "dot" for _, a in tags) == 11
+    # four points on curves of 3 and 2, and all of them against cost; the ring in each
+    assert sum(a.get("class") == "dot" for _, a in tags) == 9
     assert sum(a.get("class") == "ring" for _, a in tags) == 3
 
 
@@ -171,6 +169,7 @@ def test_points_are_whole_runs_that_share_what_there_is_once(done):
             assert (folder / name).resolve() == (done["out"] / name).resolve()
 
 
+@pytest.mark.slow
 def test_fewer_draws_are_among_more_and_bought_once(world, tmp_path, capsys):
     judge = Judge()
     with judge.server() as server:

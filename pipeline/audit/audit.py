@@ -48,6 +48,7 @@ from pipeline.audit.targets import (
 )
 from pipeline.audit.ties import tie_left_out, tie_measures
 from pipeline.formats.facts import ClipFacts
+from pipeline.formats.labelled import UNKNOWN
 from schemas import CONSENSUS, HumanRating, HumanVote, Score
 
 __all__ = ["AuditResult", "AuditRow", "audit", "check_ratings"]
@@ -192,7 +193,7 @@ def _frame(
     rationales: Mapping[Who, Mapping[str, str]] | None,
     chosen: Mapping[tuple[str, ...], str],
 ) -> _Frame:
-    facts = _facts(clips, scores, ratings)
+    facts = _facts(clips, scores, ratings, votes)
     gone = {v for v, clip in facts.items() if clip.generator in options.leave_out_generators}
     said = Said(
         scores=[s for s in scores if s.video_id not in gone],
@@ -223,9 +224,12 @@ def _frame(
 
 
 def _facts(
-    clips: Iterable[ClipFacts], scores: Sequence[Score], ratings: Sequence[HumanRating]
+    clips: Iterable[ClipFacts],
+    scores: Sequence[Score],
+    ratings: Sequence[HumanRating],
+    votes: Sequence[HumanVote],
 ) -> dict[str, ClipFacts]:
-    """What is known of every clip; of those that only a score or a rating names, no more than that."""
+    """What is known of every clip; of those that only a score, rating or vote names, no more than that."""
     facts = {clip.video_id: clip for clip in clips}
     named: list[Score | HumanRating] = [*scores, *ratings]
     for x in named:
@@ -233,6 +237,12 @@ def _facts(
             facts[x.video_id] = ClipFacts(
                 video_id=x.video_id, prompt_id=x.prompt_id, generator=x.generator
             )
+    for vote in votes:
+        for video in (vote.video_a, vote.video_b):
+            if video not in facts:
+                facts[video] = ClipFacts(
+                    video_id=video, prompt_id=vote.prompt_id, generator=UNKNOWN
+                )
     return facts
 
 
