@@ -105,7 +105,8 @@ def make_plan(config: Config) -> Plan:
     if config.videorm is not None:
         check_splits(config, prompts, clips)
     if config.audit is not None:
-        check_people(config.audit, config, clips)
+        asked = [d.name for rubric in rubrics or comparing for d in rubric.dimensions]
+        left_out += check_people(config.audit, config, clips, annotators, asked)
     return Plan(
         prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),
         clips=tuple(sorted(clips, key=lambda c: (c.prompt_id, c.video_id))),

@@ -10,15 +10,17 @@ from annotators.judge import JudgeSpec
 from annotators.judge.request import requested
 from annotators.ledger.rows import NAME_BYTES
 from annotators.models import price_line
+from pipeline.audit.foreseen import check_foreseen
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import check_ratings, facts_of, rated_dimensions, tables_of
 from pipeline.config import Config
+from pipeline.generators.simulated import SimulatedSpec
 from pipeline.preference.checks import check_consensus as check_options
 from pipeline.preference.splits import split_of
 from pipeline.protocol import ProtocolOptions, lineups_of_prompt, written_alike
 from pipeline.rubrics import rubrics_of
 from pipeline.videorm.options import MIN_TRAIN_PROMPTS
-from schemas import Clip, Prompt, Rubric
+from schemas import OVERALL, Clip, Prompt, Rubric
 from schemas.ids import canonical_json
 from schemas.options import SetupError
 
@@ -191,10 +193,34 @@ def check_splits(config: Config, prompts: Sequence[Prompt], clips: Sequence[Clip
             )
 
 
-def check_people(options: AuditOptions, config: Config, clips: Sequence[Clip]) -> None:
-    """Read the human tables now: a fault in them must not wait until the money is spent."""
+def check_people(
+    options: AuditOptions,
+    config: Config,
+    clips: Sequence[Clip],
+    annotators: Sequence[AnnotatorSpec],
+    dimensions: Sequence[str],
+) -> list[str]:
+    """Read the human tables now: a fault in them must not wait until the money is spent.
+
+    Returns notes on what of the audit's options is about nothing here.
+    """
     if not options.ratings:
         raise SetupError("audit: no ratings are given; name a table, or leave the block out")
-    if config.generators is None and len(tables_of(options)) < len(options.ratings):
-        raise SetupError("audit.ratings: simulated raters can rate simulated clips only")
-    check_ratings(options, facts_of(clips))
+    if len(tables_of(options)) < len(options.ratings):
+        pool = config.generators.pool if config.generators else []
+        known = {spec.name for spec in pool if isinstance(spec, SimulatedSpec)}
+        if others := {clip.generator for clip in clips} - known:
+            raise SetupError(
+                "audit.ratings: simulated raters can rate simulated clips only, and there are clips of "
+                + ", ".join(sorted(others))
+            )
+    facts = facts_of(clips)
+    return check_foreseen(
+        options,
+        check_ratings(options, facts),
+        facts,
+        [a.annotator_id for a in annotators],
+        [*dimensions, OVERALL],
+        scored=config.protocol.scores,
+        compared=bool(config.protocol.compares),
+    )

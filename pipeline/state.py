@@ -140,8 +140,16 @@ def shaping(config: dict[str, Any]) -> dict[str, Any]:
 
 def claim(layout: Layout, config: Config, name: str, rebuild: bool) -> None:
     """Bind the folder to this configuration; refuse another one unless ``rebuild``."""
+    if not rebuild:
+        check_claim(layout, config)
+    layout.run.unlink(missing_ok=True)
+    write_json(layout.work / CLAIM, {"name": name, "config": plain(config)})
+
+
+def check_claim(layout: Layout, config: Config) -> None:
+    """Raise :class:`SetupError` where the folder holds a run of another configuration."""
     path = layout.work / CLAIM
-    if path.is_file() and not rebuild:
+    if path.is_file():
         held = json.loads(path.read_text())["config"]
         changed = changed_keys(shaping(held), shaping(plain(config)))
         if changed:
@@ -150,8 +158,6 @@ def claim(layout: Layout, config: Config, name: str, rebuild: bool) -> None:
                 f"{', '.join(changed)}. Use another --output, or --rebuild to go on here with the "
                 "new one (every paid reply is reused)"
             )
-    layout.run.unlink(missing_ok=True)
-    write_json(path, {"name": name, "config": plain(config)})
 
 
 def claimed(layout: Layout) -> tuple[str, Config]:

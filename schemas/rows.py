@@ -169,6 +169,11 @@ def _header(file: Path, names: list[str]) -> list[str]:
     names = [name.strip() for name in names]
     if not any(names):
         raise SetupError(f"{file}: no header; the first row must name the columns")
+    other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
+    if len(names) == 1 and other:
+        raise SetupError(
+            f"{file}: its cells are parted by {other!r}; save it with commas as *.csv, or with tabs as *.tsv"
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SetupError(f"{file}: row 1 names column {twice[0]!r} more than once")

@@ -1,5 +1,7 @@
 """An audit against votes between clips: a tiny set by hand, and the arena of GenAI-Bench."""
 
+import dataclasses
+
 import pytest
 
 from pipeline.audit.audit import audit
@@ -95,6 +97,16 @@ def test_people_among_themselves():
     assert rows["rater_pair_agreement"].value == pytest.approx(3 / 4)
     assert rows["rater_pair_agreement_strict"].value == 1
     assert rows["rater_pair_coverage"].value == pytest.approx(2 / 4)
+
+
+def test_two_files_of_one_rater_are_not_one_opinion():
+    """Whichever clip stands first: two people who gave one name would be averaged unseen."""
+    again = dataclasses.replace(
+        VOTES[0], video_a="p1-y", video_b="p1-x", choice="tie", source="b.csv"
+    )
+    message = r"2 votes have the same key p1-x/p1-y/r1/overall \(prompt p1; in b.csv and votes.csv"
+    with pytest.raises(SetupError, match=message):
+        run(votes=[*VOTES, again])
 
 
 def test_the_worst_disagreement_is_told_with_its_words():

@@ -56,6 +56,10 @@ def test_a_judge_is_stopped_by_the_rated_clips_and_goes_on_when_they_allow_it(
         assert "is undefined (n 0); at least 0.9 is required" in status["message"]
         assert f"Nothing was asked about the {N_CLIPS - N_RATED} others" in status["message"]
         assert f"all numbers are in {out / 'audit.json'}" in status["message"]
+        page = out / "report" / "audit.html"
+        assert page.is_file()
+        assert f"and on the page {page}" in status["message"]
+        assert f"of the first {N_RATED} clips" in (out / "report" / "data" / "audit.js").read_text()
         owed = status["books"]["annotate"]
         assert owed["owed"] == owed["written"] == status["spend"]["requests"] == 2 * N_RATED
         assert not (out / "run.json").exists()
@@ -85,6 +89,8 @@ def test_a_judge_is_stopped_by_the_rated_clips_and_goes_on_when_they_allow_it(
     assert asked == {(d, 0.9, 1.0, n) for d, n in n_pairs.items()}
     assert record["books"]["annotate"]["owed"] == 2 * N_CLIPS == len(table(out, "annotations"))
     assert record["books"]["check"]["owed"] == N_CLIPS
+    first = f"The {N_RATED} rated clips were judged before the {N_CLIPS - N_RATED} others"
+    assert first in (out / "README.md").read_text()
     rows = [row for row in read(out, "audit.json") if row["annotator"] == CONSENSUS]
     assert rows
 

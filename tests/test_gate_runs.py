@@ -228,6 +228,30 @@ def test_ties_of_the_first_clips_are_broken_before_the_gate(
     assert found == expected
 
 
+def test_what_is_audited_is_what_the_preferences_say(tmp_path: Path, server: JudgeServer) -> None:
+    """Where scores tie and comparisons decide, the consensus is as right as the published labels."""
+    tree = tree_of(server.base_url, protocol={"kind": "tie_band", "band": 1.0})
+    clips = clips_in(tmp_path, tree)
+    order = {clip.video_id: 1 + n % 4 for n, clip in enumerate(clips)}  # four clips of a prompt
+    path = write_ratings(tmp_path, clips, lambda v, d: order[v])
+    tree["audit"] = {"ratings": [{"kind": "table", "path": path}], "resamples": 100}
+    assert run(tmp_path, tree) == 0
+    said = [p for p in table(tmp_path / "out", "preferences") if p["dimension"] == DIMENSIONS[0]]
+    assert {p["basis"] for p in said} == {"scores", "comparisons"}
+    right = [
+        0.5 if p["label"] == "tie" else float((p["label"] == "a") == (order[p["video_a"]] > order[p["video_b"]]))
+        for p in said
+    ]  # fmt: skip
+    (row,) = (
+        row
+        for row in read(tmp_path / "out", "audit.json")
+        if (row["annotator"], row["statistic"], row["dimension"], row["slice"])
+        == (CONSENSUS, ACCURACY, DIMENSIONS[0], "all")
+    )
+    assert row["n_items"] == len(said)
+    assert row["value"] == pytest.approx(sum(right) / len(right))
+
+
 def test_an_interval_asks_for_more_than_a_value(
     tmp_path: Path, known: Known, server: JudgeServer
 ) -> None:

@@ -47,7 +47,7 @@ def test_the_verb_writes_a_page_tasks_and_the_analysts_list(
     said = capsys.readouterr().out
     assert said.startswith("2 pairs: 1 by random, 1 by ")
     assert f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={tmp_path}" in said
-    assert f"--ratings THEIR.csv --output {out / 'audit'}" in said
+    assert f"--items {out / 'items.csv'} --output {out / 'audit'}" in said
     assert sorted(p.name for p in out.iterdir()) == [
         "clips", "items.csv", "label_studio_config.xml", "label_studio_tasks.json", "rate.html"
     ]  # fmt: skip
@@ -124,6 +124,31 @@ def test_votes_of_people_are_not_asked_for_again(run: Path, tmp_path: Path) -> N
         run=run, output=tmp_path / "p", rated=[table], dimensions=["prompt_following"], items=2
     )
     assert len([i for i in ask_people(ask).items if i.asked]) == 2
+
+
+def test_what_people_call_otherwise_is_not_asked_for_again(run: Path, tmp_path: Path) -> None:
+    """``audit.dimensions`` of the run says which of people's dimensions answers for one of its own."""
+    layout = Layout(run)
+    before = layout.run.read_text()
+    key, _ = chosen_because(_list(run, tmp_path / "all"))
+    table = tmp_path / "votes.csv"
+    table.write_text(
+        "prompt_id,video_a,video_b,rater,dimension,choice\n"
+        f"{_prompt(layout, key)},{key[0]},{key[1]},r,alignment,a\n"
+    )
+
+    def asked(output: str) -> int:
+        found = ask_people(Ask(run=run, output=tmp_path / output, rated=[table]))
+        return sum(item.asked for item in found.items)
+
+    assert asked("o") == 2
+    record = json.loads(before)
+    record["config"]["audit"] = {"dimensions": {"prompt_following": ["alignment"]}}
+    try:
+        layout.run.write_text(json.dumps(record))
+        assert asked("p") == 1
+    finally:
+        layout.run.write_text(before)
 
 
 def test_simulated_votes_are_nobodys_word(run: Path, tmp_path: Path) -> None:

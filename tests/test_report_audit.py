@@ -10,7 +10,7 @@ from report_audit import disagreement, full_audit, row
 from report_run import DIMENSIONS, data, make_run
 
 from pipeline.report import ReportOptions, write_report
-from pipeline.report.agreement import findings, headlines
+from pipeline.report.agreement import findings, headlines, without_echo
 from pipeline.report.audit_page import ClipPlace, named_clips, places_of_run, write_audit_page
 from pipeline.report.tables import read_audit
 from schemas.ids import sha256_hex
@@ -55,6 +55,32 @@ def test_findings_stand_the_nearest_annotator_beside_guessing_raters_and_ties() 
 def test_an_annotator_that_guesses_is_told_so(accuracy: float, words: str) -> None:
     (found,) = findings({"rows": rows_of(accuracy)})
     assert found["more"][0].startswith(words)
+
+
+def test_the_consensus_of_one_annotator_is_not_told_a_second_time() -> None:
+    rows = [
+        {"annotator": name, "dimension": "d", "statistic": "pair_accuracy_ties_half", "slice": "all",
+         "value": 0.7, "low": 0.6, "high": 0.8, "n_items": 90, "n_raters": 1}
+        for name in ("consensus", "one")
+    ]  # fmt: skip
+    audit = {
+        "rows": rows,
+        "disagreements": [{"annotator": "consensus"}, {"annotator": "one"}],
+        "scope": {"annotators": ["consensus", "one"]},
+    }
+    shown = without_echo(audit)
+    assert [row["annotator"] for row in shown["rows"]] == ["one"]
+    assert shown["disagreements"] == [{"annotator": "one"}]
+    assert shown["scope"]["annotators"] == ["one"]
+    assert "consensus is one alone" in shown["notes"][-1]
+    (sentence,) = headlines(audit)
+    assert sentence.startswith("On d, one prefers")
+    assert "nearest" not in sentence
+    # a consensus that says something of its own stays, and so does one of several
+    other = {**rows[0], "value": 0.71}
+    assert without_echo({"rows": [other, rows[1]]})["rows"] == [other, rows[1]]
+    three = [*rows, {**rows[1], "annotator": "two"}]
+    assert without_echo({"rows": three})["rows"] == three
 
 
 def test_a_sentence_without_numbers_is_left_out() -> None:

@@ -178,6 +178,28 @@ def test_without_prices_cost_goes_by_tokens_and_without_tokens_by_frames():
     assert (found.point, found.cheapest_by) == (free[1].point.name, "frames")
 
 
+def test_of_points_that_cost_the_same_the_one_that_agrees_best_is_taken():
+    """Replies of one point are a token longer by chance: that is no reason to take the worse one."""
+    points = [
+        result("4", 0.79, -0.01, 0.02, usd=0.500),
+        result("6", 0.80, 0.0, 0.0, usd=0.503),
+        result("8", 0.80, 0.0, 0.01, usd=0.51),
+    ]
+    found = recommend(points, 0.9)
+    assert found is not None
+    assert found.point == found.best == points[1].point.name
+    assert "of the 2 that are equal in this" in found.reasons[-1]
+    free = [
+        dataclasses.replace(result("8", value, gap, 0.02, usd=0.0, input_tokens=0), label=name)
+        for name, value, gap in (("one", 0.79, -0.01), ("other", 0.80, 0.0))
+    ]
+    judge = free[1].point.judge.model_copy(update={"name": "other"})
+    free[1] = dataclasses.replace(
+        free[1], point=dataclasses.replace(free[1].point, judge=judge), within=True
+    )
+    assert recommend(free, 0.9).point == free[1].point.name  # type: ignore[union-attr]
+
+
 def test_a_point_that_left_out_clips_is_not_recommended_for_being_cheap():
     points = [result("4", 0.8, 0.0, 0.01, usd=0.1, scored=5), result("8", 0.8, 0.0, 0.0)]
     found = recommend(points, 0.9)
@@ -263,6 +285,20 @@ def test_a_missing_score_takes_its_pairs_out(two_raters):
     assert measured(two_raters, judge, "pair_accuracy_ties_half_loo").n_items == 2 * (1 + 3)
 
 
+def test_pairs_of_one_prompt_tell_nothing_of_the_spread(two_raters):
+    """Nor does the mean with a dimension that has many: half of it would be taken for certain."""
+    whole = {"v00": 1, "v01": 2, "v02": 3, "v10": 1, "v11": 2, "v12": 3}
+    one = {name: score for name, score in whole.items() if name.startswith("v0")}
+    many, few = (
+        measured(two_raters, two_raters.pairs.differences(x), "pair_accuracy_ties_half_loo")
+        for x in (whole, one)
+    )
+    assert (many.n_prompts, few.n_prompts) == (2, 1)
+    assert many.spreads
+    assert not mean_of([many, few]).spreads
+    assert not minus(many, few).spreads
+
+
 @given(st.lists(st.integers(1, 5), min_size=6, max_size=6), st.sampled_from(KNOWN))
 def test_a_difference_from_oneself_is_nothing_in_every_draw(scores, statistic):
     ratings = [rating(p, k, r, 1 + (k + p) % 3) for p in (0, 1) for k in range(3) for r in "ab"]
@@ -299,6 +335,12 @@ def test_cost_counts_failures_that_were_paid_and_each_reply_once(tmp_path):
     write_rows(Failure, lost, placed.layout.table("failures") / "part-0.parquet")
     cost = Cost.of(placed, 2)
     assert (cost.requests, cost.tokens, cost.usd, cost.usd_per_clip) == (2, 240, 0.5, 0.25)
+    down = Failure(
+        stage="annotate", key="x/d/judge/0", reason=Reason.UNAVAILABLE, message="no", **free
+    )
+    write_rows(Failure, [*lost, down], placed.layout.table("failures") / "part-0.parquet")
+    cost = Cost.of(placed, 4)  # of four rows three were answered: what was not is not cheap
+    assert (cost.usd, cost.answered, cost.usd_per_clip) == (0.5, 0.75, 0.5 / 3)
 
 
 # pictures

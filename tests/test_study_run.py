@@ -155,7 +155,7 @@ def test_the_page_says_the_same_and_needs_nothing_else(done):
     assert "recommended: 8 frames, temperature 0.3." in shown
     assert sum(tag == "svg" for tag, _ in tags) == 3  # frames, temperature, cost
     # four points on curves of 3 and 2, and all of them against cost; the ring in each
-    assert sum(a.get("class") == "dot" for _, a in tags) == 9
+    assert sum(a.get("class") == "dot" for _, a in tags) == 9  # none hollow
     assert sum(a.get("class") == "ring" for _, a in tags) == 3
 
 
@@ -234,6 +234,60 @@ def test_people_who_vote_and_judges_who_say_nothing_of_some_clips(world, tmp_pat
     chosen = next(p for p in told["points"] if p["name"] == told["recommendation"]["point"])
     assert chosen["annotator"] == "whole"
     assert "scored less than 90%" in told["recommendation"]["reasons"][-1]
+
+
+def test_another_configuration_is_refused_and_leaves_what_is_there(done, world, capsys):
+    """The result of a study that is paid for is not lost to a slip of the pen."""
+    out, kept = done["out"], (done["out"] / "study.json").read_bytes()
+    changed = ("--set", "frames.policy=segment_centres")
+    assert (
+        cli.main(["study", "--config", str(world / "mine.yaml"), "--output", str(out), *changed])
+        == 2
+    )
+    assert "frames.policy" in capsys.readouterr().err
+    assert (out / "study.json").read_bytes() == kept
+    assert (out / "index.html").is_file()
+
+
+def rated_by(world: Path, out: Path, raters: dict[int, tuple[str, ...]]) -> str:
+    """A table in which these raters rated the clips of each prompt by its number."""
+    rows = [
+        f"clip{n},{name},video_quality,{1 + n % 4}"
+        for n in range(N_CLIPS)
+        for name in raters.get(n // 4, ())
+    ]
+    out.mkdir()
+    (out / "ratings.csv").write_text("\n".join(["video_id,rater,dimension,score", *rows, ""]))
+    return json.dumps({"ratings": [{"kind": "table", "path": str(out / "ratings.csv")}]})
+
+
+def test_many_raters_of_whom_one_rated_each_clip_leave_nobody_out(world, tmp_path, capsys):
+    """Nobody could be left out of any pair: that is found before money is spent, not after."""
+    judge = Judge()
+    with judge.server() as server:
+        config = write_config(world, server.base_url, {"frames": [8, 10]})
+        one = rated_by(world, tmp_path / "one", {p: (f"rater{p % 3}",) for p in range(8)})
+        given = ("--set", f"audit={one}")
+        loo = ("--set", "study.statistic=pair_accuracy_ties_half_loo")
+        assert run(config, tmp_path / "out", *given, *loo)[0] == 2
+        assert "labelled by two raters or more" in capsys.readouterr().err
+        assert server.n_bills == 0
+        code, told = run(config, tmp_path / "out", *given)
+        assert (code, told["statistic"]) == (0, "pair_accuracy_ties_half")
+        assert told["recommendation"]["best"] == point(told, 8)["name"]
+        assert any("most pairs have labels of one rater only" in note for note in told["notes"])
+
+
+def test_clips_that_can_tell_nothing_are_not_judged(world, tmp_path):
+    """Two of five prompts are labelled by one person alone: with a rater left out they have no target."""
+    judge = Judge()
+    raters = {0: ("ann", "ben"), 1: ("ann", "ben"), 2: ("ann", "ben"), 3: ("ann",), 4: ("ben",)}
+    with judge.server() as server:
+        config = write_config(world, server.base_url, {"frames": [8, 10]})
+        table = rated_by(world, tmp_path / "some", raters)
+        code, told = run(config, tmp_path / "out", "--set", f"audit={table}")
+        assert (code, told["statistic"]) == (0, "pair_accuracy_ties_half_loo")
+        assert (told["n_prompts"], told["n_clips"], server.n_bills) == (3, 12, 24)
 
 
 @pytest.mark.slow

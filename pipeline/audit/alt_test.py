@@ -158,7 +158,8 @@ def _preference(differences: Array) -> Array:
 
 def _alt_test(judge: Array, panel: _People, nearness: Nearness, rule: _Rule) -> AltTest:
     n_prompts = int(panel.prompts.max(initial=-1)) + 1
-    ahead = [_ahead(judge, panel.human, j, nearness) for j in range(panel.human.shape[1])]
+    several = (~np.isnan(panel.human)).sum(axis=1) > 1
+    ahead = [_ahead(judge, panel.human, j, several, nearness) for j in range(panel.human.shape[1])]
     tables = [_rater_table(who, panel.prompts, n_prompts) for who in ahead]
     kept, notes = _enough(tables, panel.raters)
     over = [tables[j] for j in kept]
@@ -176,11 +177,15 @@ def _alt_test(judge: Array, panel: _People, nearness: Nearness, rule: _Rule) -> 
     )
 
 
-def _ahead(judge: Array, human: Array, rater: int, nearness: Nearness) -> Array:
-    """W_rater and W_judge (N, 2): is the one at least as near to the others; 0, 0 without others."""
+def _ahead(
+    judge: Array, human: Array, rater: int, several: npt.NDArray[np.bool_], nearness: Nearness
+) -> Array:
+    """W_rater and W_judge (N, 2): is the one at least as near to the others; 0, 0 without others.
+
+    ``several`` (N,) marks items of more than one rater.
+    """
     who = np.zeros((len(judge), 2))
-    known = ~np.isnan(human)
-    shared = np.flatnonzero(known[:, rater] & (known.sum(axis=1) > 1) & ~np.isnan(judge))
+    shared = np.flatnonzero(~np.isnan(human[:, rater]) & several & ~np.isnan(judge))
     if len(shared):
         others = np.delete(human[shared], rater, axis=1)
         near = [nearness(own[shared], others) for own in (human[:, rater], judge)]
@@ -212,23 +217,21 @@ def _enough(tables: Sequence[Array], raters: Sequence[str]) -> tuple[list[int], 
     """Positions of the raters that can be tested, and notes on those that cannot."""
     sizes = [(int(table[:, _ITEMS].sum()), int(table[:, _PROMPT].sum())) for table in tables]
     kept = [j for j, (items, n) in enumerate(sizes) if items >= MIN_ITEMS and n >= MIN_PROMPTS]
+    tested = set(kept)
     few = [
         f"{name} ({items} items of {n} prompts)"
         for j, (name, (items, n)) in enumerate(zip(raters, sizes))
-        if j not in kept
+        if j not in tested
     ]
     notes = []
     if few:
         more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
         notes.append(
-            f"alternative annotator test: left out with fewer than {MIN_ITEMS} items of {MIN_PROMPTS} "
+            f"left out with fewer than {MIN_ITEMS} items of {MIN_PROMPTS} "
             f"prompts that another rater judged too: {', '.join(few[:SHOWN])}{more}"
         )
     if len(kept) < MIN_RATERS:
-        notes.append(
-            f"alternative annotator test: not made, {len(kept)} raters have enough items and it takes "
-            f"{MIN_RATERS}"
-        )
+        notes.append(f"not made, {len(kept)} raters have enough items and it takes {MIN_RATERS}")
         kept = []
     return kept, tuple(notes)
 

@@ -3,13 +3,11 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pipeline.audit import names, rows
 from pipeline.audit.alt_test import (
-    AltTest,
     alt_test_measures,
     alt_test_of_pairs,
     alt_test_of_scores,
@@ -17,9 +15,10 @@ from pipeline.audit.alt_test import (
 from pipeline.audit.bootstrap import Array
 from pipeline.audit.calibration import calibration_accuracy, calibration_mean_rating
 from pipeline.audit.choices import Choice, Margins, Who, margins_of, rationales_of
-from pipeline.audit.disagreements import Disagreement, Known, worst_disagreements
+from pipeline.audit.disagreements import Known, worst_disagreements
+from pipeline.audit.findings import Findings
 from pipeline.audit.jury import jury_measures
-from pipeline.audit.leaderboard import leaderboard_agreement, leaderboard_notes
+from pipeline.audit.leaderboard import leaderboard_agreement
 from pipeline.audit.measures import (
     Resampling,
     confusion_measures,
@@ -30,13 +29,12 @@ from pipeline.audit.measures import (
 from pipeline.audit.names import ALL
 from pipeline.audit.of_run import Conditions
 from pipeline.audit.options import AuditOptions
-from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.pairs import within_prompt_pairs
 from pipeline.audit.ratings import check_ratings
 from pipeline.audit.result import AuditResult, AuditRow, unmet
 from pipeline.audit.rows import Found
 from pipeline.audit.scope import notes_of, scope_of
-from pipeline.audit.slice_tests import SliceGap, slice_gaps
+from pipeline.audit.slice_tests import slice_gaps
 from pipeline.audit.slices import PairSlices, Slices, chosen_clips, chosen_pairs, slices_of
 from pipeline.audit.targets import (
     Said,
@@ -126,7 +124,7 @@ def audit(
     )
     answers = answers_of(frame.said, options)
     check_said(frame.said, answers)
-    found = _Findings()
+    found = Findings()
     for row, n_undefined in _rows(frame, answers, found):
         found.add(row, n_undefined)
     for row in replies:
@@ -139,45 +137,6 @@ def audit(
         disagreements=tuple(found.disagreements),
         alt_test=tuple(found.alt_test),
     )
-
-
-class _Findings:
-    """What an audit comes to, as it is found."""
-
-    def __init__(self) -> None:
-        self.rows: list[AuditRow] = []
-        self.notes: list[str] = []
-        self.disagreements: list[Disagreement] = []
-        self.alt_test: list[dict[str, Any]] = []
-        self.gaps: list[tuple[str, str, SliceGap]] = []  # annotator, dimension
-
-    def add(self, row: AuditRow, n_undefined: int) -> None:
-        """A row, with a note where prompts had to be left out of it."""
-        self.rows.append(row)
-        if n_undefined and row.slice == ALL and row.statistic == names.RANKS_WITHIN:
-            self.note(
-                f"{row.statistic} of {row.annotator} on {row.dimension}: {n_undefined} prompts are "
-                "undefined (all clips tied) and left out, of tau-b within prompts, too"
-            )
-
-    def test(self, annotator: str, dimension: str, test: AltTest) -> None:
-        """The single tests behind an alternative annotator test, and why some are missing."""
-        kind = "scores" if test.scores else "pairs"
-        told = {"annotator": annotator, "dimension": dimension, "of": kind}
-        self.alt_test += [{**told, **dataclasses.asdict(rater)} for rater in test.raters]
-        for note in test.notes:
-            self.note(f"alternative annotator test of {annotator} on {dimension} ({kind}): {note}")
-
-    def board(self, who: str, dimension: str, panel: PairPanel, differences: Array) -> None:
-        """Why generators are missing from a leaderboard, where there are several to compare."""
-        if len(set(panel.generators)) > 1:
-            for note in leaderboard_notes(panel, differences):
-                self.note(f"leaderboard of {who} on {dimension}: {note}")
-
-    def note(self, text: str) -> None:
-        """A sentence, once."""
-        if text not in self.notes:
-            self.notes.append(text)
 
 
 def _frame(
@@ -246,12 +205,13 @@ def _facts(
     return facts
 
 
-def _rows(frame: _Frame, answers: Mapping[str, list[str]], found: _Findings) -> Iterator[Found]:
+def _rows(frame: _Frame, answers: Mapping[str, list[str]], found: Findings) -> Iterator[Found]:
     said, how = frame.said, frame.how
     for target in human_targets(said):
         yield from rows.rater_rows(target, frame.slices, frame.levels(target.theirs), how)
     yield from rows.vote_rows(said.votes, how)
     for target in our_targets(said, answers):
+        found.people(target.name, target.pairs)
         yield from rows.baseline_rows(target, how, frame.options.seed)
         yield from rows.board_rows(target, names.RATERS, target.pairs, target.pairs.human, how)
         found.board(names.RATERS, target.name, target.pairs, target.pairs.human)
@@ -292,10 +252,11 @@ def _annotator(frame: _Frame, target: Target, name: str) -> _Annotator | None:
 
 
 def _annotator_rows(
-    frame: _Frame, target: Target, one: _Annotator, found: _Findings
+    frame: _Frame, target: Target, one: _Annotator, found: Findings
 ) -> Iterator[Found]:
     how, options, name = frame.how, frame.options, target.name
     judged = target.pairs.judged(one.gaps)
+    found.annotator(one.name, name, target.pairs, judged)
     yield from _clip_rows(frame, target, one, found)
     yield from rows.pair_rows(
         target, one.name, judged, frame.slices, how, of_pairs=frame.pair_slices
@@ -319,7 +280,7 @@ def _annotator_rows(
     )
 
 
-def _clip_rows(frame: _Frame, target: Target, one: _Annotator, found: _Findings) -> Iterator[Found]:
+def _clip_rows(frame: _Frame, target: Target, one: _Annotator, found: Findings) -> Iterator[Found]:
     """What follows from scores of clips that people scored, too."""
     if target.panel is None or not one.scores:
         return

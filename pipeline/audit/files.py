@@ -57,8 +57,20 @@ def audit_files(
         found = audit_run(Layout(annotations), options, chosen=chosen)
     else:
         found = _of_table(annotations, options, clips, chosen)
+    _check_left_out(options, found.clips)
     found.result.write(output / "audit.json")
     return found
+
+
+def _check_left_out(options: AuditOptions, clips: Mapping[str, ClipFacts]) -> None:
+    """Raise :class:`SetupError` for a generator to be left out that is not there to be left out."""
+    made = sorted({clip.generator for clip in clips.values()})
+    for name in options.leave_out_generators:
+        if name not in made:
+            raise SetupError(
+                f"--leave-out {name}: no clip is of this generator; generators are "
+                + ", ".join(made)
+            )
 
 
 def audit_run(
@@ -99,6 +111,8 @@ def _of_table(
     people = read_people(options, finder)
     judges = read_judges(annotations, finder)
     people = _about(people, judges.asked)
+    if not people.ratings and not people.votes:
+        raise SetupError(_nobody(annotations, options, people))
     known = {clip.video_id: _with(clip, of_prompts) for clip in finder.clips.values()}
     ours = set(options.dimensions) or people.dimensions
     result = audit(
@@ -131,6 +145,17 @@ def _about(people: People, asked: frozenset[str]) -> People:
         if n
     ]
     return dataclasses.replace(people, ratings=ratings, votes=votes, notes=[*people.notes, *notes])
+
+
+def _nobody(annotations: Path, options: AuditOptions, people: People) -> str:
+    """Why nothing that people said is about a clip of the annotations."""
+    files = ", ".join(table.path for table in tables_of(options))
+    told = f" ({'; '.join(people.notes)})" if people.notes else ""
+    return (
+        f"no rating or vote in {files} is about a clip of {annotations}{told}; name clips alike in both, "
+        "by video_id or by prompt_id (or prompt) and generator, or give a manifest that tells which is "
+        "which (--clips)"
+    )
 
 
 def _describe(table: Path, finder: ClipFinder) -> dict[str, dict[str, str | None]]:

@@ -29,8 +29,9 @@ _POOLED = {
 }
 RANKS_WITHIN = "spearman_within_prompt"
 _WITHIN = {
-    RANKS_WITHIN: "mean over prompts of Spearman's rho of a prompt's clips",
-    "kendall_tau_b_within_prompt": "mean over prompts of tau-b of a prompt's clips",
+    RANKS_WITHIN: "mean over prompts of Spearman's rho of a prompt's clips; a prompt that either side "
+    "ties throughout has none, so annotator and rater may be averaged over different prompts",
+    "kendall_tau_b_within_prompt": "mean over prompts of tau-b of a prompt's clips, likewise",
 }
 # Of annotators among each other, the consensus left out. The error of one on a pair that people do not
 # tie: 0 in their order, 1/2 a tie, 1 in the other order; n_items counts those pairs.
@@ -87,9 +88,12 @@ _TESTS = {
     "slice_gap": "pair accuracy, a tie half, in the slice minus that of all other pairs",
     "slice_gap_p": "p value of that gap, adjusted over all slices (Benjamini and Yekutieli)",
 }
-_CHOICES = {
+POSITION = {
     "first_position_rate": "share of decided choices that name the clip shown first",
     "position_consistency": "share of pairs seen in both orders on which both prefer the same",
+}
+_CHOICES = {
+    **POSITION,
     "label_accuracy": "share of all questions whose choice is the raters' vote, both kinds of tie told "
     "apart; an unusable reply is wrong",
     "answered_share": "share of the questions with a usable choice, or of rated clips with a score",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.audit.choices import Margins, Who
-from pipeline.audit.names import ALL, REPLIES
+from pipeline.audit.names import ALL, POSITION, REPLIES
 from pipeline.audit.pair_panel import Pair
 from pipeline.audit.ratings import complexity
 from pipeline.audit.result import AuditRow
@@ -28,8 +28,8 @@ Conditions = Mapping[Who, Mapping[str, Mapping[str, float]]]  # then slice, then
 class RunTables:
     """What annotators said in a run, what is known of its clips, and how its judges replied.
 
-    ``margins`` holds what annotators that only compared make of each pair; ``conditions`` the scores
-    that were given at each temperature; ``rationales`` are by annotator and dimension, then by clip.
+    ``margins`` holds what annotators make of each pair that they compared, which comes before what scores
+    make of it: so it does in the preferences. ``conditions`` are the scores that were given at each temperature; ``rationales`` are by annotator and dimension, then by clip.
     """
 
     scores: Sequence[Score]
@@ -46,7 +46,7 @@ def read_run(layout: Layout) -> RunTables:
     conditions, rationales = _said(layout)
     return RunTables(
         scores=scores,
-        margins=_margins(layout) if not conditions else {},
+        margins=_margins(layout),
         clips=list(clips_of_run(layout)),
         conditions=conditions,
         rationales=rationales,
@@ -142,9 +142,10 @@ def _margins(layout: Layout) -> Margins:
 
 
 def _replies(layout: Layout) -> Iterator[AuditRow]:
-    """How often each judge gave no usable verdict, over all and by generator."""
+    """How often each judge gave no usable verdict, and how it deals with the order of clips that it
+    compares; over all and by generator."""
     for row in judges_health(layout, [])["rows"]:
-        if row["statistic"] in REPLIES:
+        if row["statistic"] in (*REPLIES, *POSITION):
             yield AuditRow(
                 annotator=row["annotator"],
                 statistic=row["statistic"],

@@ -111,6 +111,14 @@ class AuditOptions(Options):
     alt_test_epsilon: float = Field(default=0.15, ge=0, lt=1)
     disagreements: int = Field(default=5, ge=0)  # shown per annotator and dimension
 
+    @field_validator("ratings", mode="before")
+    @classmethod
+    def _kind_may_be_left_out(cls, value: Any) -> Any:
+        """A file's content tells its kind."""
+        if not isinstance(value, list):
+            return value
+        return [{"kind": "auto", **one} if isinstance(one, dict) else one for one in value]
+
     @field_validator("require", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:

@@ -94,21 +94,23 @@ def _made_up(source: RatingsTable | SimulatedRaters) -> tuple[str, ...]:
     return DIMENSIONS if isinstance(source, SimulatedRaters) else ()
 
 
-def check_ratings(options: AuditOptions, clips: Sequence[ClipFacts] | None = None) -> None:
+def check_ratings(options: AuditOptions, clips: Sequence[ClipFacts] | None = None) -> People:
     """Find what is wrong with the human data before any work is done.
 
     Columns, numbers and named dimensions always; with the ``clips`` of the plan also rows that
-    match several clips, rows given twice, files that match none. Raises :class:`SetupError` naming
-    file and row.
+    match several clips, rows given twice, files that match none. Returns what is said of those clips.
+    Raises :class:`SetupError` naming file and row.
     """
     found = rated_dimensions(options)
     if found:
         check_dimensions(options, found)
-    if clips is not None and (tables := tables_of(options)):
-        said = read_people(options, ClipFinder(clips))
-        if not said.ratings and not said.votes:
-            files = ", ".join(table.path for table in tables)
-            raise SetupError(f"audit.ratings: no rating in {files} is about a clip of this run")
+    if clips is None or not (tables := tables_of(options)):
+        return People()
+    said = read_people(options, ClipFinder(clips))
+    if not said.ratings and not said.votes:
+        files = ", ".join(table.path for table in tables)
+        raise SetupError(f"audit.ratings: no rating in {files} is about a clip of this run")
+    return said
 
 
 def facts_of(clips: Iterable[Clip | Video]) -> list[ClipFacts]:

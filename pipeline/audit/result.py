@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.audit.disagreements import Disagreement
-from pipeline.audit.names import ALL
+from pipeline.audit.names import ALL, RESERVED
 from pipeline.audit.options import Requirement
 
 DETAILS = "audit_details.json"  # beside audit.json
@@ -86,7 +86,7 @@ def rows_of(requirement: Requirement, rows: Iterable[AuditRow]) -> list[AuditRow
     ]
 
 
-def unmet(requirement: Requirement, rows: Iterable[AuditRow]) -> list[str]:
+def unmet(requirement: Requirement, rows: Sequence[AuditRow]) -> list[str]:
     """Why a requirement is not met, one sentence per dimension; empty if it is.
 
     A number that is undefined, or was not computed at all, does not meet it.
@@ -94,6 +94,11 @@ def unmet(requirement: Requirement, rows: Iterable[AuditRow]) -> list[str]:
     asked = rows_of(requirement, rows)
     if not asked:
         of = f" on {requirement.dimension}" if requirement.dimension else ""
+        others = {
+            r.annotator for r in rows if (r.statistic, r.slice) == (requirement.statistic, ALL)
+        }
+        judges = sorted(others - {*RESERVED})
+        of += f" (it was of {', '.join(judges)})" if judges else ""
         return [
             f"{requirement.statistic} of {requirement.annotator}{of} was not measured; "
             f"{requirement.limit} is required"

@@ -90,7 +90,7 @@ def pair_slices(
     for where, held in slices.items():
         clips = marked(panel.videos, held)
         both = clips[panel.first] & clips[panel.second]
-        mask = both if "!=" in where else paired.touching(panel, clips)
+        mask = both if where.startswith("generator!=") else paired.touching(panel, clips)
         if mask.any():
             found[where] = mask
     return found

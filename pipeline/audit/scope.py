@@ -63,10 +63,22 @@ def _of_people(said: Said) -> Iterator[str]:
         yield "the ratings are means of several raters: no agreement among raters and no ceiling"
     elif len(people) < 2:
         yield "one rater: no agreement among raters and no ceiling"
+    elif not _several(said):
+        yield "no two raters judged the same clips: no agreement among raters and no ceiling"
     rated = {r.video_id for r in said.ratings}
     scored = {s.video_id for s in said.scores}
     if scored and rated - scored:
         yield f"{len(rated - scored)} rated clips have no score"
+
+
+def _several(said: Said) -> bool:
+    """Whether two people judged the same clip, or pair of clips, on one dimension."""
+    first: dict[tuple[object, ...], str] = {}
+    rated = ((r.rater, r.video_id, r.dimension) for r in said.ratings)
+    voted = ((v.rater, frozenset((v.video_a, v.video_b)), v.dimension) for v in said.votes)
+    return any(
+        first.setdefault(item, who) != who for who, *rest in (*rated, *voted) if (item := (*rest,))
+    )
 
 
 def scope_of(

@@ -130,8 +130,29 @@ def check_said(said: Said, answers: Mapping[str, Sequence[str]]) -> None:
             raise SetupError(
                 f"audit: an annotator may not be called {name!r}; give it another name"
             )
-    twice = Counter(("rating", r.video_id, r.rater, r.dimension) for r in said.ratings)
+    twice: Counter[tuple[str, ...]] = Counter()
+    twice.update(("rating", r.video_id, r.rater, r.dimension) for r in said.ratings)
     twice.update(("score", s.video_id, s.annotator_id, s.dimension) for s in said.scores)
+    twice.update(
+        ("vote", *sorted((v.video_a, v.video_b)), v.rater, v.dimension) for v in said.votes
+    )
     for (kind, *key), n in twice.items():
         if n > 1:
-            raise SetupError(f"audit: {n} {kind}s have the same key {'/'.join(key)}; keep one")
+            where = _places(said, key) if kind != "score" else ""
+            raise SetupError(
+                f"audit: {n} {kind}s have the same key {'/'.join(key)}{where}; keep one"
+            )
+
+
+def _places(said: Said, key: Sequence[str]) -> str:
+    """Which clip or pair that is, and in which files."""
+    votes = [v for v in said.votes if [*_pair(v), v.rater, v.dimension] == [*key]]
+    same = [r for r in said.ratings if [r.video_id, r.rater, r.dimension] == [*key]]
+    files = " and ".join(sorted({v.source for v in votes} | {r.source for r in same}))
+    if votes:
+        return f" (prompt {votes[0].prompt_id}; in {files}; two people need two names)"
+    return f" (prompt {same[0].prompt_id}, generator {same[0].generator}; in {files})"
+
+
+def _pair(vote: HumanVote) -> list[str]:
+    return sorted((vote.video_a, vote.video_b))

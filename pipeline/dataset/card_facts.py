@@ -67,6 +67,7 @@ def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
         "cost": _cost(manifest.get("spend") or {}),
         "versions": manifest.get("versions") or {},
         "headlines": headlines(audit) if audit else [],
+        "gate": manifest.get("gate"),  # what was required of the rated clips first; None: nothing
         "agreement": [_statistic(row) for row in _shown(audit)] if audit else [],
         "agreement_missing": "No human ratings were given, so no agreement was computed."
         if audit is None

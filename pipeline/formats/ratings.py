@@ -12,11 +12,13 @@ from pipeline.formats.peek import columns_of
 from pipeline.formats.people import PeopleRead, Reader, Scale
 from pipeline.formats.said import clip_of, introduce
 from schemas import HasClip, HumanRating
+from schemas.options import SetupError
 from schemas.rows import read_rows
 
 ALIASES = {"aspect": "dimension"}
 COLUMNS = ("rater", "dimension", "score")
 SCALE: Scale = (1, 5)
+MOST_OFF = 0.1  # share of scores off a scale that nobody named, above which it is the wrong one
 
 
 def read_table(path: Path, finder: ClipFinder, scale: Scale | None = None) -> PeopleRead:
@@ -28,16 +30,17 @@ def read_table(path: Path, finder: ClipFinder, scale: Scale | None = None) -> Pe
 
     Raises :class:`SetupError` naming file and row for a missing column, a row that matches several
     clips, a score that is no number, and the second of two rows with the same clip, rater and
-    dimension.
+    dimension; and where no ``scale`` is given and more than ``MOST_OFF`` of the scores are off 1 to 5.
     """
-    scale = scale or SCALE
+    given, scale = scale, scale or SCALE
     introduce(path, finder)
-    gathering = Gathering()
+    gathering, scores = Gathering(), list[float]()
     for number, row in read_rows(path, COLUMNS, ALIASES):
         place = path, number
         score = number_or_none(path, number, row, "score")
         clip = gathering.clip(place, finder, clip_of(path, number, row))
         if clip is not None:
+            scores += [] if score is None else [score]
             gathering.rating(
                 place,
                 clip,
@@ -47,7 +50,22 @@ def read_table(path: Path, finder: ClipFinder, scale: Scale | None = None) -> Pe
                 scale=scale,
                 simulated=flag(path, number, row, "simulated"),
             )
+    if given is None:
+        _refuse_other_scale(path, scores)
     return gathering.read()
+
+
+def _refuse_other_scale(path: Path, scores: list[float]) -> None:
+    """Few scores off the usual scale are missing marks; many are another scale, which must be said."""
+    low, high = SCALE
+    off = sum(not low <= score <= high for score in scores)
+    if off > max(1, MOST_OFF * len(scores)):
+        raise SetupError(
+            f"{path}: {off} of {len(scores)} scores are off the scale {low:g} to {high:g}, which is "
+            f"taken where none is given; they go from {min(scores):g} to {max(scores):g}. Give the "
+            "scale (scale: [LOW, HIGH] in a configuration, --scale LOW,HIGH for audit); 1 to 5 if the "
+            "others are missing marks"
+        )
 
 
 def _is_it(path: Path) -> bool:

@@ -19,7 +19,7 @@ from pipeline.formats import (
 from pipeline.formats.peek import columns_of
 from pipeline.formats.people import Reader
 from schemas.options import SetupError
-from schemas.rows import local_file
+from schemas.rows import local_file, plain_name, read_rows
 
 _ALL = (
     ratings.READER,
@@ -35,6 +35,8 @@ _ALL = (
     tc_bench.READER,
     label_studio.READER,
 )
+TABLES = (".csv", ".tsv", ".parquet")
+
 READERS: dict[str, Reader] = {reader.kind: reader for reader in _ALL}
 
 
@@ -57,6 +59,8 @@ def reader_of(path: str | Path, kind: str | None = None) -> Reader:
     if fitting:
         kinds = ", ".join(reader.kind for reader in fitting)
         raise SetupError(f"{file}: may be any of the kinds {kinds}; say which with kind:")
+    if plain_name(file).suffix.lower() in TABLES:
+        next(read_rows(file))  # a table that cannot be read says why
     raise SetupError(
         f"{file}: is none of the kinds of human data that can be told by their content: "
         + "; ".join(f"{reader.kind} ({reader.what})" for reader in READERS.values())

@@ -71,7 +71,7 @@ def ask_people(ask: Ask) -> Written:
     dimensions = asked_about(record, dimensions_of(layout), ask.dimensions)
     videos = _videos(layout)
     candidates, notes = _here(_candidates(layout, ask.mode, dimensions), videos, layout)
-    rated = rated_already(layout, ask.mode, [d.name for d in dimensions], videos, ask.rated)
+    rated = rated_already(layout, ask.mode, _theirs(record, dimensions), videos, ask.rated)
     items = choose(candidates, ask.items, random_share=ask.random_share, seed=ask.seed, rated=rated)
     prompts = {row.prompt_id: row.text for row in read_rows(Prompt, parts(layout.table("prompts")))}
     listed = items_csv(items, ask.mode, prompts)
@@ -91,6 +91,12 @@ def _record(layout: Layout) -> Mapping[str, Any]:
             f"{layout.run}: not there, so {layout.root} is not a complete run; run it to the end first"
         )
     return json.loads(layout.run.read_text("utf-8"))
+
+
+def _theirs(record: Mapping[str, Any], dimensions: Sequence[Dimension]) -> set[str]:
+    """The dimensions with those of people that answer for them in the run's audit."""
+    answers = (record["config"].get("audit") or {}).get("dimensions") or {}
+    return {name for d in dimensions for name in (d.name, *answers.get(d.name, ()))}
 
 
 def _videos(layout: Layout) -> dict[str, Video]:

@@ -37,6 +37,46 @@ def percent(row: Row) -> str:
     return text
 
 
+def without_echo(audit: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The audit without the consensus where it only repeats the one annotator there is.
+
+    Everything would stand twice, and "the nearest of two" would be said of a single judge.
+    """
+    rows = audit.get("rows", [])
+    judges = {row["annotator"] for row in rows if _is_judge(row)}
+    if len(judges) != 2 or CONSENSUS not in judges:
+        return audit
+    (other,) = judges - {CONSENSUS}
+    own, theirs = _numbers(rows, CONSENSUS), _numbers(rows, other)
+    if any(theirs.get(key) != number for key, number in own.items()):
+        return audit
+    kept = {name: _but_consensus(value) for name, value in audit.items()}
+    scope = dict(audit.get("scope") or {})
+    if "annotators" in scope:
+        scope["annotators"] = [name for name in scope["annotators"] if name != CONSENSUS]
+    note = f"the consensus is {other} alone, with the same numbers: it is not shown a second time"
+    return {**kept, "scope": scope, "notes": [*(audit.get("notes") or []), note]}
+
+
+def _numbers(rows: Sequence[Row], annotator: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Of every statistic, dimension and slice."""
+    return {
+        (row["statistic"], row["dimension"], row.get("slice")): tuple(
+            row.get(name) for name in ("value", "low", "high", "n_items")
+        )
+        for row in rows
+        if row["annotator"] == annotator
+    }
+
+
+def _but_consensus(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [
+        one for one in value if not (isinstance(one, Mapping) and one.get("annotator") == CONSENSUS)
+    ]
+
+
 def headlines(audit: Mapping[str, Any]) -> list[str]:
     """One sentence per dimension: the annotator nearest to the raters, their ceiling, chance.
 
@@ -44,6 +84,7 @@ def headlines(audit: Mapping[str, Any]) -> list[str]:
     is the consensus, by which the pairs are made.
     A dimension on which no annotator has a pair accuracy gets no sentence.
     """
+    audit = without_echo(audit)
     rows = [row for row in audit.get("rows", []) if is_whole(row) and row.get("value") is not None]
     dimensions = dict.fromkeys(row["dimension"] for row in rows)
     sentences = (headline(name, [r for r in rows if r["dimension"] == name]) for name in dimensions)
@@ -80,8 +121,17 @@ def headline(dimension: str, rows: Sequence[Row]) -> str:
     if best is None:
         return ""
     accuracy = [row for row in rows if row["statistic"] == best["statistic"]]
-    n_judges = sum(_is_judge(row) for row in accuracy)
-    return _sentence(dimension, best, accuracy, n_judges)
+    judges = [row for row in accuracy if _is_judge(row)]
+    among = f"; the nearest of {len(judges)} to them" if len(judges) > 1 else ""
+    if len(enough := _enough(judges)) < len(judges):
+        few = len(judges) - len(enough)
+        among = f"{among}, {few} that judged less than half as many pairs left out"
+    base = best["statistic"].removesuffix("_loo")
+    # on the pairs that the annotator judged, where it left out some
+    ceiling = _find(rows, f"{base}_ceiling", best["annotator"])
+    theirs = [row for row in accuracy if not (ceiling and row["annotator"] == "human_ceiling")]
+    own = [{**ceiling, "annotator": "human_ceiling"}] if ceiling else []
+    return _sentence(dimension, best, [*own, *theirs], among)
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
@@ -89,8 +139,14 @@ def _best(rows: Sequence[Row]) -> Row | None:
     for statistic in HEADLINES:
         judges = [row for row in rows if row["statistic"] == statistic and _is_judge(row)]
         if judges:
-            return max(judges, key=_rank)
+            return max(_enough(judges), key=_rank)
     return None
+
+
+def _enough(judges: Sequence[Row]) -> list[Row]:
+    """Those with half as many pairs as any has, or more: a few that happen to be right say little."""
+    most = max((row["n_items"] for row in judges), default=0)
+    return [row for row in judges if 2 * row["n_items"] >= most]
 
 
 def _is_judge(row: Row) -> bool:
@@ -101,7 +157,7 @@ def _rank(row: Row) -> tuple[float, bool, str]:
     return row["value"], row["annotator"] == CONSENSUS, row["annotator"]
 
 
-def _sentence(dimension: str, best: Row, accuracy: Sequence[Row], n_judges: int) -> str:
+def _sentence(dimension: str, best: Row, accuracy: Sequence[Row], among: str) -> str:
     others = [
         f"{words} reaches {percent(row)}"
         for name, words in REFERENCES.items()
@@ -115,7 +171,6 @@ def _sentence(dimension: str, best: Row, accuracy: Sequence[Row], n_judges: int)
         )
     else:
         rule, unit = "a tie of the annotator counts half", "pairs"
-    among = f"; the nearest of {n_judges} to them" if n_judges > 1 else ""
     text = (
         f"On {dimension.replace('_', ' ')}, {best['annotator']} prefers the clip that the raters"
         f" prefer in {percent(best)} of pairs ({rule}; {best['n_items']:,} {unit},"

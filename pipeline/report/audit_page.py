@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.report.agreement import findings, headlines, is_whole
+from pipeline.report.agreement import findings, headlines, is_whole, without_echo
 from pipeline.report.entries import shown_frames
 from pipeline.report.media import place_clip
 from pipeline.report.pages import AUDIT, INDEX, copy_assets, write_script
@@ -93,6 +93,7 @@ def write_audit_data(
         write_script(report, "audit.js", "audit", None)
         write_script(report, "agreement.js", "audit", None)
         return
+    audit = without_echo(audit)
     shown = {
         video: shown_clip(video, clips[video], report, place_clips)
         for video in named_clips(audit)

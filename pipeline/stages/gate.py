@@ -14,6 +14,7 @@ held anew where anything it rests on has changed, or its failures are taken up a
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.audit.files import audit_run
@@ -24,6 +25,7 @@ from pipeline.people import people_of, rating_files
 from pipeline.preference.prompts import judge_prompt
 from pipeline.preference.votes import RANKING_COLUMNS, keyed_ranking
 from pipeline.publish import publish_tables
+from pipeline.report.audit_page import named_clips, places_of_run, write_audit_page
 from pipeline.stages.annotate import annotate
 from pipeline.stages.check import check_first
 from pipeline.stages.collect import collect
@@ -45,7 +47,7 @@ def gate(run: Waves) -> None:
     """Hold the gate, unless it is held or there is none. ``run.gate`` says what it came to.
 
     Raises :class:`~pipeline.gate.RequirementError` where a requirement is not met, with the audit of the
-    first waves in ``audit.json``.
+    first waves in ``audit.json`` and on its page.
     """
     if not run.first or not required(run.config):
         return
@@ -93,7 +95,10 @@ def _hold(run: Waves) -> dict[str, Any]:
     if result.unmet:
         run.again("audit")  # of an earlier run: what it wrote is written over
         result.write(run.layout.audit)
-        raise RequirementError(_why(run, [*result.unmet, f"all numbers are in {run.layout.audit}"]))
+        where = (
+            f"all numbers are in {run.layout.audit} and on the page {_page(run, layout, result)}"
+        )
+        raise RequirementError(_why(run, [*result.unmet, where]))
     rows = [
         (asked, row) for asked in run.config.audit.require for row in rows_of(asked, result.rows)
     ]
@@ -106,6 +111,13 @@ def _hold(run: Waves) -> dict[str, Any]:
             for asked, row in rows
         ],
     }
+
+
+def _page(run: Waves, layout: Layout, result: AuditResult) -> Path:
+    """The audit's page of the first waves, over that of an earlier run; its path."""
+    found = places_of_run(layout.root, named_clips(result.details))
+    places = {video: dataclasses.replace(one, layout=run.layout) for video, one in found.items()}
+    return write_audit_page(run.layout.root, result.table, result.details, places)
 
 
 def _others(run: Waves) -> int:

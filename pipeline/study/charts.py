@@ -217,6 +217,7 @@ def _mark(study: Study, result: Result, x: float, y: Scale) -> Mark:
         title=f"{result.label}: {interval(row)}, n {row.n_items:,}",
         number=study.results.index(result) + 1,
         recommended=chosen,
+        bare=result.scored < result.rated,
     )
 
 

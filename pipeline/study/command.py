@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from annotators.batch.spec import OpenAIBatchSpec
 from pipeline.command import COMPLETE, RESUME, Interrupts
 from pipeline.config import Config, load_config
 from pipeline.display import Display
 from pipeline.plan import make_plan
-from pipeline.state import layout_of, locked, write_json
+from pipeline.state import check_claim, layout_of, locked, write_json
 from pipeline.study.estimate import estimate_of
 from pipeline.study.grid import Point, applies, points_of
 from pipeline.study.labels import labels_of
@@ -69,6 +70,8 @@ def study(asked: Ask, display: Display, interrupts: Interrupts) -> int:
     """
     config = load_config(asked.config, asked.overrides)
     layout = layout_of(asked.output)
+    if (layout.work / "config.json").is_file():
+        raise SetupError(f"{layout.root} holds a run; give a study a folder of its own")
     planning = plan_study(config, layout)
     if asked.estimate:
         estimate = estimate_of(layout, planning.points, planning.labels)
@@ -80,10 +83,12 @@ def study(asked: Ask, display: Display, interrupts: Interrupts) -> int:
     display.say(f"videoprefer study: {_heading(asked, planning)} -> {layout.root}")
     for note in planning.notes:
         display.say(f"note: {note}")
-    if (layout.work / "config.json").is_file():
-        raise SetupError(f"{layout.root} holds a run; give a study a folder of its own")
+    if not asked.rebuild:
+        for planned in planning.points:
+            check_claim(planned.placed.layout, planned.placed.config)
     with locked(layout):
-        (layout.root / RESULT).unlink(missing_ok=True)
+        for name in (RESULT, PAGE):
+            (layout.root / name).unlink(missing_ok=True)
         ran = run_points(
             layout,
             planning.points,
@@ -121,7 +126,12 @@ def plan_study(config: Config, study: Layout) -> Planning:
         options=options,
         points=ready,
         subset=subset,
-        notes=[*notes, *_notes_of(planned, subset), *dict.fromkeys(_plan_notes(planned))],
+        notes=[
+            *notes,
+            *subset.notes[1:],
+            *_notes_of(planned, subset),
+            *dict.fromkeys(_plan_notes(planned)),
+        ],
         simulated=any(clip.simulated for clip in ready[0].plan.clips),
     )
 
@@ -144,6 +154,12 @@ def _plan_notes(planned: Sequence[Planned]) -> list[str]:
 
 def _notes_of(planned: Sequence[Planned], subset: Subset) -> Iterator[str]:
     every = dict.fromkeys(name for one in planned for name in one.plan.scored)
+    batched = [one for one in planned if isinstance(one.placed.point.judge, OpenAIBatchSpec)]
+    if len(batched) > 1:
+        yield (
+            f"{len(batched)} points are asked in batches, one point after the other, each of which "
+            "may take the provider's day; kind openai asks for the same at once, and dearer"
+        )
     if left := [name for name in every if name not in subset.dimensions]:
         yield f"{', '.join(left)} does not count: not asked of every point, not labelled, or not chosen"
 
@@ -213,8 +229,9 @@ def _how(bench: Bench, subset: Subset) -> list[str]:
         "the best of several noisy values is too high on average: its own number is optimistic, and so "
         "is that of the recommended point; judge new clips by the audit of a run",
         "recommended is the cheapest point whose difference from the best is within one standard error "
-        "(the rule of Breiman et al. 1984, with the standard error of the paired difference)",
+        "(the rule of Breiman et al. 1984, with the standard error of the paired difference); of costs "
+        "within 1 % of the cheapest, the one with the highest value",
         "cost is what a point's replies cost when they were bought, failures included, as if it were "
-        "bought alone: replies that points share are counted in each",
+        "bought alone: replies that points share are counted in each; per clip that got a reply",
         *bench.people.notes,
     ]

@@ -23,6 +23,7 @@ class Cost:
     input_tokens: int
     output_tokens: int
     usd: float | None
+    answered: float = 1.0  # share of what was asked for that got a reply, a refusal included
 
     @property
     def tokens(self) -> int:
@@ -31,13 +32,20 @@ class Cost:
 
     @property
     def usd_per_clip(self) -> float | None:
-        """None where a price is unknown."""
-        return None if self.usd is None else self.usd / self.n_clips
+        """Of the clips that were answered: who was down costs nothing, and is not cheap for it.
+
+        None where a price is unknown.
+        """
+        return None if self.usd is None else self.usd / self._n_answered
 
     @property
     def tokens_per_clip(self) -> float:
-        """In and out."""
-        return self.tokens / self.n_clips
+        """In and out, of the clips that were answered."""
+        return self.tokens / self._n_answered
+
+    @property
+    def _n_answered(self) -> float:
+        return self.n_clips * (self.answered or 1.0)
 
     @classmethod
     def of(cls, placed: Placed, n_clips: int) -> Self:
@@ -54,6 +62,7 @@ class Cost:
             tokens = [tokens[0] + (given or 0), tokens[1] + (got or 0)]
             costs.append(usd)
         asks = isinstance(placed.point.judge, JudgeSpec)
+        answered = sum(bool(key) for key, *_ in rows) / len(rows) if asks and rows else 1.0
         known = [usd for usd in costs if usd is not None]
         return cls(
             n_clips=n_clips,
@@ -61,4 +70,5 @@ class Cost:
             input_tokens=tokens[0],
             output_tokens=tokens[1],
             usd=sum(known) if len(known) == len(costs) else None,
+            answered=answered,
         )

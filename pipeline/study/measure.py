@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.audit.audit import audit
-from pipeline.audit.bootstrap import Array, draws
+from pipeline.audit.bootstrap import Array, Interval, draws
 from pipeline.audit.measure import Resampling
 from pipeline.audit.names import ALL
 from pipeline.audit.options import AuditOptions
@@ -18,12 +18,21 @@ from pipeline.formats.facts import ClipFacts
 from pipeline.people import people_of
 from pipeline.study.cost import Cost
 from pipeline.study.labels import labels_of
-from pipeline.study.measured import HumanPairs, Measured, ceiling, mean_of, measured, minus
+from pipeline.study.measured import (
+    HumanPairs,
+    Measured,
+    ceiling,
+    counted,
+    mean_of,
+    measured,
+    minus,
+)
 from pipeline.study.place import Placed
 from pipeline.study.recommend import best_of
 from pipeline.study.result import MEAN, Difference, Result, Row
 from pipeline.study.subset import Subset
 from schemas import Score, Video
+from schemas.options import SetupError
 
 DIGITS = 10  # the last ones depend on the machine's linear algebra
 
@@ -67,7 +76,13 @@ def bench_of(first: Placed, subset: Subset) -> Bench:
         generators={video.video_id: video.generator for video in videos},
     )
     answers = {name: options.dimensions.get(name, [name]) for name in subset.dimensions}
-    targets = [target for target in our_targets(said, answers) if target.pairs.n_pairs]
+    targets = [
+        target
+        for target in our_targets(said, answers)
+        if counted(target.pairs, subset.statistic).any()
+    ]
+    if not targets:
+        raise SetupError("study: no two labelled clips of a prompt could be read; see the failures")
     prompts = sorted({prompt for target in targets for prompt in target.pairs.prompt_ids})
     return Bench(
         subset=subset,
@@ -167,7 +182,7 @@ def _nothing(dimension: str) -> Row:
 
 def _row_of_mean(bench: Bench, parts_: Sequence[Measured], n_raters: int) -> Row:
     mean = mean_of(parts_)
-    interval = bench.how.of_counts(bench.n_prompts, mean.of_counts)
+    interval = _interval(bench, mean)
     return Row(
         dimension=MEAN,
         value=_rounded(interval.value),
@@ -208,7 +223,7 @@ def _gap(bench: Bench, own: Sequence[Array], best: Sequence[Array]) -> Differenc
         one, other = (np.where(both, x, np.nan) for x in (mine, theirs))
         gaps.append(minus(measured(pairs, one, statistic), measured(pairs, other, statistic)))
     gap, how = mean_of(gaps), bench.how
-    interval = how.of_counts(bench.n_prompts, gap.of_counts)
+    interval = _interval(bench, gap)
     return Difference(
         value=_rounded(interval.value),
         low=_rounded(interval.low),
@@ -216,6 +231,12 @@ def _gap(bench: Bench, own: Sequence[Array], best: Sequence[Array]) -> Differenc
         se=None if interval.low is None else _rounded(standard_error(gap, bench.n_prompts, how)),
         n_items=gap.n_items,
     )
+
+
+def _interval(bench: Bench, of: Measured) -> Interval:
+    """Without ends where a dimension has pairs of one prompt alone."""
+    found = bench.how.of_counts(bench.n_prompts, of.of_counts)
+    return found if of.spreads else dataclasses.replace(found, low=None, high=None)
 
 
 def standard_error(of: Measured, n_prompts: int, how: Resampling) -> float:

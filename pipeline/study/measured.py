@@ -64,6 +64,22 @@ class Measured:
 
     of_counts: Statistic
     n_items: int  # pairs, those tied in the target left out of accuracies; _loo: times raters
+    n_prompts: int  # that they are of; of several dimensions the fewest
+
+    @property
+    def spreads(self) -> bool:
+        """Whether there is more than one prompt everywhere: one tells nothing about the spread."""
+        return self.n_prompts > 1
+
+
+def counted(panel: PairPanel, statistic: str) -> npt.NDArray[np.bool_]:
+    """Which of M pairs can count at all, whatever a judge says: not those that nobody else labelled
+    where a rater is left out, nor for an accuracy those that are tied in the target."""
+    target = panel.others if statistic.endswith(LEFT_OUT) else panel.target[:, None]
+    known = np.isfinite(target)
+    if statistic.removesuffix(LEFT_OUT) in ACCURACIES:
+        known &= pairs.signs(np.where(known, target, 0.0)) != 0
+    return np.asarray(known.any(axis=1))
 
 
 def measured(people: HumanPairs, judge: Array, statistic: str) -> Measured:
@@ -94,6 +110,7 @@ def _measured(people: HumanPairs, own: Array, judge: Array | None, statistic: st
     return Measured(
         of_counts=mean_over_raters(tables, _OF_TABLE[base]),
         n_items=int(sum(table[:, column].sum() for table in tables)),
+        n_prompts=int(np.count_nonzero(sum(table[:, column] for table in tables))),
     )
 
 
@@ -103,7 +120,11 @@ def mean_of(parts: Sequence[Measured]) -> Measured:
     def of_counts(counts: Array) -> Array:
         return np.asarray(np.mean([part.of_counts(counts) for part in parts], axis=0))
 
-    return Measured(of_counts=of_counts, n_items=sum(part.n_items for part in parts))
+    return Measured(
+        of_counts=of_counts,
+        n_items=sum(part.n_items for part in parts),
+        n_prompts=min(part.n_prompts for part in parts),
+    )
 
 
 def minus(one: Measured, other: Measured) -> Measured:
@@ -111,4 +132,5 @@ def minus(one: Measured, other: Measured) -> Measured:
     return Measured(
         of_counts=lambda counts: np.asarray(one.of_counts(counts) - other.of_counts(counts)),
         n_items=one.n_items,
+        n_prompts=min(one.n_prompts, other.n_prompts),
     )

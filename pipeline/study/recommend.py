@@ -8,7 +8,8 @@ Deviation: their standard error is that of the best estimate alone. All points o
 same clips, so that most of that error (some prompts are hard for everybody) is common to them and
 says nothing of their order; what does is the standard error of the paired difference (Miller 2024,
 arXiv:2411.00640, on questions in common), as in the R package projpred, whose suggest_size takes the
-smallest model whose difference from the best reaches zero within one standard error.
+smallest model whose difference from the best reaches zero within one standard error. Of points that cost
+the same, or within one per cent of it, the one that agrees best is taken.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +18,10 @@ from pipeline.estimate.figures import plural, usd
 from pipeline.study.result import Recommendation, Result
 
 Order = tuple[float, ...]
+
+NEAR = (
+    0.01  # costs so close together, as a share, are one cost: lengths of replies differ by chance
+)
 
 
 def recommend(results: Sequence[Result], least_coverage: float) -> Recommendation | None:
@@ -33,14 +38,17 @@ def recommend(results: Sequence[Result], least_coverage: float) -> Recommendatio
     within = [result for result in results if result.within]
     covered = [result for result in within if result.coverage >= least_coverage]
     by, order = _order(within)
-    chosen = min(covered or within, key=order)
+    near = _near(covered or within, order)
+    chosen = min(near, key=lambda result: (-(result.difference.value or 0.0), order(result)))
     return Recommendation(
         point=chosen.point.name,
         best=best.point.name,
         within=[result.point.name for result in within],
         cheapest_by=by,
         reasons=list(
-            _reasons(chosen, best, within, by, len(within) - len(covered), least_coverage)
+            _reasons(
+                chosen, best, within, by, len(near), len(within) - len(covered), least_coverage
+            )
         ),
     )
 
@@ -61,24 +69,40 @@ def _order(within: Sequence[Result]) -> tuple[str, Callable[[Result], Order]]:
     """By what cost is told, and its order: money where all of it is known and some is paid."""
 
     def rest(result: Result) -> Order:
-        setting = result.point.setting
-        return result.cost.tokens, result.cost.requests, setting.frames, setting.draws
+        return result.cost.tokens_per_clip, result.cost.requests, *free(result)
+
+    def free(result: Result) -> Order:
+        return result.point.setting.frames, result.point.setting.draws
 
     costs = [result.cost.usd for result in within]
     if None not in costs and any(costs):
-        return "usd", lambda result: (result.cost.usd or 0.0, *rest(result))
+        return "usd", lambda result: (result.cost.usd_per_clip or 0.0, *rest(result))
     if any(result.cost.tokens for result in within):
         return "tokens", rest
-    return "frames", rest
+    return "frames", free
+
+
+def _near(results: Sequence[Result], order: Callable[[Result], Order]) -> list[Result]:
+    """The cheapest, and whatever costs as much."""
+    least = min(order(result)[0] for result in results)
+    return [result for result in results if order(result)[0] <= (1 + NEAR) * least]
 
 
 def _reasons(
-    chosen: Result, best: Result, within: Sequence[Result], by: str, n_bare: int, least: float
+    chosen: Result,
+    best: Result,
+    within: Sequence[Result],
+    by: str,
+    n_near: int,
+    n_bare: int,
+    least: float,
 ) -> list[str]:
     gap = chosen.difference
+    who = "it" if chosen is best else best.label
+    others = len(within) - 1
     said = [
-        f"{best.label} has the highest value, and {plural(len(within), 'point')} "
-        f"{'is' if len(within) == 1 else 'are'} within one standard error of it, itself included"
+        f"{who} has the highest value, and {plural(others, 'other point') if others else 'no other'} "
+        f"{'lies' if others < 2 else 'lie'} within one standard error of it"
     ]
     if chosen is not best and gap.value is not None:
         said.append(
@@ -86,6 +110,8 @@ def _reasons(
             f"{gap.se:.4f}, on the same clips"
         )
     said.append(_cheapest(chosen, best, by))
+    if n_near > 1:
+        said.append(f"of the {n_near} that are equal in this it has the highest value")
     if n_bare:
         said.append(
             f"{plural(n_bare, 'point')} within one standard error scored less than {least:.0%} of "
@@ -96,7 +122,7 @@ def _reasons(
 
 def _cheapest(chosen: Result, best: Result, by: str) -> str:
     if by == "usd":
-        return f"it is the cheapest of these: {usd(chosen.cost.usd_per_clip)} per clip" + (
+        return f"the cheapest is recommended: {usd(chosen.cost.usd_per_clip)} per clip" + (
             "" if chosen is best else f" against {usd(best.cost.usd_per_clip)}"
         )
     if by == "tokens":
@@ -106,6 +132,6 @@ def _cheapest(chosen: Result, best: Result, by: str) -> str:
             + ("" if chosen is best else f" against {best.cost.tokens_per_clip:,.0f}")
         )
     return (
-        "nothing is paid for at any of these, so the one with the fewest frames is taken: "
+        "nothing is paid for at any of these, so the fewest frames decide: "
         f"{plural(chosen.point.setting.frames, 'frame')}"
     )

@@ -30,6 +30,7 @@ class Mark:
     title: str
     number: int  # of the point in the table
     recommended: bool
+    bare: bool  # not every clip was scored
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,11 @@ class Chart:
     right: int = WIDTH - RIGHT
     top: int = TOP
     base: int = HEIGHT - BOTTOM
+
+    @property
+    def bare(self) -> bool:
+        """Whether a point of it left clips out."""
+        return any(mark.bare for line in self.lines for mark in line.marks)
 
 
 def side_by_side(places: Sequence[float]) -> list[float]:

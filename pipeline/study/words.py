@@ -18,7 +18,7 @@ def interval(row: Row) -> str:
 
 
 def gap(difference: Difference) -> str:
-    """``-0.012 (0.008)``; of the best itself a dash."""
+    """``-0.012 (0.008)``; of the best itself, and of whatever never differs from it, a dash."""
     if difference.value is None:
         return "undefined"
     if not difference.value and not difference.se:
@@ -59,7 +59,8 @@ def recommended(study: Study) -> list[str]:
     if found is None:
         return ["nothing can be recommended: no point has a value with an interval"]
     chosen = study.named(found.point)
-    return [f"recommended: {chosen.label}. {'; '.join(found.reasons)}."]
+    why = "; ".join(found.reasons)
+    return [f"recommended: {chosen.label}. {why[0].upper()}{why[1:]}."]
 
 
 def fixed(study: Study) -> str:

@@ -130,7 +130,8 @@ def _tell(ask: "Ask", written: "Written") -> None:
     print(f"    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={parent}")
     print(f"  and the project needs a local files storage with the path {out.resolve() / 'clips'}")
     print(
-        f"  then: videoprefer audit --annotations {ask.run} --ratings THEIR.csv --output {out / 'audit'}\n"
+        f"  then: videoprefer audit --annotations {ask.run} --ratings THEIR.csv \\\n"
+        f"      --items {out / 'items.csv'} --output {out / 'audit'}\n"
         "  (--ratings once for every rater's file)"
     )
     print(

@@ -2,9 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.verbs.words import guarded, number, parser
 from schemas.options import SetupError
@@ -49,7 +50,8 @@ def audit(argv: Sequence[str]) -> int:
     p.add_argument(
         "--scale",
         metavar="LOW,HIGH",
-        help="of the ratings; scores outside count as missing; default: that of the kind, 1,5 for a table",
+        help="of the ratings (--scale=-3,3 where it begins with a minus); scores outside count as "
+        "missing; default: that of the kind; 1,5 for a table, refused where many scores are outside",
     )
     p.add_argument(
         "--leave-out",
@@ -87,6 +89,7 @@ def audit(argv: Sequence[str]) -> int:
         from pipeline.rating.items import chosen_because
         from pipeline.report.audit_files import write_page_of
 
+        _check_folder(arguments.output)
         options = _audit_options(arguments)
         ratings = [_ratings(text, arguments.scale) for text in arguments.ratings]
         audited = audit_files(
@@ -118,15 +121,43 @@ def _audit_options(arguments: argparse.Namespace) -> "AuditOptions":
 
     from pipeline.audit.options import AuditOptions
 
-    given = dict(text.partition("=")[::2] for text in arguments.set)
+    given: dict[str, Any] = {}
+    for text in arguments.set:
+        key, equals, value = text.partition("=")
+        if not equals or key in given:
+            raise SetupError(f"--set {text}: expected KEY=VALUE, each key once")
+        try:
+            given[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SetupError(f"--set {text}: the value is not valid YAML: {error}") from error
+    options = {"dimensions": _answers(arguments.dimension)}
+    options["leave_out_generators"] = arguments.leave_out
+    for key, value in options.items():
+        if value and key in given:
+            raise SetupError(f"--set {key}: an option of its own says it, too; keep one")
     try:
-        return AuditOptions(
-            **{key: yaml.safe_load(value) for key, value in given.items()},
-            dimensions=dict(map(_answer, arguments.dimension)),
-            leave_out_generators=arguments.leave_out,
-        )
-    except (ValidationError, yaml.YAMLError, TypeError) as error:
-        raise SetupError(f"--set: {error}") from error
+        return AuditOptions(**{**options, **given})
+    except ValidationError as error:
+        raise SetupError("\n".join(map(_fault, error.errors()))) from None
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    """What is wrong with ``--set``, from one of pydantic's errors."""
+    from pipeline.audit.options import AuditOptions
+
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        return f"--set {place}: no such option; known are {', '.join(AuditOptions.model_fields)}"
+    return f"--set {place}: {fault['msg'].removeprefix('Value error, ')}, got {fault['input']!r}"
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise :class:`SetupError` where no folder can be made: before an hour of work, not after."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise SetupError(f"--output {folder}: {there} is a file; name a folder")
+    if not os.access(there, os.W_OK):
+        raise SetupError(f"--output {folder}: {there} may not be written to; name another folder")
 
 
 def _ratings(text: str, scale: str | None) -> "RatingsTable":
@@ -165,14 +196,23 @@ def _print_audit(result: "AuditResult", everything: bool) -> None:
         print(f"not met: {sentence}")
 
 
-def _answer(text: str) -> tuple[str, list[str]]:
-    ours, equals, theirs = text.partition("=")
-    if not equals or not theirs:
-        raise SetupError(
-            f"--dimension {text}: expected OURS=THEIRS, for example "
-            "video_quality=static_quality,temporal_quality"
-        )
-    return ours, theirs.split(",")
+def _answers(texts: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        ours, _, rest = text.partition("=")
+        theirs = [name.strip() for name in rest.split(",")]
+        if not ours.strip() or not all(theirs):
+            raise SetupError(
+                f"--dimension {text}: expected OURS=THEIRS, for example "
+                "video_quality=static_quality,temporal_quality"
+            )
+        if ours.strip() in found:
+            raise SetupError(
+                f"--dimension {text}: {ours.strip()} was given before; name all that answer for it at "
+                "once, parted by commas"
+            )
+        found[ours.strip()] = theirs
+    return found
 
 
 def report(argv: Sequence[str]) -> int:

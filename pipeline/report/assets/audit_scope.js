@@ -7,6 +7,8 @@
     : value !== null && typeof value === "object" ? Object.entries(value).map(([name, one]) => `${name}: ${plain(one)}`).join("; ") : String(value));
 
   const footage = (scope) => {
+    const unnamed = (scope.generators || []).filter((name) => name === "unknown").length;
+    if (unnamed && scope.generators.length === 1) return "clips whose generators are not named, so whether real footage is among them is not known";
     if ((scope.left_out_generators || []).includes("real")) return "generated clips only; real footage is left out";
     if ((scope.generators || []).includes("real")) return "generated clips and real footage; the slice “other than real” is without it";
     return scope.generators ? "generated clips; no generator is called “real”" : null;
@@ -16,7 +18,8 @@
     + ` ${scope.resampling_unit || "prompt"}s, seed ${scope.seed}` : null);
 
   const counts = (scope) => [["n_prompts", "prompts"], ["n_clips", "clips"], ["n_ratings", "ratings"], ["n_votes", "votes"], ["n_raters", "raters"]]
-    .filter(([name]) => vp.isNumber(scope[name]) && scope[name] > 0).map(([name, words]) => [vp.count(scope[name]), words]);
+    .filter(([name]) => vp.isNumber(scope[name]) && scope[name] > 0)
+    .map(([name, words]) => [vp.count(scope[name]), scope[name] === 1 ? words.slice(0, -1) : words]);
 
   const RULES = {
     target: ["Human target", "mean of all raters; where one is left out, mean of the others, for annotator and rater alike"],
@@ -30,7 +33,7 @@
     const scope = audit.scope || {}, versions = scope.versions;
     const rules = Object.entries(RULES).map(([name, [title, words]]) => [title, typeof scope[name] === "string" ? scope[name] : words]);
     const facts = [["Scope", footage(scope)], ...rules, ["Intervals", resampling(scope)],
-      ["Alternative annotator test", vp.isNumber(scope.alt_test_epsilon) && `ε = ${scope.alt_test_epsilon}, the advantage that people are given`],
+      ["Alternative annotator test", vp.isNumber(scope.alt_test_epsilon) && (audit.rows || []).some((row) => row.statistic.startsWith("alt_test")) && `ε = ${scope.alt_test_epsilon}, the advantage that people are given`],
       ["Versions", versions && plain(versions)]].filter(([, value]) => value);
     const tiles = counts(scope);
     return [tiles.length ? vp.el("ul", { class: "tiles" }, tiles.map(([number, name]) =>
@@ -40,7 +43,7 @@
 
   const HIDDEN = ["statistics", "leave_one_out", "versions"];
   const scopeTable = (scope) => {
-    const entries = Object.entries(scope || {}).filter(([name]) => !HIDDEN.includes(name));
+    const entries = Object.entries(scope || {}).filter(([name, value]) => !HIDDEN.includes(name) && !(Array.isArray(value) && !value.length));
     return entries.length ? vp.table("What was compared",
       [{ name: "Setting", head: true, get: (e) => vp.words(e[0]) }, { name: "Value", get: (e) => plain(e[1]) }], entries) : null;
   };
