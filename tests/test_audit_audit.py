@@ -343,6 +343,11 @@ def test_a_run_and_a_table_of_its_scores_give_the_same_numbers(result, people, t
     )  # fmt: skip
     from_table = audit_files(table, tables(people), tmp_path / "b", AuditOptions(**QUICK)).result
     assert from_run.rows == from_table.rows == result.rows
+    # a run that is not complete may hold the tables of another configuration
+    assert not any("not complete" in note for note in from_run.notes)
+    layout.status.write_text('{"state": "unmet"}')
+    again = audit_files(layout.root, tables(people), tmp_path / "a", AuditOptions(**QUICK)).result
+    assert "is unmet, not complete" in again.notes[0]
     assert "people.csv: 1 rows are about clips that are not here; left out" in from_run.notes
     told = "1 ratings are about clips that the annotations do not name; left out"
     assert told in from_table.notes

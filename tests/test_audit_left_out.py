@@ -2,30 +2,16 @@
 
 import numpy as np
 import pytest
+from panels import panel
 from scipy import stats
 
 from pipeline.audit.ceiling import mean_of_left_out, of_ceiling, others_mean
 from pipeline.audit.correlation import POOLED
 from pipeline.audit.left_out import ceiling_correlations, left_out_correlations
 from pipeline.audit.measure import Resampling
-from pipeline.audit.panel import Panel
 
 NAN = np.nan
 HOW = Resampling(resamples=200)
-
-
-def panel(human, prompts, judge=None):
-    human = np.asarray(human, dtype=float)
-    prompts = np.asarray(prompts, dtype=np.intp)
-    return Panel(
-        videos=tuple(f"v{i}" for i in range(len(human))),
-        prompts=prompts,
-        generators=("g",) * len(human),
-        human=human,
-        raters=tuple(f"r{j}" for j in range(human.shape[1])),
-        prompt_ids=tuple(f"p{i}" for i in range(int(prompts.max(initial=-1)) + 1)),
-        judge=None if judge is None else np.asarray(judge, dtype=float),
-    )
 
 
 def simulated(seed, n_prompts=40, per_prompt=4, raters=3, missing=0.0):

@@ -4,30 +4,16 @@ import itertools
 
 import numpy as np
 import pytest
+from panels import panel
 
 from pipeline.audit import measures as me
 from pipeline.audit.names import STATISTICS
 from pipeline.audit.pair_panel import pairs_of_ratings
 from pipeline.audit.pairs import within_prompt_pairs
-from pipeline.audit.panel import Panel
 
 NAN = np.nan
 HOW = me.Resampling(resamples=100)
 LEVELS = me.whole_levels((1, 5))
-
-
-def panel(human, prompts, judge=None):
-    human = np.asarray(human, dtype=float)
-    prompts = np.asarray(prompts, dtype=np.intp)
-    return Panel(
-        videos=tuple(f"v{i}" for i in range(len(human))),
-        prompts=prompts,
-        generators=("g",) * len(human),
-        human=human,
-        raters=tuple(f"r{j}" for j in range(human.shape[1])),
-        prompt_ids=tuple(f"p{i}" for i in range(int(prompts.max(initial=-1)) + 1)),
-        judge=None if judge is None else np.asarray(judge, dtype=float),
-    )
 
 
 def simulated(seed=0, n_prompts=30):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from panels import panel
 
 from pipeline.audit.ceiling import mean_over_raters, others_mean
 from pipeline.audit.pair_measures import chance_table, left_out_tables
@@ -18,7 +19,6 @@ from pipeline.audit.pairs import (
     target_tie_share,
     within_prompt_pairs,
 )
-from pipeline.audit.panel import Panel
 
 NAN = np.nan
 
@@ -107,17 +107,8 @@ def test_the_mean_of_the_others_by_hand():
 
 def loo(scores, human, prompts):
     """Pair tables, one per rater left out, of scores of clips."""
-    panel = pairs_of_ratings(
-        Panel(
-            videos=tuple(f"v{i}" for i in range(len(human))),
-            prompts=prompts,
-            generators=("g",) * len(human),
-            human=human,
-            raters=tuple(f"r{j}" for j in range(human.shape[1])),
-            prompt_ids=tuple(f"p{i}" for i in range(prompts.max() + 1)),
-        )
-    )
-    return left_out_tables(panel, scores[panel.first] - scores[panel.second])
+    pairs = pairs_of_ratings(panel(human, prompts))
+    return left_out_tables(pairs, scores[pairs.first] - scores[pairs.second])
 
 
 def test_the_ceiling_by_hand():

@@ -238,10 +238,8 @@ def test_what_is_audited_is_what_the_preferences_say(tmp_path: Path, server: Jud
     assert run(tmp_path, tree) == 0
     said = [p for p in table(tmp_path / "out", "preferences") if p["dimension"] == DIMENSIONS[0]]
     assert {p["basis"] for p in said} == {"scores", "comparisons"}
-    right = [
-        0.5 if p["label"] == "tie" else float((p["label"] == "a") == (order[p["video_a"]] > order[p["video_b"]]))
-        for p in said
-    ]  # fmt: skip
+    better = {p["pair_id"]: "ab"[order[p["video_b"]] > order[p["video_a"]]] for p in said}
+    right = [{better[p["pair_id"]]: 1.0, "tie": 0.5}.get(p["label"], 0.0) for p in said]
     (row,) = (
         row
         for row in read(tmp_path / "out", "audit.json")

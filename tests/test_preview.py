@@ -727,25 +727,14 @@ def test_a_folded_text_says_what_is_left_out():
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium, as for the report; skips where it is not installed."""
-    from test_report_browser import FLAGS, programs
+    from report_browser import chromium
 
-    chromium, driver_path = programs()
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(driver_path))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 def test_the_page_works_alone_from_disk(tmp_path, browser):
-    from test_report_browser import requested
+    from report_browser import requested
 
     with JudgeServer(faults=["refusal"]) as server:
         look(write_config(tmp_path, server), tmp_path / "out")

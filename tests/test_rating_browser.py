@@ -1,15 +1,19 @@
 """The rating page in headless Chromium: rated by keyboard, downloaded, read, reloaded; no request made."""
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from report_browser import chromium, requested
 from report_run import HOSTILE, make_run
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from pipeline.dataset.parquet import parts, read_rows
 from pipeline.formats.facts import ClipFacts
@@ -21,20 +25,6 @@ from schemas import Video
 from schemas.ids import sha256_hex
 from schemas.layout import Layout
 
-REQUIRED = os.environ.get("VIDEOPREFER_REQUIRE_BROWSER") == "1"
-if not REQUIRED:
-    pytest.importorskip("selenium")
-
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.chrome.options import Options  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--no-first-run", "--disable-background-networking", "--window-size=1400,900")  # fmt: skip
 RUBRICS = [
     {"name": "videoprefer/prompt_following", "version": 1, "text": None},
     {"name": "videoprefer/video_quality", "version": 1, "text": None},
@@ -42,28 +32,10 @@ RUBRICS = [
 DIMENSIONS = ["prompt_following", "video_quality"]
 
 
-def programs() -> tuple[str, str]:
-    """Chromium and its driver; skips where they are absent, unless they are required."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium and driver:
-        return chromium, driver
-    if REQUIRED:
-        pytest.fail("chromium or chromedriver is not installed, but VIDEOPREFER_REQUIRE_BROWSER=1")
-    pytest.skip("chromium and chromedriver are not installed")
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    chromium, driver_path = programs()
-    options = Options()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(driver_path))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +80,6 @@ def text(driver: webdriver.Chrome, element: str) -> str:
 def checked(driver: webdriver.Chrome) -> list[str]:
     script = "return [...document.querySelectorAll('#questions input:checked')].map(i => i.value)"
     return driver.execute_script(script)
-
-
-def requested(driver: webdriver.Chrome) -> list[str]:
-    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    return [
-        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
-    ]
 
 
 def downloaded(driver: webdriver.Chrome, folder: Path, button: str) -> Path:

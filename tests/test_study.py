@@ -22,7 +22,7 @@ from pipeline.study.measured import HumanPairs, ceiling, mean_of, measured, minu
 from pipeline.study.names import KNOWN
 from pipeline.study.options import StudyOptions
 from pipeline.study.place import Placed
-from pipeline.study.recommend import best_of, recommend
+from pipeline.study.recommend import best_of, recommend, settled
 from pipeline.study.result import Difference, Result, Row, Study
 from pipeline.study.shapes import nice, side_by_side
 from schemas import Annotation, Failure, HumanRating, Reason
@@ -144,6 +144,7 @@ def result(
         cost=Cost(**{**cost, **more}),
         difference=Difference(value=gap, low=gap, high=gap, se=se, n_items=9),
         within=gap is not None and se is not None and gap + se >= 0,
+        best=gap == 0 and not se,
     )
 
 
@@ -190,13 +191,11 @@ def test_of_points_that_cost_the_same_the_one_that_agrees_best_is_taken():
     assert found.point == found.best == points[1].point.name
     assert "of the 2 that are equal in this" in found.reasons[-1]
     free = [
-        dataclasses.replace(result("8", value, gap, 0.02, usd=0.0, input_tokens=0), label=name)
-        for name, value, gap in (("one", 0.79, -0.01), ("other", 0.80, 0.0))
+        dataclasses.replace(result("8", value, gap, se, usd=0.0, input_tokens=0), label=name)
+        for name, value, gap, se in (("one", 0.79, -0.01, 0.02), ("other", 0.80, 0.0, 0.0))
     ]
     judge = free[1].point.judge.model_copy(update={"name": "other"})
-    free[1] = dataclasses.replace(
-        free[1], point=dataclasses.replace(free[1].point, judge=judge), within=True
-    )
+    free[1] = dataclasses.replace(free[1], point=dataclasses.replace(free[1].point, judge=judge))
     assert recommend(free, 0.9).point == free[1].point.name  # type: ignore[union-attr]
 
 
@@ -214,6 +213,15 @@ def test_the_best_is_one_that_scored_the_clips_where_there_is_one():
     assert best_of([0.8, 0.9, None], [0.5, 0.5, 1.0], 0.9) == 1
     assert best_of([0.8, 0.8], [1.0, 1.0], 0.9) == 0
     assert best_of([None], [1.0], 0.9) is None
+
+
+def test_the_best_is_beaten_by_nobody_on_the_clips_that_both_scored():
+    """The first has the highest value, of the easy clips; on these the second does better."""
+    gaps = {0: [0.0, 0.02, 0.05], 1: [-0.02, 0.0, None]}
+    assert settled(0, [True, True, False], gaps.__getitem__) == 1
+    assert settled(0, [True, False, False], gaps.__getitem__) == 0
+    round_about = {0: [0.0, 0.1, -0.1], 1: [-0.1, 0.0, 0.1], 2: [0.1, -0.1, 0.0]}
+    assert settled(0, [True] * 3, round_about.__getitem__) == 0
 
 
 def test_nothing_is_recommended_where_nothing_has_a_value_and_an_interval():

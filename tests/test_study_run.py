@@ -153,6 +153,7 @@ def test_the_page_says_the_same_and_needs_nothing_else(done):
     assert all(not link or link.startswith(("data:", "#")) for link in links)
     shown = html.unescape(page)
     assert "recommended: 8 frames, temperature 0.3." in shown
+    assert "that a judge orders as people do" in shown
     assert sum(tag == "svg" for tag, _ in tags) == 3  # frames, temperature, cost
     # four points on curves of 3 and 2, and all of them against cost; the ring in each
     assert sum(a.get("class") == "dot" for _, a in tags) == 9  # none hollow

@@ -1,6 +1,7 @@
 """An audit from files alone: a run's folder or a table of scores, and files of human data."""
 
 import dataclasses
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def audit_files(
         raise SetupError("audit.ratings: only a run can simulate raters; name a table of ratings")
     options = options.model_copy(update={"ratings": [*options.ratings, *ratings]})
     if annotations.is_dir():
-        found = audit_run(Layout(annotations), options, chosen=chosen)
+        found = _told_of_state(audit_run(Layout(annotations), options, chosen=chosen), annotations)
     else:
         found = _of_table(annotations, options, clips, chosen)
     _check_left_out(options, found.clips)
@@ -71,6 +72,20 @@ def _check_left_out(options: AuditOptions, clips: Mapping[str, ClipFacts]) -> No
                 f"--leave-out {name}: no clip is of this generator; generators are "
                 + ", ".join(made)
             )
+
+
+def _told_of_state(found: Audited, run: Path) -> Audited:
+    """With a note where the run is not complete: its tables may be those of an earlier configuration."""
+    status = Layout(run).status
+    state = json.loads(status.read_text()).get("state") if status.is_file() else "complete"
+    if state == "complete":
+        return found
+    note = (
+        f"{run} is {state}, not complete: its tables are of the last configuration that was assembled, "
+        "which need not be the one it has now"
+    )
+    result = dataclasses.replace(found.result, notes=(note, *found.result.notes))
+    return dataclasses.replace(found, result=result)
 
 
 def audit_run(

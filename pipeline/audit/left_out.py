@@ -21,7 +21,9 @@ def left_out_correlations(panel: Panel, how: Resampling) -> Iterator[Measure]:
     the mean over the one left out: ``_loo`` of the annotator, ``_ceiling`` of the one left out, both
     on the same clips and targets. ``_of_ceiling`` is undefined where the ceiling is not positive.
     Nothing where no two raters rated the same clip. Within prompts, only those with two clips or
-    more; ``undefined_prompts`` of these counts prompts that say nothing whoever is left out.
+    more; ``undefined_prompts`` of these counts prompts that say nothing whoever is left out. A prompt
+    that one side ties throughout has no rank correlation for that side alone, so coarse raters of few
+    clips are measured on fewer prompts than an annotator that never ties.
     """
     assert panel.judge is not None
     for part, families in _parts(panel):

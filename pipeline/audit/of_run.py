@@ -29,7 +29,8 @@ class RunTables:
     """What annotators said in a run, what is known of its clips, and how its judges replied.
 
     ``margins`` holds what annotators make of each pair that they compared, which comes before what scores
-    make of it: so it does in the preferences. ``conditions`` are the scores that were given at each temperature; ``rationales`` are by annotator and dimension, then by clip.
+    make of it: so it does in the preferences. ``conditions`` are the scores that were given at each
+    temperature; ``rationales`` are by annotator and dimension, then by clip.
     """
 
     scores: Sequence[Score]

@@ -1,5 +1,6 @@
 """What an audit's numbers are about and how they were made, in words and for programs."""
 
+import itertools
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -74,11 +75,9 @@ def _of_people(said: Said) -> Iterator[str]:
 def _several(said: Said) -> bool:
     """Whether two people judged the same clip, or pair of clips, on one dimension."""
     first: dict[tuple[object, ...], str] = {}
-    rated = ((r.rater, r.video_id, r.dimension) for r in said.ratings)
-    voted = ((v.rater, frozenset((v.video_a, v.video_b)), v.dimension) for v in said.votes)
-    return any(
-        first.setdefault(item, who) != who for who, *rest in (*rated, *voted) if (item := (*rest,))
-    )
+    rated = ((r.rater, (r.video_id, r.dimension)) for r in said.ratings)
+    voted = ((v.rater, (frozenset((v.video_a, v.video_b)), v.dimension)) for v in said.votes)
+    return any(first.setdefault(item, who) != who for who, item in itertools.chain(rated, voted))
 
 
 def scope_of(

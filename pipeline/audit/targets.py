@@ -123,7 +123,8 @@ def check_said(said: Said, answers: Mapping[str, Sequence[str]]) -> None:
         theirs = {x.dimension for x in said.of_people}
         raise SetupError(
             f"audit: no dimension has both scores ({', '.join(said.ours) or 'none'}) and "
-            f"ratings ({', '.join(sorted(theirs))}); say in audit.dimensions which answer for which"
+            f"ratings ({', '.join(sorted(theirs))}); say in audit.dimensions (of the "
+            "command: --dimension OURS=THEIRS) which answer for which"
         )
     for name in said.annotators:
         if name in RESERVED or name.startswith(RATER):

@@ -228,6 +228,8 @@ def _how(bench: Bench, subset: Subset) -> list[str]:
         f"prompts, seed {bench.how.seed}; differences are of the same draws and the same pairs",
         "the best of several noisy values is too high on average: its own number is optimistic, and so "
         "is that of the recommended point; judge new clips by the audit of a run",
+        "the best is the point that no other beats on the clips that both scored; where every clip was "
+        "scored, that with the highest value",
         "recommended is the cheapest point whose difference from the best is within one standard error "
         "(the rule of Breiman et al. 1984, with the standard error of the paired difference); of costs "
         "within 1 % of the cheapest, the one with the highest value",

@@ -1,6 +1,7 @@
 """From the points' tables to numbers: the audit's rows, their mean, and differences from the best."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,7 @@ from pipeline.study.measured import (
     minus,
 )
 from pipeline.study.place import Placed
-from pipeline.study.recommend import best_of
+from pipeline.study.recommend import best_of, settled
 from pipeline.study.result import MEAN, Difference, Result, Row
 from pipeline.study.subset import Subset
 from schemas import Score, Video
@@ -111,9 +112,18 @@ def results_of(bench: Bench, points: Sequence[Placed], least_coverage: float) ->
     judged = [[_differences(pairs, own) for pairs in bench.pairs] for own in scores]
     scored = [_n_scored(bench, own) for own in scores]
     n_rated = len(bench.rated)
-    best = best_of([own[-1].value for own in rows], [n / n_rated for n in scored], least_coverage)
+    shares = [n / n_rated for n in scored]
+    first = best_of([own[-1].value for own in rows], shares, least_coverage)
     labels = labels_of([placed.point for placed in points])
-    gaps = [_gap(bench, own, judged[best or 0]) for own in judged]
+
+    @functools.cache
+    def gaps_from(number: int) -> list[Difference]:
+        return [_gap(bench, own, judged[number]) for own in judged]
+
+    enough = least_coverage if max(shares) >= least_coverage else 0.0
+    covered = [share >= enough for share in shares]
+    best = settled(first or 0, covered, lambda n: [gap.value for gap in gaps_from(n)])
+    gaps = gaps_from(best)
     return [
         Result(
             point=placed.point,
@@ -124,6 +134,7 @@ def results_of(bench: Bench, points: Sequence[Placed], least_coverage: float) ->
             cost=Cost.of(placed, len(bench.subset.videos)),
             difference=gaps[n],
             within=_within(gaps[n]),
+            best=first is not None and n == best,
         )
         for n, placed in enumerate(points)
     ]

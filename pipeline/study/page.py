@@ -12,6 +12,7 @@ from pipeline.canary.study import money
 from pipeline.preview import words as said
 from pipeline.study import words
 from pipeline.study.charts import cost_chart, curves
+from pipeline.study.names import meaning
 from pipeline.study.result import Study
 
 TEMPLATE = "study.html.j2"
@@ -51,6 +52,7 @@ def _template() -> jinja2.Template:
         whole_cost=words.whole_cost,
         fixed=words.fixed,
         money=money,
+        meaning=meaning,
         plural=said.plural,
         px=lambda value: f"{value:.1f}",
         share=lambda value: f"{value:.1%}",

@@ -29,12 +29,9 @@ def recommend(results: Sequence[Result], least_coverage: float) -> Recommendatio
 
     Points that scored too small a share of the clips come into question only where all did.
     """
-    number = best_of(
-        [r.headline.value for r in results], [r.coverage for r in results], least_coverage
-    )
-    if number is None or results[number].difference.se is None:
+    best = next((result for result in results if result.best), None)
+    if best is None or best.difference.se is None:
         return None
-    best = results[number]
     within = [result for result in results if result.within]
     covered = [result for result in within if result.coverage >= least_coverage]
     by, order = _order(within)
@@ -63,6 +60,25 @@ def best_of(
     known = [n for n, value in enumerate(values) if value is not None]
     covered = [n for n in known if coverages[n] >= least_coverage]
     return max(covered or known, key=lambda n: values[n] or 0.0, default=None)
+
+
+def settled(
+    first: int, covered: Sequence[bool], gaps: Callable[[int], Sequence[float | None]]
+) -> int:
+    """From ``first`` on to a point that no other beats on the clips that both scored.
+
+    A value of one's own rests on one's own clips, and who left some out may have been spared the hard ones.
+    ``gaps``: of every point from the one with that number. Points that are not covered do not count.
+    """
+    best, seen = first, set[int]()
+    while best not in seen:  # on missing clips A may beat B, B beat C and C beat A
+        seen.add(best)
+        ahead = {n: gap for n, gap in enumerate(gaps(best)) if covered[n] and gap is not None}
+        rival = max(ahead, key=ahead.__getitem__, default=best)
+        if ahead.get(rival, 0.0) <= 0:
+            break
+        best = rival
+    return best
 
 
 def _order(within: Sequence[Result]) -> tuple[str, Callable[[Result], Order]]:
@@ -101,7 +117,7 @@ def _reasons(
     who = "it" if chosen is best else best.label
     others = len(within) - 1
     said = [
-        f"{who} has the highest value, and {plural(others, 'other point') if others else 'no other'} "
+        f"{who} {_first(best, within)}, and {plural(others, 'other point') if others else 'no other'} "
         f"{'lies' if others < 2 else 'lie'} within one standard error of it"
     ]
     if chosen is not best and gap.value is not None:
@@ -118,6 +134,14 @@ def _reasons(
             "the clips and did not come into question"
         )
     return said
+
+
+def _first(best: Result, within: Sequence[Result]) -> str:
+    """What makes it the best: with clips missing, values of one's own are of different clips."""
+    own = max(result.headline.value or 0.0 for result in within)
+    if (best.headline.value or 0.0) >= own:
+        return "has the highest value"
+    return "is beaten by no other on the clips that both scored"
 
 
 def _cheapest(chosen: Result, best: Result, by: str) -> str:

@@ -54,6 +54,7 @@ class Result:
     cost: Cost
     difference: Difference
     within: bool  # one standard error of the best
+    best: bool = False  # the one that differences are from
 
     @property
     def headline(self) -> Row:
