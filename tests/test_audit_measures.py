@@ -51,11 +51,11 @@ def test_every_number_has_an_interval_and_a_name_that_programs_know():
     found = everything(simulated())
     assert {name for _, name in found} <= set(STATISTICS)
     assert len(found) == 13 + 9 + 3 + 3 + 7 + 25 + 4 + 2 + 18 + 6
-    for key, measure in found.items():
-        interval = measure.interval
+    for key, one in found.items():
+        interval = one.interval
         assert interval.low is not None, key
         assert interval.low <= interval.value <= interval.high, key
-        assert (measure.n_items, measure.n_raters) != (0, 0), key
+        assert (one.n_items, one.n_raters) != (0, 0), key
 
 
 DEGENERATE = {
@@ -73,14 +73,14 @@ DEGENERATE = {
 @pytest.mark.parametrize("name", DEGENERATE)
 def test_degenerate_panels_give_numbers_or_none(name):
     part = panel(*DEGENERATE[name])
-    for levels, (key, measure) in itertools.chain(
+    for levels, (key, one) in itertools.chain(
         (("whole", item) for item in everything(part).items()),
         (("none", item) for item in everything(part, None).items()),
     ):
-        bounds = (measure.interval.value, measure.interval.low, measure.interval.high)
+        bounds = (one.interval.value, one.interval.low, one.interval.high)
         assert all(b is None or np.isfinite(b) for b in bounds), (levels, key)
-        if measure.interval.value is None:
-            assert measure.interval.low is None
+        if one.interval.value is None:
+            assert one.interval.low is None
 
 
 def test_what_is_undefined_without_two_ratings_of_a_clip():

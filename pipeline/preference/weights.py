@@ -59,7 +59,7 @@ def human_weights(
 def _by_fold(
     panel: Panel, scores: Mapping[str, float], fold: npt.NDArray[np.intp], folds: int
 ) -> Array:
-    """Sums (folds, 5) of :func:`pipeline.audit.pairs.pair_table`; clips without a score left out."""
+    """Sums (folds, 5) of pair tables (``pairs.pair_table``); clips without a score left out."""
     judge = np.asarray([scores.get(video, np.nan) for video in panel.videos])
     first, second = pairs.within_prompt_pairs(panel.prompts)
     target = panel.target
