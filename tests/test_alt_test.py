@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.audit.alt_test import (
+from pipeline.audit.measures.alt_test import (
     alt_test_measures,
     alt_test_of_pairs,
     alt_test_of_scores,
     p_not_worse,
 )
-from pipeline.audit.measures import Resampling
+from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.pair_panel import pairs_of_ratings
 from pipeline.audit.panel import Panel
 

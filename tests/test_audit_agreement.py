@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audit import agreement as ag
-from pipeline.audit import alpha as al
-from pipeline.audit.bootstrap import cluster_bootstrap
-from pipeline.audit.icc import icc_table
+from pipeline.audit.statistics import agreement as ag
+from pipeline.audit.statistics import alpha as al
+from pipeline.audit.statistics.bootstrap import cluster_bootstrap
+from pipeline.audit.statistics.icc import icc_table
 
 NAN = np.nan
 LEVELS = np.arange(1.0, 6.0)

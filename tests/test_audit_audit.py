@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.audit.audit import audit, check_ratings
+from pipeline.audit.audit import audit
 from pipeline.audit.files import audit_files
 from pipeline.audit.names import REPLIES, RESERVED, STATISTICS
 from pipeline.audit.options import AuditOptions, RatingsTable, Requirement
-from pipeline.audit.ratings import rated_dimensions
+from pipeline.audit.ratings import check_ratings, rated_dimensions
 from pipeline.audit.result import unmet
 from pipeline.formats.facts import ClipFacts
 from pipeline.generators.defects import Defects, truth

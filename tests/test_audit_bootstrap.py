@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pipeline.audit import bootstrap
-from pipeline.audit.bootstrap import (
+from pipeline.audit.statistics import bootstrap
+from pipeline.audit.statistics.bootstrap import (
     Interval,
     cluster_bootstrap,
     draws,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.audit.agreement import ratio
-from pipeline.audit.correlation import (
+from pipeline.audit.statistics.agreement import ratio
+from pipeline.audit.statistics.correlation import (
     kendall_tau_b_within,
     mean_defined,
     pearson,
@@ -13,8 +13,8 @@ from pipeline.audit.correlation import (
     spearman,
     spearman_within,
 )
-from pipeline.audit.kendall import pooled_kendall
-from pipeline.audit.pairs import within_prompt_pairs
+from pipeline.audit.statistics.kendall import pooled_kendall
+from pipeline.audit.statistics.pairs import within_prompt_pairs
 
 N_PROMPTS = 8
 
@@ -95,7 +95,7 @@ def test_a_prompt_without_a_clip_is_refused():
 def test_blocks_change_nothing(monkeypatch):
     x, y, prompts = data(5)
     whole = pooled_kendall(x, y, prompts, N_PROMPTS).score
-    monkeypatch.setattr("pipeline.audit.kendall._BLOCK", 300)
+    monkeypatch.setattr("pipeline.audit.statistics.kendall._BLOCK", 300)
     assert (pooled_kendall(x, y, prompts, N_PROMPTS).score == whole).all()
 
 

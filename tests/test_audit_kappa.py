@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_fleiss
 
-from pipeline.audit import icc as ic
-from pipeline.audit import kappa as ka
-from pipeline.audit.agreement import value_counts
+from pipeline.audit.statistics import icc as ic
+from pipeline.audit.statistics import kappa as ka
+from pipeline.audit.statistics.agreement import value_counts
 
 NAN = np.nan
 LEVELS = np.arange(1.0, 6.0)

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.audit import correlation
-from pipeline.audit import kendall as exact
-from pipeline.audit.bootstrap import weighted_bootstrap, weighted_bootstraps
-from pipeline.audit.kendall_large import (
+from pipeline.audit.statistics import correlation
+from pipeline.audit.statistics import kendall as exact
+from pipeline.audit.statistics.bootstrap import weighted_bootstrap, weighted_bootstraps
+from pipeline.audit.statistics.kendall_large import (
     clip_concordance,
     projected_kendall,
     smaller_among_first,

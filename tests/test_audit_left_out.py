@@ -5,10 +5,10 @@ import pytest
 from panels import panel
 from scipy import stats
 
-from pipeline.audit.ceiling import mean_of_left_out, of_ceiling, others_mean
-from pipeline.audit.correlation import POOLED
-from pipeline.audit.left_out import ceiling_correlations, left_out_correlations
-from pipeline.audit.measure import Resampling
+from pipeline.audit.measures.left_out import ceiling_correlations, left_out_correlations
+from pipeline.audit.measures.measure import Resampling
+from pipeline.audit.statistics.ceiling import mean_of_left_out, of_ceiling, others_mean
+from pipeline.audit.statistics.correlation import POOLED
 
 NAN = np.nan
 HOW = Resampling(resamples=200)

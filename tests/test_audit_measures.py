@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from panels import panel
 
-from pipeline.audit import measures as me
+from pipeline.audit.measures import left_out, measure, of_raters, of_scores
 from pipeline.audit.names import STATISTICS
 from pipeline.audit.pair_panel import pairs_of_ratings
-from pipeline.audit.pairs import within_prompt_pairs
+from pipeline.audit.statistics.pairs import within_prompt_pairs
 
 NAN = np.nan
-HOW = me.Resampling(resamples=100)
-LEVELS = me.whole_levels((1, 5))
+HOW = measure.Resampling(resamples=100)
+LEVELS = measure.whole_levels((1, 5))
 
 
 def simulated(seed=0, n_prompts=30):
@@ -30,19 +30,19 @@ def everything(part, levels=LEVELS):
     pairs = pairs_of_ratings(alone)
     several = part.take(np.bincount(part.prompts, minlength=1)[part.prompts] > 1)
     found = [
-        *(("raters", m) for m in me.rater_measures(alone, levels, HOW)),
-        *me.one_rater_measures(alone, HOW),
-        *(("raters", m) for m in me.rater_pair_measures(pairs, HOW)),
-        *me.one_rater_pair_measures(pairs, HOW),
-        *(("judge", m) for m in me.score_measures(part, levels, HOW)),
-        *me.confusion_measures(part, levels, HOW),
-        *(("judge", m) for m in me.pooled_measures(part, HOW)),
+        *(("raters", m) for m in of_raters.rater_measures(alone, levels, HOW)),
+        *of_raters.one_rater_measures(alone, HOW),
+        *(("raters", m) for m in of_raters.rater_pair_measures(pairs, HOW)),
+        *of_raters.one_rater_pair_measures(pairs, HOW),
+        *(("judge", m) for m in of_scores.score_measures(part, levels, HOW)),
+        *of_scores.confusion_measures(part, levels, HOW),
+        *(("judge", m) for m in of_scores.pooled_measures(part, HOW)),
         *(
             ("judge", m)
-            for m in me.within_measures(several, within_prompt_pairs(several.prompts), HOW)
+            for m in of_scores.within_measures(several, within_prompt_pairs(several.prompts), HOW)
         ),
-        *(("judge", m) for m in me.left_out_correlations(part, HOW)),
-        *(("ceiling", m) for m in me.ceiling_correlations(alone, HOW)),
+        *(("judge", m) for m in left_out.left_out_correlations(part, HOW)),
+        *(("ceiling", m) for m in left_out.ceiling_correlations(alone, HOW)),
     ]
     return {(who, m.statistic): m for who, m in found}
 
@@ -120,7 +120,7 @@ def test_a_rater_without_a_clip_is_not_told_of():
 def test_confusion_shares_by_hand():
     # Three score pairs: people 1 and 2 where the judge says 2, people 1 where it says 1.
     part = panel([[1, 2], [1, NAN]], [0, 1], [2, 1])
-    found = dict(me.confusion_measures(part, np.array([1.0, 2.0]), HOW))
+    found = dict(of_scores.confusion_measures(part, np.array([1.0, 2.0]), HOW))
     values = {where: m.interval.value for where, m in found.items()}
     third = pytest.approx(1 / 3)
     assert values == {
@@ -133,15 +133,15 @@ def test_confusion_shares_by_hand():
 
 def test_scores_off_the_levels_have_a_mean_alone():
     part = panel([[1, 2], [3, 4]], [0, 1], [0.3, 0.9])
-    names = [m.statistic for m in me.score_measures(part, LEVELS, HOW)]
+    names = [m.statistic for m in of_scores.score_measures(part, LEVELS, HOW)]
     assert names == ["mean_score"]
-    assert list(me.confusion_measures(part, LEVELS, HOW)) == []
+    assert list(of_scores.confusion_measures(part, LEVELS, HOW)) == []
 
 
 def test_the_mean_score_is_over_ratings_not_over_clips():
     part = panel([[1, 3], [5, NAN]], [0, 1], [2, 5])
-    raters = {m.statistic: m.interval for m in me.rater_measures(part, LEVELS, HOW)}
-    judge = {m.statistic: m.interval for m in me.score_measures(part, LEVELS, HOW)}
+    raters = {m.statistic: m.interval for m in of_raters.rater_measures(part, LEVELS, HOW)}
+    judge = {m.statistic: m.interval for m in of_scores.score_measures(part, LEVELS, HOW)}
     assert (raters["mean_score"].value, raters["mean_score"].high) == (3, 5)
     assert judge["mean_score"].value == 3.5
 
@@ -150,7 +150,7 @@ def test_ratings_of_a_fine_scale_have_interval_alpha_and_no_levels():
     human = np.random.default_rng(0).normal(50, 10, (80, 2))
     found = {
         m.statistic: m.interval.value
-        for m in me.rater_measures(panel(human, np.repeat(np.arange(20), 4)), None, HOW)
+        for m in of_raters.rater_measures(panel(human, np.repeat(np.arange(20), 4)), None, HOW)
     }
     assert set(found) == {
         "mean_score",
@@ -163,7 +163,7 @@ def test_ratings_of_a_fine_scale_have_interval_alpha_and_no_levels():
 
 
 def test_many_prompts_keep_their_tau_interval(monkeypatch):
-    monkeypatch.setattr("pipeline.audit.kendall.MAX_PROMPTS", 10)
-    found = {m.statistic: m.interval for m in me.pooled_measures(simulated(), HOW)}
+    monkeypatch.setattr("pipeline.audit.statistics.kendall.MAX_PROMPTS", 10)
+    found = {m.statistic: m.interval for m in of_scores.pooled_measures(simulated(), HOW)}
     assert found["kendall_tau_b"].low < found["kendall_tau_b"].value < found["kendall_tau_b"].high
     assert found["kendall_tau_c"].low < found["kendall_tau_c"].value < found["kendall_tau_c"].high

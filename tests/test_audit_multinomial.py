@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from pipeline.audit import bootstrap, patterns
-from pipeline.audit import multinomial as sampler
-from pipeline.audit.agreement import sum_by_prompt, value_counts
-from pipeline.audit.alpha import coincidences
-from pipeline.audit.kappa import kappa_table
-from pipeline.audit.multinomial import multinomial
+from pipeline.audit.statistics import bootstrap, patterns
+from pipeline.audit.statistics import multinomial as sampler
+from pipeline.audit.statistics.agreement import sum_by_prompt, value_counts
+from pipeline.audit.statistics.alpha import coincidences
+from pipeline.audit.statistics.kappa import kappa_table
+from pipeline.audit.statistics.multinomial import multinomial
 
 LEVELS = np.arange(1.0, 6)
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import panel
 
-from pipeline.audit.ceiling import mean_over_raters, others_mean
-from pipeline.audit.pair_measures import chance_table, left_out_tables
+from pipeline.audit.measures.of_pairs import chance_table, left_out_tables
 from pipeline.audit.pair_panel import pairs_of_ratings
-from pipeline.audit.pairs import (
+from pipeline.audit.statistics.ceiling import mean_over_raters, others_mean
+from pipeline.audit.statistics.pairs import (
     PAIRS,
     accuracy,
     agreement_with_ties,

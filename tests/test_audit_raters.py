@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audit import raters as ra
-from pipeline.audit.agreement import ratio
+from pipeline.audit.statistics import raters as ra
+from pipeline.audit.statistics.agreement import ratio
 
 NAN = np.nan
 

@@ -9,11 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.audit.measures import Resampling
-from pipeline.audit.pair_panel import pairs_of_ratings
-from pipeline.audit.pairs import agreement_with_ties, pair_table, signs
-from pipeline.audit.panel import Panel
-from pipeline.audit.ties import (
+from pipeline.audit.measures.measure import Resampling
+from pipeline.audit.measures.ties import (
     averaged_over_prompts,
     calibration_half,
     fit_tie_threshold,
@@ -24,6 +21,9 @@ from pipeline.audit.ties import (
     tie_measures,
     with_threshold,
 )
+from pipeline.audit.pair_panel import pairs_of_ratings
+from pipeline.audit.panel import Panel
+from pipeline.audit.statistics.pairs import agreement_with_ties, pair_table, signs
 
 NAN = np.nan
 HOW = Resampling(resamples=200)

@@ -5,8 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audit.calibration import binned, calibration_accuracy, calibration_mean_rating
-from pipeline.audit.measures import Resampling
+from pipeline.audit.measures.calibration import (
+    binned,
+    calibration_accuracy,
+    calibration_mean_rating,
+)
+from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.pair_panel import pairs_of_ratings
 from pipeline.audit.panel import Panel
 

@@ -16,7 +16,7 @@ from annotators.chat.spec import OpenAISpec
 from annotators.judge.frames import read_frames
 from annotators.signal import SignalSpec
 from annotators.signal.judge import judge
-from pipeline.audit.bootstrap import cluster_bootstrap
+from pipeline.audit.statistics.bootstrap import cluster_bootstrap
 from pipeline.canary.ask import Asked
 from pipeline.canary.caption import TooSmall, bar_of, draw
 from pipeline.canary.choose import choose

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audit.recorded import recorded_scores
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.judges import EVERY, JudgesRead, read_judges, spread_out
 from pipeline.formats.readers import READERS
+from pipeline.formats.said import introduce
 from schemas import ids
 from schemas.options import SetupError
 from tests.people_examples import DOG, EXAMPLES, KITE, as_json, rows_csv
@@ -162,7 +162,9 @@ def test_means_are_those_of_the_rows_in_any_order(
 def test_recorded_scores_find_clips_in_other_tables(tmp_path: Path) -> None:
     scores = rows_csv(tmp_path / "s.csv", [{"video_id": "v", "annotator": "j", "score": 3}])
     others = rows_csv(tmp_path / "r.csv", [{"video_id": "v", "prompt_id": "p", "generator": "g"}])
-    (score,) = recorded_scores(scores, [others])
+    finder = ClipFinder(open=True)
+    introduce(others, finder)
+    (score,) = read_judges(scores, finder).scores
     assert (score.video_id, score.prompt_id, score.generator) == ("v", "p", "g")
     assert [s.dimension for s in spread_out([score], ["a", "b"])] == ["a", "b"]
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audit import jury
 from pipeline.audit.audit import audit
-from pipeline.audit.measures import Resampling
+from pipeline.audit.measures import jury
+from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.pair_panel import pairs_of_ratings
 from pipeline.audit.panel import human_panel

@@ -11,16 +11,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import optimize
 
-from pipeline.audit import standings, strength
-from pipeline.audit.leaderboard import (
+from pipeline.audit.measures import standings
+from pipeline.audit.measures.leaderboard import (
     leaderboard_agreement,
     leaderboard_measures,
     leaderboard_notes,
     rank_correlation,
 )
-from pipeline.audit.measures import Resampling
+from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.pair_panel import PairPanel, pairs_of_votes
-from pipeline.audit.strength import bradley_terry, count_results, davidson, davidson_exists
+from pipeline.audit.statistics import strength
+from pipeline.audit.statistics.strength import (
+    bradley_terry,
+    count_results,
+    davidson,
+    davidson_exists,
+)
 from schemas import HumanVote
 
 NAN = np.nan
@@ -436,7 +442,7 @@ def test_an_interval_is_that_of_resamples_solved_one_by_one():
     panel = random_panel(3, n_prompts=30)
     how = Resampling(resamples=60, seed=5, level=0.8)
     results = standings.results_of(panel, panel.human)
-    from pipeline.audit.bootstrap import draws
+    from pipeline.audit.statistics.bootstrap import draws
 
     alone = []
     for counts in np.concatenate(list(draws(30, 60, 5))):

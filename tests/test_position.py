@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from pipeline.audit.choices import Choice
-from pipeline.audit.measures import Resampling
-from pipeline.audit.position import position_measures, vote_position_measures
+from pipeline.audit.measures.measure import Resampling
+from pipeline.audit.measures.position import position_measures, vote_position_measures
 from schemas import HumanVote
 from schemas.ids import prompt_id
 

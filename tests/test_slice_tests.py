@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.audit.bootstrap import Interval
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
+from pipeline.audit.measures.slice_tests import SliceGap, slice_gap_p, slice_gaps
 from pipeline.audit.pair_panel import PairPanel
-from pipeline.audit.slice_tests import SliceGap, slice_gap_p, slice_gaps
+from pipeline.audit.statistics.bootstrap import Interval
 
 HOW = Resampling(resamples=200)
 

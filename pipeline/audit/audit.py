@@ -1,83 +1,31 @@
 """The audit: every annotator and the consensus against people, one row per number."""
 
-import dataclasses
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from pipeline.audit import names, rows
-from pipeline.audit.alt_test import (
-    alt_test_measures,
-    alt_test_of_pairs,
-    alt_test_of_scores,
-)
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.calibration import calibration_accuracy, calibration_mean_rating
-from pipeline.audit.choices import Choice, Margins, Who, margins_of, rationales_of
-from pipeline.audit.disagreements import Known, worst_disagreements
+from pipeline.audit.choices import Choice, Margins, Who, margins_of
 from pipeline.audit.findings import Findings
-from pipeline.audit.jury import jury_measures
-from pipeline.audit.leaderboard import leaderboard_agreement
-from pipeline.audit.measures import (
-    Resampling,
-    confusion_measures,
-    left_out_correlations,
-    whole_levels,
-    within_measures,
-)
+from pipeline.audit.measures.jury import jury_measures
+from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.names import ALL
+from pipeline.audit.of_annotator import Frame, annotator_of, annotator_rows
 from pipeline.audit.of_run import Conditions
 from pipeline.audit.options import AuditOptions
-from pipeline.audit.pairs import within_prompt_pairs
-from pipeline.audit.ratings import check_ratings
 from pipeline.audit.result import AuditResult, AuditRow, unmet
 from pipeline.audit.rows import Found
 from pipeline.audit.scope import notes_of, scope_of
-from pipeline.audit.slice_tests import slice_gaps
-from pipeline.audit.slices import PairSlices, Slices, chosen_clips, chosen_pairs, slices_of
+from pipeline.audit.slices import chosen_clips, chosen_pairs, slices_of
+from pipeline.audit.statistics.bootstrap import Array
 from pipeline.audit.targets import (
     Said,
-    Target,
     answers_of,
     check_said,
     human_targets,
     our_targets,
 )
-from pipeline.audit.ties import tie_left_out, tie_measures
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.labelled import UNKNOWN
 from schemas import CONSENSUS, HumanRating, HumanVote, Score
-
-__all__ = ["AuditResult", "AuditRow", "audit", "check_ratings"]
-
-DEFAULT_SCALE = (1.0, 5.0)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Frame:
-    """What every part of one audit shares."""
-
-    said: Said
-    options: AuditOptions
-    how: Resampling
-    slices: Slices
-    pair_slices: PairSlices
-    scales: Mapping[str, tuple[float, float]]  # of human dimensions
-    margins: Margins
-    conditions: Conditions
-    known: "_Known"
-
-    def levels(self, theirs: Sequence[str]) -> Array | None:
-        """Every point of the scale of human dimensions, None where it has other points than whole ones."""
-        scales = [self.scales.get(dimension, DEFAULT_SCALE) for dimension in theirs]
-        return whole_levels((min(low for low, _ in scales), max(high for _, high in scales)))
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    prompts: Mapping[str, str]
-    rationales: Mapping[Who, Mapping[str, str]]
 
 
 def audit(
@@ -109,18 +57,24 @@ def audit(
     Raises :class:`SetupError` where nothing can be compared: no rating, a human dimension named in the
     options that nobody rated, an annotator named like a baseline, something said twice.
     """
-    frame = _frame(
-        scores,
-        ratings,
-        options,
-        votes,
-        choices,
-        margins,
-        scales,
-        clips,
-        conditions,
-        rationales,
-        chosen or {},
+    facts = _facts(clips, scores, ratings, votes)
+    said = _said(scores, choices, ratings, votes, facts, options)
+    judged = {r.video_id for r in said.ratings}
+    judged |= {video for v in said.votes for video in (v.video_a, v.video_b)}
+    frame = Frame(
+        said=said,
+        options=options,
+        how=Resampling(resamples=options.resamples, seed=options.seed, level=options.level),
+        slices={
+            **slices_of(facts[video] for video in judged),
+            **chosen_clips(chosen or {}),
+        },
+        pair_slices=chosen_pairs(chosen or {}),
+        scales=scales or {},
+        margins={**margins_of(said.choices), **(margins or {})},
+        conditions=conditions or {},
+        prompts={c.prompt_id: c.prompt for c in facts.values() if c.prompt is not None},
+        rationales=rationales or {},
     )
     answers = answers_of(frame.said, options)
     check_said(frame.said, answers)
@@ -139,46 +93,22 @@ def audit(
     )
 
 
-def _frame(
+def _said(
     scores: Sequence[Score],
-    ratings: Sequence[HumanRating],
-    options: AuditOptions,
-    votes: Sequence[HumanVote],
     choices: Sequence[Choice],
-    margins: Margins | None,
-    scales: Mapping[str, tuple[float, float]] | None,
-    clips: Iterable[ClipFacts],
-    conditions: Conditions | None,
-    rationales: Mapping[Who, Mapping[str, str]] | None,
-    chosen: Mapping[tuple[str, ...], str],
-) -> _Frame:
-    facts = _facts(clips, scores, ratings, votes)
+    ratings: Sequence[HumanRating],
+    votes: Sequence[HumanVote],
+    facts: Mapping[str, ClipFacts],
+    options: AuditOptions,
+) -> Said:
+    """What was said of the clips of all generators but those that are left out."""
     gone = {v for v, clip in facts.items() if clip.generator in options.leave_out_generators}
-    said = Said(
+    return Said(
         scores=[s for s in scores if s.video_id not in gone],
         choices=[c for c in choices if not gone & {c.video_a, c.video_b}],
         ratings=[r for r in ratings if r.video_id not in gone],
         votes=[v for v in votes if not gone & {v.video_a, v.video_b}],
         generators={video: clip.generator for video, clip in facts.items() if video not in gone},
-    )
-    judged = {r.video_id for r in said.ratings}
-    judged |= {video for v in said.votes for video in (v.video_a, v.video_b)}
-    return _Frame(
-        said=said,
-        options=options,
-        how=Resampling(resamples=options.resamples, seed=options.seed, level=options.level),
-        slices={
-            **slices_of(facts[video] for video in judged if video in facts),
-            **chosen_clips(chosen),
-        },
-        pair_slices=chosen_pairs(chosen),
-        scales=scales or {},
-        margins={**margins_of(said.choices), **(margins or {})},
-        conditions=conditions or {},
-        known=_Known(
-            prompts={c.prompt_id: c.prompt for c in facts.values() if c.prompt is not None},
-            rationales=rationales or {},
-        ),
     )
 
 
@@ -205,7 +135,7 @@ def _facts(
     return facts
 
 
-def _rows(frame: _Frame, answers: Mapping[str, list[str]], found: Findings) -> Iterator[Found]:
+def _rows(frame: Frame, answers: Mapping[str, list[str]], found: Findings) -> Iterator[Found]:
     said, how = frame.said, frame.how
     for target in human_targets(said):
         yield from rows.rater_rows(target, frame.slices, frame.levels(target.theirs), how)
@@ -217,114 +147,13 @@ def _rows(frame: _Frame, answers: Mapping[str, list[str]], found: Findings) -> I
         found.board(names.RATERS, target.name, target.pairs, target.pairs.human)
         members: dict[str, Array] = {}
         for annotator in said.annotators:
-            one = _annotator(frame, target, annotator)
+            one = annotator_of(frame, target, annotator)
             if one is None:
                 continue
-            yield from _annotator_rows(frame, target, one, found)
+            yield from annotator_rows(frame, target, one, found)
             if annotator != CONSENSUS:
                 members[annotator] = one.gaps
         for who, measure in jury_measures(target.pairs, members, how):
             yield from rows.named(who, target.name, ALL, [measure])
     yield from rows.choice_rows(said.choices, said.votes, answers, how)
     yield from rows.gap_rows(found.gaps)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Annotator:
-    """One annotator on one dimension: its scores by clip, and what it makes of each pair (M,)."""
-
-    name: str
-    scores: Mapping[str, float]
-    gaps: Array
-
-
-def _annotator(frame: _Frame, target: Target, name: str) -> _Annotator | None:
-    """None where the annotator said nothing on the target's dimension."""
-    scores = {
-        s.video_id: s.mean
-        for s in frame.said.scores
-        if (s.annotator_id, s.dimension) == (name, target.ours)
-    }
-    margins = frame.margins.get((name, target.ours or ""), {})
-    if not scores and not margins:
-        return None
-    return _Annotator(name=name, scores=scores, gaps=target.pairs.differences(scores, margins))
-
-
-def _annotator_rows(
-    frame: _Frame, target: Target, one: _Annotator, found: Findings
-) -> Iterator[Found]:
-    how, options, name = frame.how, frame.options, target.name
-    judged = target.pairs.judged(one.gaps)
-    found.annotator(one.name, name, target.pairs, judged)
-    yield from _clip_rows(frame, target, one, found)
-    yield from rows.pair_rows(
-        target, one.name, judged, frame.slices, how, of_pairs=frame.pair_slices
-    )
-    yield from _condition_rows(frame, target, one)
-    yield from rows.named(one.name, name, ALL, tie_measures(judged, how, options.seed))
-    if judged.n_raters > 1:
-        yield from rows.named(one.name, name, ALL, tie_left_out(judged, how, options.seed))
-        test = alt_test_of_pairs(judged, how, options.alt_test_epsilon)
-        yield from rows.named(one.name, name, ALL, alt_test_measures(test))
-        found.test(one.name, name, test)
-    yield from rows.sliced(one.name, name, calibration_accuracy(judged, how))
-    assert judged.judge is not None
-    yield from rows.board_rows(target, one.name, judged, judged.judge, how)
-    yield from rows.named(one.name, name, ALL, [leaderboard_agreement(judged, how)])
-    found.board(one.name, name, judged, judged.judge)
-    masks = rows.pair_slices(judged, frame.slices, frame.pair_slices)
-    found.gaps += [(one.name, name, gap) for gap in slice_gaps(judged, masks, how)]
-    found.disagreements += worst_disagreements(
-        judged, one.name, name, options.disagreements, _known(frame, target, one)
-    )
-
-
-def _clip_rows(frame: _Frame, target: Target, one: _Annotator, found: Findings) -> Iterator[Found]:
-    """What follows from scores of clips that people scored, too."""
-    if target.panel is None or not one.scores:
-        return
-    how, name = frame.how, target.name
-    levels = frame.levels(target.theirs)
-    panel = target.panel.judged_by(one.scores)
-    yield from rows.score_rows(target, one.name, panel, frame.slices, levels, how)
-    answered = rows.answered(target.panel, panel, how)
-    yield from rows.named(one.name, name, ALL, [answered])
-    yield from rows.sliced(one.name, name, confusion_measures(panel, levels, how))
-    yield from rows.sliced(one.name, name, calibration_mean_rating(panel, how))
-    pairs_only = panel.take(np.bincount(panel.prompts)[panel.prompts] > 1)
-    positions = within_prompt_pairs(pairs_only.prompts)
-    yield from rows.named(one.name, name, ALL, within_measures(pairs_only, positions, how))
-    if panel.n_raters > 1:
-        yield from rows.named(one.name, name, ALL, left_out_correlations(panel, how))
-        if rows.on_scale(panel, levels):
-            test = alt_test_of_scores(panel, how, frame.options.alt_test_epsilon)
-            yield from rows.named(one.name, name, ALL, alt_test_measures(test))
-            found.test(one.name, name, test)
-
-
-def _condition_rows(frame: _Frame, target: Target, one: _Annotator) -> Iterator[Found]:
-    """The annotator's own slices: what it said at each temperature."""
-    for where, scores in frame.conditions.get((one.name, target.ours or ""), {}).items():
-        part = target.pairs.judged(target.pairs.differences(scores))
-        yield from rows.pair_rows(target, one.name, part, {}, frame.how, where)
-        if target.panel is not None:
-            panel = target.panel.judged_by(scores)
-            levels = frame.levels(target.theirs)
-            yield from rows.score_rows(target, one.name, panel, {}, levels, frame.how, where)
-
-
-def _known(frame: _Frame, target: Target, one: _Annotator) -> Known:
-    """What stands beside a disagreement."""
-    ratings: dict[str, dict[str, float]] = defaultdict(dict)
-    if (panel := target.panel) is not None:
-        for i, video in enumerate(panel.videos):
-            for j in np.flatnonzero(~np.isnan(panel.human[i])):
-                ratings[video][panel.raters[j]] = float(panel.human[i, j])
-    return Known(
-        prompts=frame.known.prompts,
-        scores=one.scores,
-        rationales=frame.known.rationales.get((one.name, target.ours or ""), {}),
-        ratings=ratings,
-        choice_rationales=rationales_of(frame.said.choices, one.name, target.ours or ""),
-    )

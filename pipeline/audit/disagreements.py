@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.audit.bootstrap import Array
 from pipeline.audit.pair_panel import Pair, PairPanel
-from pipeline.audit.pairs import signs
+from pipeline.audit.statistics.bootstrap import Array
+from pipeline.audit.statistics.pairs import signs
 
 _DIGITS = 10  # the last ones depend on the machine's linear algebra
 

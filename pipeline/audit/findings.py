@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.audit import names
-from pipeline.audit.alt_test import AltTest
-from pipeline.audit.bootstrap import Array
 from pipeline.audit.disagreements import Disagreement
-from pipeline.audit.leaderboard import leaderboard_notes
+from pipeline.audit.measures.alt_test import AltTest
+from pipeline.audit.measures.leaderboard import leaderboard_notes
+from pipeline.audit.measures.slice_tests import SliceGap
 from pipeline.audit.names import ALL
 from pipeline.audit.pair_panel import PairPanel
-from pipeline.audit.pairs import signs
 from pipeline.audit.result import AuditRow
-from pipeline.audit.slice_tests import SliceGap
+from pipeline.audit.statistics.bootstrap import Array
+from pipeline.audit.statistics.pairs import signs
 
 SHOWN = 5  # annotators that a note names
 

@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.ceiling import others_mean
-from pipeline.audit.pairs import within_prompt_pairs
 from pipeline.audit.panel import Panel
+from pipeline.audit.statistics.bootstrap import Array
+from pipeline.audit.statistics.ceiling import others_mean
+from pipeline.audit.statistics.pairs import within_prompt_pairs
 from pipeline.formats.labelled import UNKNOWN
 from schemas import HumanVote
 

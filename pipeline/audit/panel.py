@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit.bootstrap import Array
+from pipeline.audit.statistics.bootstrap import Array
 from schemas import HumanRating
 
 

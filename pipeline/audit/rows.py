@@ -6,21 +6,23 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import agreement, measures, names
-from pipeline.audit import pair_measures as paired
-from pipeline.audit.bootstrap import Array
+from pipeline.audit import names
 from pipeline.audit.choices import Choice
-from pipeline.audit.leaderboard import leaderboard_measures
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures import left_out, of_raters, of_scores
+from pipeline.audit.measures import of_pairs as paired
+from pipeline.audit.measures.leaderboard import leaderboard_measures
+from pipeline.audit.measures.measure import Measure, Resampling
+from pipeline.audit.measures.position import position_measures, vote_position_measures
+from pipeline.audit.measures.slice_tests import SliceGap, slice_gap_p
+from pipeline.audit.measures.ties import tie_baselines, tie_ceiling
 from pipeline.audit.names import ALL
 from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.panel import Panel
-from pipeline.audit.position import position_measures, vote_position_measures
 from pipeline.audit.result import AuditRow
-from pipeline.audit.slice_tests import SliceGap, slice_gap_p
 from pipeline.audit.slices import PairSlices, Slices
+from pipeline.audit.statistics import agreement
+from pipeline.audit.statistics.bootstrap import Array
 from pipeline.audit.targets import Target
-from pipeline.audit.ties import tie_baselines, tie_ceiling
 from schemas import HumanVote
 
 Found = tuple[AuditRow, int]  # a row, and how many prompts it had to leave out as undefined
@@ -103,13 +105,13 @@ def rater_rows(
     name, panel, pairs = target.name, target.panel, target.pairs
     if panel is not None:
         for where, part in parts(panel, slices):
-            yield from named(names.RATERS, name, where, measures.rater_measures(part, levels, how))
-    yield from named(names.RATERS, name, ALL, measures.rater_pair_measures(pairs, how))
+            yield from named(names.RATERS, name, where, of_raters.rater_measures(part, levels, how))
+    yield from named(names.RATERS, name, ALL, of_raters.rater_pair_measures(pairs, how))
     if not 1 < target.n_raters <= MOST_RATERS:
         return
     if panel is not None:
-        yield from _each(name, measures.one_rater_measures(panel, how))
-    yield from _each(name, measures.one_rater_pair_measures(pairs, how))
+        yield from _each(name, of_raters.one_rater_measures(panel, how))
+    yield from _each(name, of_raters.one_rater_pair_measures(pairs, how))
     yield from _each(name, paired.one_rater_pair_measures(pairs, how))
 
 
@@ -132,7 +134,7 @@ def baseline_rows(target: Target, how: Resampling, seed: int) -> Iterator[Found]
         return
     yield from named(names.HUMAN_CEILING, name, ALL, tie_ceiling(pairs, how, seed))
     if target.panel is not None:
-        ceiling = measures.ceiling_correlations(target.panel, how)
+        ceiling = left_out.ceiling_correlations(target.panel, how)
         yield from named(names.HUMAN_CEILING, name, ALL, ceiling)
     people = paired.left_out_tables(pairs, pairs.human)
     none = paired.left_out_tables(pairs, np.zeros((pairs.n_pairs, 1)))
@@ -155,8 +157,8 @@ def score_rows(
 ) -> Iterator[Found]:
     """An annotator's scores of clips against the raters' scores of them; ``whole`` names all."""
     for where, part in parts(panel, slices, whole):
-        yield from named(annotator, target.name, where, measures.score_measures(part, levels, how))
-        yield from named(annotator, target.name, where, measures.pooled_measures(part, how))
+        yield from named(annotator, target.name, where, of_scores.score_measures(part, levels, how))
+        yield from named(annotator, target.name, where, of_scores.pooled_measures(part, how))
 
 
 def pair_rows(

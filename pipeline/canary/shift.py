@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from pipeline.audit.bootstrap import Array, cluster_bootstrap
+from pipeline.audit.statistics.bootstrap import Array, cluster_bootstrap
 from pipeline.canary.ask import Asked
 from pipeline.canary.variants import SHIFTS, VARIANTS
 from schemas import HARMLESS, Annotation, Failure, Reason

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.audit.correlation import spearman_within
+from pipeline.audit.statistics.correlation import spearman_within
 from pipeline.health.interval import ratio
 from pipeline.health.items import Floats, Ints, grouped
 from pipeline.health.measure import Names, Row

@@ -17,7 +17,7 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
-from pipeline.audit.bootstrap import Interval
+from pipeline.audit.statistics.bootstrap import Interval
 from pipeline.health.items import Floats, Ints
 
 Z = 1.959963984540054  # 97.5 % point of the standard normal distribution

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import pairs
-from pipeline.audit.bootstrap import Array
 from pipeline.audit.panel import Panel, human_panel
+from pipeline.audit.statistics import pairs
+from pipeline.audit.statistics.bootstrap import Array
 from pipeline.preference.fitted import fold_of
 from schemas import HumanRating
 from schemas.options import SetupError

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.audit.bootstrap import cluster_bootstrap
+from pipeline.audit.statistics.bootstrap import cluster_bootstrap
 from pipeline.sentinels.permutation import (
     BLOCK,
     MOST_DEALS,

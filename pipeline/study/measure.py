@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.audit.audit import audit
-from pipeline.audit.bootstrap import Array, Interval, draws
-from pipeline.audit.measure import Resampling
+from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.names import ALL
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import People
 from pipeline.audit.result import AuditRow
+from pipeline.audit.statistics.bootstrap import Array, Interval, draws
 from pipeline.audit.targets import Said, our_targets
 from pipeline.dataset.parquet import parts, read_rows
 from pipeline.formats.facts import ClipFacts

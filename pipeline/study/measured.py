@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import pairs
-from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.ceiling import mean_over_raters
 from pipeline.audit.pair_panel import PairPanel
+from pipeline.audit.statistics import pairs
+from pipeline.audit.statistics.bootstrap import Array, Statistic
+from pipeline.audit.statistics.ceiling import mean_over_raters
 from pipeline.audit.targets import Target
 from pipeline.study.names import ACCURACIES, LEFT_OUT, WITH_TIES
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audit.bootstrap import Array, Interval, weighted_bootstrap
-from pipeline.audit.ceiling import mean_over_raters, others_mean
-from pipeline.audit.pairs import UNTIED, accuracy, pair_table, within_prompt_pairs
 from pipeline.audit.panel import Panel, human_panel
+from pipeline.audit.statistics.bootstrap import Array, Interval, weighted_bootstrap
+from pipeline.audit.statistics.ceiling import mean_over_raters, others_mean
+from pipeline.audit.statistics.pairs import UNTIED, accuracy, pair_table, within_prompt_pairs
 from pipeline.videorm.data import Group
 from schemas import HumanRating
 

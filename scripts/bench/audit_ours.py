@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.audit import alpha, correlation, icc, kappa, kendall, patterns, strength
-from pipeline.audit.bootstrap import _kept_draws, cluster_bootstrap, weighted_bootstrap
-from pipeline.audit.leaderboard import leaderboard_measures
-from pipeline.audit.measures import Resampling
+from pipeline.audit.measures.leaderboard import leaderboard_measures
+from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.pair_panel import PairPanel
-from pipeline.audit.pairs import within_prompt_pairs
+from pipeline.audit.statistics import alpha, correlation, icc, kappa, kendall, patterns, strength
+from pipeline.audit.statistics.bootstrap import _kept_draws, cluster_bootstrap, weighted_bootstrap
+from pipeline.audit.statistics.pairs import within_prompt_pairs
 
 Arrays = dict[str, Any]
 Call = Callable[[], list[float]]

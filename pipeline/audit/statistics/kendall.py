@@ -10,8 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.kendall_large import Prompts, Ties, projected_kendall, ties
+from pipeline.audit.statistics.bootstrap import Array, Statistic
+from pipeline.audit.statistics.kendall_large import Prompts, Ties, projected_kendall, ties
 
 MAX_PROMPTS = 250  # above these, S costs too much and its projection is as good
 MAX_CLIPS = 2_500
@@ -23,7 +23,7 @@ def kendall(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
     """Pooled tau-b and tau-c of (N,) scores as a statistic of prompt counts: (B, P) to (B, 2).
 
     Exact up to ``MAX_PROMPTS`` prompts and ``MAX_CLIPS`` clips; with more, the value is exact and the
-    resamples are those of :class:`pipeline.audit.kendall_large.ProjectedKendall`. Every prompt in
+    resamples are those of :class:`pipeline.audit.statistics.kendall_large.ProjectedKendall`. Every prompt in
     [0, P) has a clip; where there is none, both are NaN.
     """
     if not n_prompts:

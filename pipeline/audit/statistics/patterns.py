@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipeline.audit.agreement import sum_by_prompt
-from pipeline.audit.bootstrap import Array
+from pipeline.audit.statistics.agreement import sum_by_prompt
+from pipeline.audit.statistics.bootstrap import Array
 
 Index = npt.NDArray[np.intp]
 

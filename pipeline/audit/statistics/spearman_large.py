@@ -10,7 +10,7 @@ Mathematical Statistics 19(3), sections 5 and 9; Hajek 1968, Annals of Mathemati
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit.bootstrap import Array, Statistic
+from pipeline.audit.statistics.bootstrap import Array, Statistic
 
 Prompts = npt.NDArray[np.intp]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.audit import agreement, alpha, ceiling, icc, kappa, raters
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.measure import MAX_LEVELS, Measure, Resampling
-from pipeline.audit.on_levels import agreements, by_prompt, mean_kappas, mean_score
+from pipeline.audit.measures.measure import MAX_LEVELS, Measure, Resampling
+from pipeline.audit.measures.on_levels import agreements, by_prompt, mean_kappas, mean_score
 from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.panel import Panel
+from pipeline.audit.statistics import agreement, alpha, ceiling, icc, kappa, raters
+from pipeline.audit.statistics.bootstrap import Array
 
 MAX_RATERS = 10  # the mean kappas of all pairs of raters are left out where there are more raters
 
@@ -21,7 +21,7 @@ def rater_measures(panel: Panel, levels: Array | None, how: Resampling) -> Itera
 
     But for the mean, a clip with a single rating tells nothing and is left out. ICCs and the centred
     alpha need clips that every rater of the panel rated; who rated none of its clips is not one of
-    them. ``levels`` as from :func:`pipeline.audit.measure.whole_levels`: without them, or where a
+    them. ``levels`` as from :func:`pipeline.audit.measures.measure.whole_levels`: without them, or where a
     rating is none of them, there are no shares and no Cohen's kappas. Of these the mean over couples
     of raters is left out where there are more than ``MAX_RATERS``.
     """

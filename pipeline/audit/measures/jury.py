@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import agreement
-from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.names import JURY
 from pipeline.audit.pair_panel import PairPanel
-from pipeline.audit.pairs import signs
+from pipeline.audit.statistics import agreement
+from pipeline.audit.statistics.bootstrap import Array, Statistic
+from pipeline.audit.statistics.pairs import signs
 
 JuryStatistic = Callable[[Array, int], Array]  # of sums (B, 2 + J + J * J) and J
 Members = Mapping[str, Array]  # annotator -> differences (M,) of the panel's pairs, NaN where none

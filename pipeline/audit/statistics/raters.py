@@ -6,9 +6,9 @@ of sums over prompts, as in `agreement`.
 
 import numpy as np
 
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.ceiling import others_mean
-from pipeline.audit.pairs import signs
+from pipeline.audit.statistics.bootstrap import Array
+from pipeline.audit.statistics.ceiling import others_mean
+from pipeline.audit.statistics.pairs import signs
 
 _FLAT = 1e-12  # share of the squared scores: a variance no larger is rounding error
 

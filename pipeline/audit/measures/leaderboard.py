@@ -17,12 +17,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from pipeline.audit import strength
-from pipeline.audit.bootstrap import Array, Interval, draws
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
+from pipeline.audit.measures.standings import Results, ranked, results_of, unranked
 from pipeline.audit.names import ALL
 from pipeline.audit.pair_panel import PairPanel
-from pipeline.audit.standings import Results, ranked, results_of, unranked
+from pipeline.audit.statistics import strength
+from pipeline.audit.statistics.bootstrap import Array, Interval, draws
 
 _UNDEFINED = Interval(value=None, low=None, high=None)
 _CELLS = 4_000_000  # of one block of wins, resamples x generators x generators: 32 MB

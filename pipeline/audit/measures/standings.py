@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipeline.audit.bootstrap import Array
 from pipeline.audit.pair_panel import PairPanel
-from pipeline.audit.pairs import signs
+from pipeline.audit.statistics.bootstrap import Array
+from pipeline.audit.statistics.pairs import signs
 
 Index = npt.NDArray[np.intp]
 

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit.bootstrap import Array
+from pipeline.audit.statistics.bootstrap import Array
 
 TIE = 1e-9  # scores are rounded to this; a difference no larger is a tie
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipeline.audit.multinomial import multinomial
+from pipeline.audit.statistics.multinomial import multinomial
 from schemas.ids import sha256_hex
 
 Array = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipeline.audit.bootstrap import Array, Table
+from pipeline.audit.statistics.bootstrap import Array, Table
 
 Prompts = npt.NDArray[np.intp]
 

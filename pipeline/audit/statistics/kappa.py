@@ -6,8 +6,8 @@ number. Shapes as in `agreement`.
 
 import numpy as np
 
-from pipeline.audit.agreement import one_minus_ratio
-from pipeline.audit.bootstrap import Array
+from pipeline.audit.statistics.agreement import one_minus_ratio
+from pipeline.audit.statistics.bootstrap import Array
 
 WEIGHTS = ("unweighted", "linear", "quadratic")
 

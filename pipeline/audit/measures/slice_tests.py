@@ -25,11 +25,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from pipeline.audit import pairs
-from pipeline.audit.agreement import sum_by_prompt
-from pipeline.audit.bootstrap import Array, Interval
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.pair_panel import PairPanel
+from pipeline.audit.statistics import pairs
+from pipeline.audit.statistics.agreement import sum_by_prompt
+from pipeline.audit.statistics.bootstrap import Array, Interval
 
 MIN_PROMPTS = 5  # with pairs in the slice, and outside of it
 

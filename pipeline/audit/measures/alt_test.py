@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from pipeline.audit import ceiling
-from pipeline.audit.agreement import ratio, sum_by_prompt
-from pipeline.audit.bootstrap import Array, Interval, Statistic
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.pair_panel import PairPanel
-from pipeline.audit.pairs import signs
 from pipeline.audit.panel import Panel
+from pipeline.audit.statistics import ceiling
+from pipeline.audit.statistics.agreement import ratio, sum_by_prompt
+from pipeline.audit.statistics.bootstrap import Array, Interval, Statistic
+from pipeline.audit.statistics.pairs import signs
 
 EPSILON = 0.15  # skilled raters
 Q = 0.05  # false discovery rate over the raters

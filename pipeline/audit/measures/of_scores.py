@@ -1,6 +1,6 @@
 """From a panel to numbers: an annotator's scores against the raters', value by value and by rank.
 
-The raters among each other are in `of_raters`, pairs of clips in `pair_measures`.
+The raters among each other are in `of_raters`, pairs of clips in `of_pairs`.
 """
 
 import functools
@@ -10,37 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import agreement, alpha, correlation
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.left_out import ceiling_correlations, left_out_correlations
-from pipeline.audit.measure import MAX_LEVELS, Measure, Resampling, whole_levels
-from pipeline.audit.of_raters import (
-    MAX_RATERS,
-    one_rater_measures,
-    one_rater_pair_measures,
-    rater_measures,
-    rater_pair_measures,
-)
-from pipeline.audit.on_levels import agreements, by_prompt, mean_kappas, mean_score
+from pipeline.audit.measures.measure import Measure, Resampling
+from pipeline.audit.measures.on_levels import agreements, by_prompt, mean_kappas, mean_score
 from pipeline.audit.panel import Panel
-
-__all__ = [
-    "MAX_LEVELS",
-    "MAX_RATERS",
-    "Measure",
-    "Resampling",
-    "ceiling_correlations",
-    "confusion_measures",
-    "left_out_correlations",
-    "one_rater_measures",
-    "one_rater_pair_measures",
-    "pooled_measures",
-    "rater_measures",
-    "rater_pair_measures",
-    "score_measures",
-    "whole_levels",
-    "within_measures",
-]
+from pipeline.audit.statistics import agreement, alpha, correlation
+from pipeline.audit.statistics.bootstrap import Array
 
 MAX_CONFUSED = 11  # shares of score pairs are left out where there are more levels
 

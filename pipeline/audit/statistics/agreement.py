@@ -9,7 +9,7 @@ its own modules: `alpha`, `kappa`, `icc`.
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit.bootstrap import Array, Statistic
+from pipeline.audit.statistics.bootstrap import Array, Statistic
 
 
 def sum_by_prompt(values: Array, prompts: npt.NDArray[np.intp], n_prompts: int) -> Array:

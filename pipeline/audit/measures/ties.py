@@ -18,11 +18,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import ceiling, pairs
-from pipeline.audit.bootstrap import Array, Interval, Statistic
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.names import ALL_TIE, CHANCE
 from pipeline.audit.pair_panel import PairPanel
+from pipeline.audit.statistics import ceiling, pairs
+from pipeline.audit.statistics.bootstrap import Array, Interval, Statistic
 from schemas.ids import hash_fraction
 
 NAME = "pair_accuracy_with_ties"

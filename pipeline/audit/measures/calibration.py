@@ -12,12 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import pairs
-from pipeline.audit.agreement import ratio, sum_by_prompt
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.measures import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.panel import Panel
+from pipeline.audit.statistics import pairs
+from pipeline.audit.statistics.agreement import ratio, sum_by_prompt
+from pipeline.audit.statistics.bootstrap import Array
 
 MAX_LEVELS = 9  # every value is a bin of its own: the whole numbers of a 1-5 scale and the halves
 BINS = 5

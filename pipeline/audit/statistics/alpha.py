@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipeline.audit.agreement import one_minus_ratio, value_counts
-from pipeline.audit.bootstrap import Array, Table
-from pipeline.audit.patterns import sum_of_patterns
+from pipeline.audit.statistics.agreement import one_minus_ratio, value_counts
+from pipeline.audit.statistics.bootstrap import Array, Table
+from pipeline.audit.statistics.patterns import sum_of_patterns
 
 LEVEL_KINDS = ("nominal", "ordinal", "interval")
 
@@ -130,7 +130,7 @@ def krippendorff_alpha_interval(sums: Array) -> Array:
 def krippendorff_alpha_interval_centred(sums: Array) -> Array:
     """Interval alpha (B,) after each rater's own mean was taken from his scores.
 
-    ``sums`` (B, R + 3) are those of :func:`pipeline.audit.icc.icc_table`: the means are over the
+    ``sums`` (B, R + 3) are those of :func:`pipeline.audit.statistics.icc.icc_table`: the means are over the
     common clips, those that every rater rated, and only these are used (elsewhere a rater's mean
     tells of his clips as much as of himself). Means are taken anew in each resample. On such a table
     what is left is the sum of squares of clips C and of error E of the two-way analysis of variance:

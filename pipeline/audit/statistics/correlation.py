@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipeline.audit.agreement import ratio, sum_by_prompt
-from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.kendall import kendall
-from pipeline.audit.pairs import signs, within_prompt_pairs
-from pipeline.audit.spearman_large import projected_spearman
+from pipeline.audit.statistics.agreement import ratio, sum_by_prompt
+from pipeline.audit.statistics.bootstrap import Array, Statistic
+from pipeline.audit.statistics.kendall import kendall
+from pipeline.audit.statistics.pairs import signs, within_prompt_pairs
+from pipeline.audit.statistics.spearman_large import projected_spearman
 
 Prompts = npt.NDArray[np.intp]
 Family = Callable[[Array, Array, Prompts, int], Statistic]
@@ -47,7 +47,7 @@ def spearman(x: Array, y: Array, prompts: Prompts, n_prompts: int) -> Statistic:
     Pearson's correlation of midranks; a clip drawn w times stands for w equal clips, and ranks are
     made anew in each resample. Clips with the same two scores are one cell: coarse scores cost little
     however many clips there are. Above ``MAX_CELLS`` the value is exact and the resamples are those of
-    :func:`pipeline.audit.spearman_large.projected_spearman`. NaN where x or y is constant. Source:
+    :func:`pipeline.audit.statistics.spearman_large.projected_spearman`. NaN where x or y is constant. Source:
     Spearman 1904; midranks as in Kendall 1948, Rank Correlation Methods, chapter 3.
     """
     codes = np.stack([_codes(x), _codes(y)], axis=1)

@@ -4,12 +4,18 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.ceiling import left_out, mean_of_left_out, of_ceiling, others_mean
-from pipeline.audit.correlation import POOLED, WITHIN, WITHIN_NAMES, Family, within_prompts
-from pipeline.audit.measure import Measure, Resampling
-from pipeline.audit.pairs import within_prompt_pairs
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.panel import Panel
+from pipeline.audit.statistics.bootstrap import Array
+from pipeline.audit.statistics.ceiling import left_out, mean_of_left_out, of_ceiling, others_mean
+from pipeline.audit.statistics.correlation import (
+    POOLED,
+    WITHIN,
+    WITHIN_NAMES,
+    Family,
+    within_prompts,
+)
+from pipeline.audit.statistics.pairs import within_prompt_pairs
 
 VARIANTS = ("loo", "ceiling", "of_ceiling")
 

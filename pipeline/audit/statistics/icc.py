@@ -5,7 +5,7 @@ Shapes as in `agreement`. Source: Shrout and Fleiss 1979, Psychological Bulletin
 
 import numpy as np
 
-from pipeline.audit.bootstrap import Array
+from pipeline.audit.statistics.bootstrap import Array
 
 _FLAT = 1e-12  # a variance no larger is rounding error
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from pipeline.audit.bootstrap import Array
+from pipeline.audit.statistics.bootstrap import Array
 
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit import ceiling, pairs
-from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.left_out import VARIANTS
-from pipeline.audit.measure import Measure, Resampling
+from pipeline.audit.measures.left_out import VARIANTS
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.pair_panel import PairPanel
+from pipeline.audit.statistics import ceiling, pairs
+from pipeline.audit.statistics.bootstrap import Array, Statistic
 
 SHARES: dict[str, Statistic] = {
     "pair_agreement_with_ties": pairs.agreement_with_ties,

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.audit import agreement, ceiling, kappa
-from pipeline.audit.bootstrap import Array
-from pipeline.audit.measure import Measure, Resampling
+from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.panel import Panel
+from pipeline.audit.statistics import agreement, ceiling, kappa
+from pipeline.audit.statistics.bootstrap import Array
 
 Partial = functools.partial[Measure]
 

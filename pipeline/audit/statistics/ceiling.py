@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit.bootstrap import Array, Statistic
-from pipeline.audit.correlation import Family
+from pipeline.audit.statistics.bootstrap import Array, Statistic
+from pipeline.audit.statistics.correlation import Family
 
 Prompts = npt.NDArray[np.intp]
 

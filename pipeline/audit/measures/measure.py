@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.audit.bootstrap import (
+from pipeline.audit.statistics.bootstrap import (
     Array,
     Interval,
     Statistic,
