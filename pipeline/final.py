@@ -18,7 +18,7 @@ from pipeline.health.write import write_judges
 from pipeline.people import people_of, rating_files
 from pipeline.report.write import write_report
 from pipeline.running import Run
-from pipeline.state import fingerprint, plain, write_json
+from pipeline.state import RECORD, fingerprint, plain, write_json
 from schemas import SPLITS, HumanRating, HumanVote, Video
 from schemas.layout import PUBLISHED, Layout
 from schemas.tables import SCHEMA_VERSION, table_of
@@ -64,6 +64,7 @@ def finish(run: Run, made_from: str) -> None:
     write_card(layout.root, record)
     write_report(layout.root, config.report, record)
     if unmet:
+        write_json(layout.work / RECORD, record)
         raise RequirementError("; ".join(unmet))
     write_json(layout.run, record)
 

@@ -19,6 +19,7 @@ from schemas.options import SetupError
 
 ENOUGH_BYTES = 100 << 20  # free on the disk, to begin at all
 CLAIM = "config.json"  # in the work folder
+RECORD = "record.json"  # there, too: of a run that ended, but whose requirements were not met
 # What may change between two runs on one folder without a flag: it touches no row that is there.
 FREE_BLOCKS = (
     "budget",
@@ -143,6 +144,7 @@ def claim(layout: Layout, config: Config, name: str, rebuild: bool) -> None:
     if not rebuild:
         check_claim(layout, config)
     layout.run.unlink(missing_ok=True)
+    (layout.work / RECORD).unlink(missing_ok=True)
     write_json(layout.work / CLAIM, {"name": name, "config": plain(config)})
 
 
@@ -158,6 +160,20 @@ def check_claim(layout: Layout, config: Config) -> None:
                 f"{', '.join(changed)}. Use another --output, or --rebuild to go on here with the "
                 "new one (every paid reply is reused)"
             )
+
+
+def record_of(layout: Layout) -> dict[str, Any]:
+    """The record of a run that came to its end, whether or not its requirements were met.
+
+    Raises :class:`SetupError` where it did not.
+    """
+    path = next((p for p in (layout.run, layout.work / RECORD) if p.is_file()), None)
+    if path is None:
+        raise SetupError(
+            f"{layout.run}: not there, so {layout.root} is not a complete run; run it to the end first"
+        )
+    record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return record
 
 
 def claimed(layout: Layout) -> tuple[str, Config]:

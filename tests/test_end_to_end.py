@@ -169,6 +169,7 @@ def test_rebuild_goes_on_with_another_configuration(finished):
     assert len(rows(finished / "rebuilt")["prompts"]) == 3
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_and_waves_changes_no_row(finished):
     parallel = {**SMALL, "wave_size": 7, "concurrency": {"processes": 1}}
     assert (

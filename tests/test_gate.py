@@ -24,6 +24,8 @@ from gate_run import (
 from judge_server import JudgeServer
 from pydantic import ValidationError
 
+from pipeline import __main__ as cli
+from pipeline import command
 from pipeline.audit.options import Requirement
 from pipeline.config import load_config
 from pipeline.estimate import estimate
@@ -231,3 +233,24 @@ def test_an_estimate_tells_the_share_of_the_gate(
     del tree["audit"]["require"]
     assert run(tmp_path, tree, "--estimate") == 0
     assert "audit.require" not in capsys.readouterr().err
+
+
+def test_a_run_whose_end_falls_short_can_still_be_shown_and_rated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More ratings are what one wants then; every clip is rated here, so only the end decides."""
+    tree = {
+        **tree_of("http://127.0.0.1:9"),
+        "annotators": [{"kind": "signal"}],
+        "audit": {
+            "ratings": [{"kind": "simulated"}],
+            "resamples": 100,
+            "require": {"statistic": ACCURACY, "at_least": 1.0},
+        },
+    }
+    assert run(tmp_path, tree) == command.UNMET
+    assert not (tmp_path / "out" / "run.json").exists()
+    assert cli.main(["report", str(tmp_path / "out")]) == 0
+    rated = ["rate", str(tmp_path / "out"), "--output", str(tmp_path / "rating"), "--items", "2"]
+    assert cli.main(rated) == 0, capsys.readouterr().err
+    assert (tmp_path / "rating" / "rate.html").is_file()

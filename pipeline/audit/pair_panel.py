@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audit.panel import Panel
+from pipeline.audit.panel import Panel, check_size
 from pipeline.audit.statistics.bootstrap import Array
 from pipeline.audit.statistics.ceiling import others_mean
 from pipeline.audit.statistics.pairs import within_prompt_pairs
@@ -107,6 +107,7 @@ def pairs_of_ratings(panel: Panel) -> PairPanel:
     all raters but one, on clips which that one rated.
     """
     first, second = within_prompt_pairs(panel.prompts)
+    check_size(len(first), len(panel.raters), "pairs")
     target, others = panel.target, others_mean(panel.human)
     used, prompts = np.unique(panel.prompts[first], return_inverse=True)
     return PairPanel(
@@ -138,6 +139,7 @@ def pairs_of_votes(
     raters = {name: i for i, name in enumerate(sorted({vote.rater for vote in votes}))}
     keys = sorted({(vote.prompt_id, _sorted(vote)) for vote in votes})
     place = {key: m for m, key in enumerate(keys)}
+    check_size(len(keys), len(raters), "pairs")
     total = np.zeros((len(layers), len(keys), len(raters)))
     count = np.zeros_like(total)
     for vote in votes:

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from pipeline.audit.statistics.bootstrap import Array
 from schemas import HumanRating
+from schemas.options import SetupError
+
+MOST_CELLS = 100_000_000  # of items by raters: 0.8 GB, of which an audit holds a few
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ def human_panel(ratings: Sequence[HumanRating], dimensions: Sequence[str]) -> Pa
     videos = {video: i for i, video in enumerate(sorted(clips))}
     raters = {rater: i for i, rater in enumerate(sorted({r.rater for r in ratings}))}
     layers = {name: i for i, name in enumerate(dict.fromkeys(dimensions))}
+    check_size(len(videos), len(raters), "clips")
     cube = np.full((len(layers), len(videos), len(raters)), np.nan)
     for r in ratings:
         cube[layers[r.dimension], videos[r.video_id], raters[r.rater]] = r.score
@@ -90,3 +94,13 @@ def human_panel(ratings: Sequence[HumanRating], dimensions: Sequence[str]) -> Pa
         prompt_ids=tuple(map(str, prompt_ids)),
     )
     return panel.take(~np.isnan(human).all(axis=1))
+
+
+def check_size(n_items: int, n_raters: int, what: str) -> None:
+    """Raise :class:`SetupError` where a table of items by raters would not fit into memory."""
+    if n_items * n_raters > MOST_CELLS:
+        raise SetupError(
+            f"audit: {n_items:,} {what} by {n_raters:,} raters are more than this version holds "
+            f"({MOST_CELLS:,} cells); audit a part of the clips, or give raters who judged few clips each "
+            "one name for several of them, such as that of their group"
+        )

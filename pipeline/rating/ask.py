@@ -1,7 +1,6 @@
 """What `videoprefer rate` writes: the page, Label Studio's files with their clips, the analyst's list."""
 
 import dataclasses
-import json
 import os
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from pipeline.rating.items import RANDOM, Candidate, Item, items_csv
 from pipeline.rating.page import render_page
 from pipeline.rating.rated import rated_already
 from pipeline.rating.sample import choose
+from pipeline.state import record_of
 from schemas import Dimension, Prompt, Video
 from schemas.ids import hash_fraction, sha256_hex
 from schemas.layout import Layout
@@ -67,7 +67,7 @@ def ask_people(ask: Ask) -> Written:
     nothing left to rate, clips too large for a page, a folder that holds another selection.
     """
     layout = Layout(ask.run)
-    record = _record(layout)
+    record = record_of(layout)
     dimensions = asked_about(record, dimensions_of(layout), ask.dimensions)
     videos = _videos(layout)
     candidates, notes = _here(_candidates(layout, ask.mode, dimensions), videos, layout)
@@ -83,14 +83,6 @@ def ask_people(ask: Ask) -> Written:
     texts = {LIST: listed, CONFIG: config, TASKS: tasks, **({PAGE: page} if page else {})}
     files = _write(ask.output, texts, {_name(v, c): c.data for v, c in clips.items()})
     return Written(files=files, items=tuple(items), notes=(*notes, *_notes(ask, items, clips)))
-
-
-def _record(layout: Layout) -> Mapping[str, Any]:
-    if not layout.run.is_file():
-        raise SetupError(
-            f"{layout.run}: not there, so {layout.root} is not a complete run; run it to the end first"
-        )
-    return json.loads(layout.run.read_text("utf-8"))
 
 
 def _theirs(record: Mapping[str, Any], dimensions: Sequence[Dimension]) -> set[str]:

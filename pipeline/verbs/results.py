@@ -1,7 +1,6 @@
 """What a run came to: `audit` and `report`."""
 
 import argparse
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -225,15 +224,11 @@ def report(argv: Sequence[str]) -> int:
     def work() -> int:
         from pipeline.report.options import ReportOptions
         from pipeline.report.write import write_report
+        from pipeline.state import record_of
         from schemas.layout import Layout
 
         layout = Layout(arguments.run)
-        if not layout.run.is_file():
-            raise SetupError(
-                f"{layout.run}: not there, so {arguments.run} is not a complete run; "
-                "run it to the end first"
-            )
-        record = json.loads(layout.run.read_text())
+        record = record_of(layout)
         options = ReportOptions(**record["config"]["report"])
         if arguments.prompts is not None:
             options = options.model_copy(update={"prompts": arguments.prompts})
