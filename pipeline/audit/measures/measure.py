@@ -50,7 +50,10 @@ class Resampling:
 
     def each_of_sums(self, table: Table, statistics: Statistic, n: int) -> list[Interval]:
         """Intervals of n statistics of sums of the rows of (P, k), from (B, k) to (B, n)."""
-        return self.each_of_counts(*sums_of_counts(table, statistics), n)
+        n_prompts, of_counts = sums_of_counts(table, statistics)
+        return weighted_bootstraps(
+            n_prompts, of_counts, n, self.resamples, self.seed, self.level, whole=True
+        )
 
     def each_of_counts(self, n_prompts: int, statistics: Statistic, n: int) -> list[Interval]:
         """Intervals of n statistics of prompt counts, from (B, P) to (B, n)."""

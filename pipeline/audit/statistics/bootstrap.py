@@ -12,7 +12,7 @@ interval); Miller 2024, arXiv:2411.00640 (errors clustered by question in evalua
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,9 @@ def cluster_bootstrap(
     0.285714
     """
     n_prompts, of_counts = sums_of_counts(stats, statistic)
-    return weighted_bootstrap(n_prompts, of_counts, resamples, seed, level)
+    return weighted_bootstraps(n_prompts, _alone(of_counts), 1, resamples, seed, level, whole=True)[
+        0
+    ]
 
 
 def sums_of_counts(stats: Table, statistic: Statistic) -> tuple[int, Statistic]:
@@ -117,10 +119,11 @@ def weighted_bootstrap(
     where undefined. Same draws as :func:`cluster_bootstrap` for the same seed and ``n_prompts``.
     """
 
-    def one(counts: Array) -> Array:
-        return statistic(counts)[:, None]
+    return weighted_bootstraps(n_prompts, _alone(statistic), 1, resamples, seed, level)[0]
 
-    return weighted_bootstraps(n_prompts, one, 1, resamples, seed, level)[0]
+
+def _alone(statistic: Statistic) -> Statistic:
+    return lambda counts: statistic(counts)[:, None]
 
 
 def weighted_bootstraps(
@@ -130,10 +133,13 @@ def weighted_bootstraps(
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    *,
+    whole: bool = False,
 ) -> list[Interval]:
     """The intervals of several statistics at the cost of one: counts (B, P) to values (B, S).
 
-    NaN alone, (B,), stands for statistics that are all undefined.
+    NaN alone, (B,), stands for statistics that are all undefined. ``whole``: they take counts as small
+    whole numbers, such as those of :func:`sums_of_counts`, and turn them into what they need.
     """
     if n_prompts == 0:
         return [Interval(value=None, low=None, high=None)] * n_statistics
@@ -141,7 +147,7 @@ def weighted_bootstraps(
         values = np.broadcast_to(statistics(np.ones((1, n_prompts)))[0], n_statistics)
         replicates = np.full((1, n_statistics), np.nan)  # one prompt tells nothing about the spread
         if n_prompts > 1 and np.isfinite(values).any():
-            blocks = draws(n_prompts, resamples, seed)
+            blocks = (_whole_draws if whole else draws)(n_prompts, resamples, seed)
             replicates = np.concatenate([statistics(counts) for counts in blocks])
     return [_interval(float(v), own, level) for v, own in zip(values, replicates.T, strict=True)]
 
@@ -158,9 +164,12 @@ def _interval(value: float, replicates: Array, level: float) -> Interval:
 
 def draws(n_prompts: int, resamples: int, seed: int) -> Iterator[Array]:
     """Blocks (b, P) of multinomial counts, ``resamples`` rows in all; each row sums to P."""
+    return (block.astype(np.float64) for block in _whole_draws(n_prompts, resamples, seed))
+
+
+def _whole_draws(n_prompts: int, resamples: int, seed: int) -> Iterable[npt.NDArray[Any]]:
     small = resamples * n_prompts <= _KEPT
-    blocks = (_kept_draws if small else _draws)(n_prompts, resamples, seed)
-    return (block.astype(np.float64) for block in blocks)
+    return (_kept_draws if small else _draws)(n_prompts, resamples, seed)
 
 
 @functools.lru_cache(maxsize=4)  # an audit asks for the same draws for every statistic

@@ -31,7 +31,7 @@ def multinomial(generator: np.random.Generator, n: int, rows: int) -> npt.NDArra
     while (over := np.flatnonzero(missing < 0)).size:
         counts[over] = _poisson(generator, n, len(over))
         missing[over] = _missing(counts[over])
-    counts += _one_by_one(generator, n, missing).astype(np.uint8)  # all of them far below 256
+    np.add.at(counts.reshape(-1), _cells(generator, n, missing), np.uint8(1))  # far below 256
     return counts
 
 
@@ -43,9 +43,16 @@ def _one_by_one(
     generator: np.random.Generator, n: int, times: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Counts (rows, n) of ``times`` (rows,) draws each."""
-    drawn = generator.integers(n, size=times.sum(), dtype=np.uint32)
-    cells = drawn + np.repeat(np.arange(len(times)) * n, times)
+    cells = _cells(generator, n, times)
     return np.bincount(cells, minlength=len(times) * n).reshape(len(times), n)
+
+
+def _cells(
+    generator: np.random.Generator, n: int, times: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The draws themselves, as cells of the counts in one row after another."""
+    drawn = generator.integers(n, size=times.sum(), dtype=np.uint32)
+    return drawn + np.repeat(np.arange(len(times)) * n, times)
 
 
 def _poisson(generator: np.random.Generator, n: int, rows: int) -> npt.NDArray[np.uint8]:
