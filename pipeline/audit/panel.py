@@ -43,10 +43,6 @@ class Panel:
         """Mean of all raters of each clip, (N,)."""
         return np.asarray(np.nanmean(self.human, axis=1))
 
-    def of_generator(self, generator: str) -> Self:
-        """The clips of one generator."""
-        return self.take(np.asarray([g == generator for g in self.generators], dtype=bool))
-
     def take(self, kept: npt.NDArray[np.bool_]) -> Self:
         """The clips where ``kept`` (N,) is true; prompts are numbered anew."""
         index = np.flatnonzero(kept)
