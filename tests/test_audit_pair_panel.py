@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audit.choices import Choice, margins_of, rationales_of
+from pipeline.audit.choices import margins_of, rationales_of
 from pipeline.audit.pair_panel import pairs_of_ratings, pairs_of_votes
 from pipeline.audit.panel import human_panel
+from pipeline.formats.choice import Choice
 from schemas import HumanRating, HumanVote
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from pipeline.audit.audit import audit
-from pipeline.audit.choices import Choice
 from pipeline.audit.options import AuditOptions
+from pipeline.formats.choice import Choice
 from pipeline.formats.facts import ClipFacts
 from schemas import HumanRating, HumanVote, Score
 from schemas.options import SetupError

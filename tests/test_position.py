@@ -4,9 +4,9 @@ import csv
 
 import pytest
 
-from pipeline.audit.choices import Choice
 from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.measures.position import position_measures, vote_position_measures
+from pipeline.formats.choice import Choice
 from schemas import HumanVote
 from schemas.ids import prompt_id
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.audit import names, rows
-from pipeline.audit.choices import Choice, Margins, Who, margins_of
+from pipeline.audit.choices import Margins, Who, margins_of
 from pipeline.audit.findings import Findings
 from pipeline.audit.measures.jury import jury_measures
 from pipeline.audit.measures.measure import Resampling
@@ -23,6 +23,7 @@ from pipeline.audit.targets import (
     human_targets,
     our_targets,
 )
+from pipeline.formats.choice import Choice
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.labelled import UNKNOWN
 from schemas import CONSENSUS, HumanRating, HumanVote, Score

@@ -1,43 +1,12 @@
-"""What an annotator chose between two clips, where it compared them instead of scoring each."""
+"""What the choices of an annotator between two clips come to, pair by pair."""
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.audit.pair_panel import SIGN, Pair
+from pipeline.formats.choice import Choice, Pair
 
 Who = tuple[str, str]  # annotator, dimension
 Margins = Mapping[Who, Mapping[Pair, float]]  # for the lower id where positive
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One verdict of one annotator on two clips, ``video_a`` shown first.
-
-    ``choice`` is one of ``schemas.human.CHOICES``, or None where the annotator was asked and gave no
-    usable verdict. Key: annotator_id, dimension, video_a, video_b, draw.
-    """
-
-    prompt_id: str
-    video_a: str
-    video_b: str
-    dimension: str
-    annotator_id: str
-    choice: str | None
-    draw: int = 0
-    rationale: str | None = None
-
-    @property
-    def pair(self) -> Pair:
-        """The two video ids, sorted."""
-        return min(self.video_a, self.video_b), max(self.video_a, self.video_b)
-
-    @property
-    def sign(self) -> float | None:
-        """+1 for the lower video id, -1 for the other, 0 for a tie of any kind; None: no verdict."""
-        if self.choice is None:
-            return None
-        return SIGN[self.choice] * (1 if self.video_a <= self.video_b else -1)
 
 
 def margins_of(choices: Iterable[Choice]) -> Margins:

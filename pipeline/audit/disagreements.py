@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.audit.pair_panel import Pair, PairPanel
+from pipeline.audit.pair_panel import PairPanel
 from pipeline.audit.statistics.bootstrap import Array
 from pipeline.audit.statistics.pairs import signs
+from pipeline.formats.choice import Pair
 
 _DIGITS = 10  # the last ones depend on the machine's linear algebra
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from pipeline.audit.choices import Margins, Who
 from pipeline.audit.names import ALL, POSITION, REPLIES
-from pipeline.audit.pair_panel import Pair
 from pipeline.audit.ratings import complexity
 from pipeline.audit.result import AuditRow
 from pipeline.dataset.parquet import parts, read_columns, read_rows
+from pipeline.formats.choice import Pair
 from pipeline.formats.facts import ClipFacts
 from pipeline.health.write import judges_health
 from pipeline.preference.votes import RANKING_COLUMNS, keyed_ranking, votes_of

@@ -16,12 +16,9 @@ from pipeline.audit.panel import Panel, check_size
 from pipeline.audit.statistics.bootstrap import Array
 from pipeline.audit.statistics.ceiling import others_mean
 from pipeline.audit.statistics.pairs import within_prompt_pairs
+from pipeline.formats.choice import SIGN, Pair
 from pipeline.formats.labelled import UNKNOWN
 from schemas import HumanVote
-
-SIGN = {"a": 1.0, "b": -1.0, "tie": 0.0, "both_good": 0.0, "both_bad": 0.0}
-
-Pair = tuple[str, str]  # of video ids, sorted
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

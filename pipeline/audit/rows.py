@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audit import names
-from pipeline.audit.choices import Choice
 from pipeline.audit.measures import left_out, of_raters, of_scores
 from pipeline.audit.measures import of_pairs as paired
 from pipeline.audit.measures.leaderboard import leaderboard_measures
@@ -23,6 +22,7 @@ from pipeline.audit.slices import PairSlices, Slices
 from pipeline.audit.statistics import agreement
 from pipeline.audit.statistics.bootstrap import Array
 from pipeline.audit.targets import Target
+from pipeline.formats.choice import Choice
 from schemas import HumanVote
 
 Found = tuple[AuditRow, int]  # a row, and how many prompts it had to leave out as undefined

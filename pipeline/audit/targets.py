@@ -4,12 +4,12 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipeline.audit.choices import Choice
 from pipeline.audit.names import RATER, RESERVED
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.pair_panel import PairPanel, pairs_of_ratings, pairs_of_votes
 from pipeline.audit.panel import Panel, human_panel
 from pipeline.audit.ratings import check_dimensions
+from pipeline.formats.choice import Choice
 from schemas import HumanRating, HumanVote, Score
 from schemas.options import SetupError
 

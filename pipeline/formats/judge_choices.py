@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from pipeline.audit.choices import Choice
 from pipeline.formats.cells import optional_text, text
+from pipeline.formats.choice import Choice
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.gathering import NOT_HERE, Gathering
 from pipeline.formats.genai_bench import DIMENSION

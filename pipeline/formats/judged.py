@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from pipeline.audit.choices import Choice
+from pipeline.formats.choice import Choice
 from schemas import Score
 
 EVERY = "*"  # dimension of what is held against every human dimension

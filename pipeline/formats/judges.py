@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.audit.choices import Choice
+from pipeline.formats.choice import Choice
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.genai_bench_results import judged_by
 from pipeline.formats.judge_choices import read_bench, read_choices

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.audit.choices import Choice
 from pipeline.audit.measures.measure import Measure, Resampling
 from pipeline.audit.statistics.agreement import ratio, sum_by_prompt
+from pipeline.formats.choice import Choice
 from schemas import HumanVote
 
 Item = tuple[str, float]  # prompt id and what it counts, 0 to 1
