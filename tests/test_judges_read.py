@@ -1,5 +1,6 @@
 """What judges said, from files: draws and temperatures, choices, a benchmark's results."""
 
+import json
 import random
 import statistics
 from collections import Counter
@@ -9,15 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from people_examples import DOG, EXAMPLES, KITE, as_json, rows_csv
 
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.judges import EVERY, JudgesRead, read_judges, spread_out
-from pipeline.formats.readers import READERS
+from pipeline.formats.readers import READERS, reader_of
 from pipeline.formats.said import introduce
 from schemas import ids
 from schemas.options import SetupError
-from tests.people_examples import DOG, EXAMPLES, KITE, as_json, rows_csv
 
 A = {"prompt_id": "p", "generator": "g", "annotator": "judge", "score": 4}
 
@@ -303,3 +304,30 @@ def test_published_accuracy_of_ten_judges(test_data: Path) -> None:
     found = {judge: round(100 * right[judge] / 1_069, 2) for judge in expected}
     assert found == expected
     assert len(finder.clips) == 2 * 1_069
+
+
+def test_results_are_of_the_pairs_at_their_positions_of_the_list_that_people_voted_on(
+    tmp_path: Path,
+) -> None:
+    listed = [
+        {"prompt": "a kite", "video_left": "l0.mp4", "video_right": "r0.mp4", "vote_type": "leftvote"},
+        {"prompt": "a dog", "video_left": "l1.mp4", "video_right": "r1.mp4", "vote_type": "tievote"},
+    ]  # fmt: skip
+    (tmp_path / "pairs.json").write_text(json.dumps(listed))
+    results = [
+        {"idx": 1, "prompt": "a dog", "model_vote": "[[B>A]]", "human_vote": "tievote"},
+        {"idx": 0, "prompt": "a kite", "model_vote": "[[A>B]]", "human_vote": "leftvote"},
+    ]
+    (tmp_path / "gpt.pairwise.json").write_text(json.dumps(results))
+    finder = ClipFinder(open=True)
+    people = reader_of(tmp_path / "pairs.json").read(tmp_path / "pairs.json", finder, None)
+    found = read_judges(tmp_path / "gpt.pairwise.json", finder)
+    voted = {(v.video_a, v.video_b) for v in people.votes}
+    assert {(c.video_a, c.video_b) for c in found.choices} == voted
+    dog = ids.prompt_id("a dog")
+    assert {c.choice for c in found.choices if c.prompt_id == dog} == {"b"}
+    # a list of another split: the prompt at that position is another one
+    results[0]["prompt"] = "a cat"
+    (tmp_path / "gpt.pairwise.json").write_text(json.dumps(results))
+    with pytest.raises(SetupError, match="row 1: 0 pairs of this prompt stand at position 1"):
+        read_judges(tmp_path / "gpt.pairwise.json", finder)

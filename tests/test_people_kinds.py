@@ -4,12 +4,12 @@ import gzip
 from pathlib import Path
 
 import pytest
+from people_examples import EXAMPLES, as_json, rows_csv
 
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.people import Reader
 from pipeline.formats.readers import READERS, reader_of
 from schemas.options import SetupError
-from tests.people_examples import EXAMPLES, as_json, rows_csv
 
 KINDS = "table votes fetv genai_bench videoalign tvge video_bench t2vqa vbench evalcrafter tc_bench"
 

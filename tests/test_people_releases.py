@@ -7,14 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pipeline.formats.fetv import GENERATORS
-from pipeline.formats.finder import ClipFinder
-from pipeline.formats.people import PeopleRead, Scale
-from pipeline.formats.readers import READERS
-from schemas import ids
-from schemas.options import SetupError
-from tests.people_examples import (
+from people_examples import (
     ARENA,
     DOG,
     EVALCRAFTER,
@@ -30,6 +23,13 @@ from tests.people_examples import (
     json_lines,
     rows_csv,
 )
+
+from pipeline.formats.fetv import GENERATORS
+from pipeline.formats.finder import ClipFinder
+from pipeline.formats.people import PeopleRead, Scale
+from pipeline.formats.readers import READERS
+from schemas import ids
+from schemas.options import SetupError
 
 K, D = ids.prompt_id(KITE), ids.prompt_id(DOG)
 

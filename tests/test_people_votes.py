@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from people_examples import rows_csv
 
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.votes import read_votes
 from schemas import ids
 from schemas.options import SetupError
-from tests.people_examples import rows_csv
 
 CLIPS = [
     ClipFacts(video_id=v, prompt_id=p, generator=g)

@@ -8,7 +8,7 @@ from pipeline.audit.findings import Findings
 from pipeline.audit.measures.jury import jury_measures
 from pipeline.audit.measures.measure import Resampling
 from pipeline.audit.names import ALL
-from pipeline.audit.of_annotator import Frame, annotator_of, annotator_rows
+from pipeline.audit.of_annotator import Shared, annotator_of, annotator_rows
 from pipeline.audit.of_run import Conditions
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.result import AuditResult, AuditRow, unmet
@@ -62,7 +62,7 @@ def audit(
     said = _said(scores, choices, ratings, votes, facts, options)
     judged = {r.video_id for r in said.ratings}
     judged |= {video for v in said.votes for video in (v.video_a, v.video_b)}
-    frame = Frame(
+    shared = Shared(
         said=said,
         options=options,
         how=Resampling(resamples=options.resamples, seed=options.seed, level=options.level),
@@ -77,17 +77,17 @@ def audit(
         prompts={c.prompt_id: c.prompt for c in facts.values() if c.prompt is not None},
         rationales=rationales or {},
     )
-    answers = answers_of(frame.said, options)
-    check_said(frame.said, answers)
+    answers = answers_of(shared.said, options)
+    check_said(shared.said, answers)
     found = Findings()
-    for row, n_undefined in _rows(frame, answers, found):
+    for row, n_undefined in _rows(shared, answers, found):
         found.add(row, n_undefined)
     for row in replies:
         found.add(row, 0)
     return AuditResult(
         rows=tuple(found.rows),
-        notes=(*notes, *notes_of(frame.said, answers, options), *found.notes),
-        scope=scope_of(frame.said, answers, options),
+        notes=(*notes, *notes_of(shared.said, answers, options), *found.notes),
+        scope=scope_of(shared.said, answers, options),
         unmet=tuple(m for r in options.require for m in unmet(r, found.rows)),
         disagreements=tuple(found.disagreements),
         alt_test=tuple(found.alt_test),
@@ -136,22 +136,22 @@ def _facts(
     return facts
 
 
-def _rows(frame: Frame, answers: Mapping[str, list[str]], found: Findings) -> Iterator[Found]:
-    said, how = frame.said, frame.how
+def _rows(shared: Shared, answers: Mapping[str, list[str]], found: Findings) -> Iterator[Found]:
+    said, how = shared.said, shared.how
     for target in human_targets(said):
-        yield from rows.rater_rows(target, frame.slices, frame.levels(target.theirs), how)
+        yield from rows.rater_rows(target, shared.slices, shared.levels(target.theirs), how)
     yield from rows.vote_rows(said.votes, how)
     for target in our_targets(said, answers):
         found.people(target.name, target.pairs)
-        yield from rows.baseline_rows(target, how, frame.options.seed)
+        yield from rows.baseline_rows(target, how, shared.options.seed)
         yield from rows.board_rows(target, names.RATERS, target.pairs, target.pairs.human, how)
         found.board(names.RATERS, target.name, target.pairs, target.pairs.human)
         members: dict[str, Array] = {}
         for annotator in said.annotators:
-            one = annotator_of(frame, target, annotator)
+            one = annotator_of(shared, target, annotator)
             if one is None:
                 continue
-            yield from annotator_rows(frame, target, one, found)
+            yield from annotator_rows(shared, target, one, found)
             if annotator != CONSENSUS:
                 members[annotator] = one.gaps
         for who, measure in jury_measures(target.pairs, members, how):

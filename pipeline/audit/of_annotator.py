@@ -29,16 +29,13 @@ from pipeline.audit.rows import Found
 from pipeline.audit.slices import PairSlices, Slices
 from pipeline.audit.statistics.bootstrap import Array
 from pipeline.audit.statistics.pairs import within_prompt_pairs
-from pipeline.audit.targets import (
-    Said,
-    Target,
-)
+from pipeline.audit.targets import Said, Target
 
 DEFAULT_SCALE = (1.0, 5.0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Shared:
     """What every part of one audit shares."""
 
     said: Said
@@ -67,30 +64,31 @@ class Annotator:
     gaps: Array
 
 
-def annotator_of(frame: Frame, target: Target, name: str) -> Annotator | None:
+def annotator_of(shared: Shared, target: Target, name: str) -> Annotator | None:
     """None where the annotator said nothing on the target's dimension."""
     scores = {
         s.video_id: s.mean
-        for s in frame.said.scores
+        for s in shared.said.scores
         if (s.annotator_id, s.dimension) == (name, target.ours)
     }
-    margins = frame.margins.get((name, target.ours or ""), {})
+    margins = shared.margins.get((name, target.ours or ""), {})
     if not scores and not margins:
         return None
     return Annotator(name=name, scores=scores, gaps=target.pairs.differences(scores, margins))
 
 
 def annotator_rows(
-    frame: Frame, target: Target, one: Annotator, found: Findings
+    shared: Shared, target: Target, one: Annotator, found: Findings
 ) -> Iterator[Found]:
-    how, options, name = frame.how, frame.options, target.name
+    """Every row of one annotator on one dimension; what needs all annotators is put into ``found``."""
+    how, options, name = shared.how, shared.options, target.name
     judged = target.pairs.judged(one.gaps)
     found.annotator(one.name, name, target.pairs, judged)
-    yield from _clip_rows(frame, target, one, found)
+    yield from _clip_rows(shared, target, one, found)
     yield from rows.pair_rows(
-        target, one.name, judged, frame.slices, how, of_pairs=frame.pair_slices
+        target, one.name, judged, shared.slices, how, of_pairs=shared.pair_slices
     )
-    yield from _condition_rows(frame, target, one)
+    yield from _condition_rows(shared, target, one)
     yield from rows.named(one.name, name, ALL, tie_measures(judged, how, options.seed))
     if judged.n_raters > 1:
         yield from rows.named(one.name, name, ALL, tie_left_out(judged, how, options.seed))
@@ -102,21 +100,21 @@ def annotator_rows(
     yield from rows.board_rows(target, one.name, judged, judged.judge, how)
     yield from rows.named(one.name, name, ALL, [leaderboard_agreement(judged, how)])
     found.board(one.name, name, judged, judged.judge)
-    masks = rows.pair_slices(judged, frame.slices, frame.pair_slices)
+    masks = rows.pair_slices(judged, shared.slices, shared.pair_slices)
     found.gaps += [(one.name, name, gap) for gap in slice_gaps(judged, masks, how)]
     found.disagreements += worst_disagreements(
-        judged, one.name, name, options.disagreements, _known(frame, target, one)
+        judged, one.name, name, options.disagreements, _known(shared, target, one)
     )
 
 
-def _clip_rows(frame: Frame, target: Target, one: Annotator, found: Findings) -> Iterator[Found]:
+def _clip_rows(shared: Shared, target: Target, one: Annotator, found: Findings) -> Iterator[Found]:
     """What follows from scores of clips that people scored, too."""
     if target.panel is None or not one.scores:
         return
-    how, name = frame.how, target.name
-    levels = frame.levels(target.theirs)
+    how, name = shared.how, target.name
+    levels = shared.levels(target.theirs)
     panel = target.panel.judged_by(one.scores)
-    yield from rows.score_rows(target, one.name, panel, frame.slices, levels, how)
+    yield from rows.score_rows(target, one.name, panel, shared.slices, levels, how)
     answered = rows.answered(target.panel, panel, how)
     yield from rows.named(one.name, name, ALL, [answered])
     yield from rows.sliced(one.name, name, confusion_measures(panel, levels, how))
@@ -127,23 +125,23 @@ def _clip_rows(frame: Frame, target: Target, one: Annotator, found: Findings) ->
     if panel.n_raters > 1:
         yield from rows.named(one.name, name, ALL, left_out_correlations(panel, how))
         if rows.on_scale(panel, levels):
-            test = alt_test_of_scores(panel, how, frame.options.alt_test_epsilon)
+            test = alt_test_of_scores(panel, how, shared.options.alt_test_epsilon)
             yield from rows.named(one.name, name, ALL, alt_test_measures(test))
             found.test(one.name, name, test)
 
 
-def _condition_rows(frame: Frame, target: Target, one: Annotator) -> Iterator[Found]:
+def _condition_rows(shared: Shared, target: Target, one: Annotator) -> Iterator[Found]:
     """The annotator's own slices: what it said at each temperature."""
-    for where, scores in frame.conditions.get((one.name, target.ours or ""), {}).items():
+    for where, scores in shared.conditions.get((one.name, target.ours or ""), {}).items():
         part = target.pairs.judged(target.pairs.differences(scores))
-        yield from rows.pair_rows(target, one.name, part, {}, frame.how, where)
+        yield from rows.pair_rows(target, one.name, part, {}, shared.how, where)
         if target.panel is not None:
             panel = target.panel.judged_by(scores)
-            levels = frame.levels(target.theirs)
-            yield from rows.score_rows(target, one.name, panel, {}, levels, frame.how, where)
+            levels = shared.levels(target.theirs)
+            yield from rows.score_rows(target, one.name, panel, {}, levels, shared.how, where)
 
 
-def _known(frame: Frame, target: Target, one: Annotator) -> Known:
+def _known(shared: Shared, target: Target, one: Annotator) -> Known:
     """What stands beside a disagreement."""
     ratings: dict[str, dict[str, float]] = defaultdict(dict)
     if (panel := target.panel) is not None:
@@ -151,9 +149,9 @@ def _known(frame: Frame, target: Target, one: Annotator) -> Known:
             for j in np.flatnonzero(~np.isnan(panel.human[i])):
                 ratings[video][panel.raters[j]] = float(panel.human[i, j])
     return Known(
-        prompts=frame.prompts,
+        prompts=shared.prompts,
         scores=one.scores,
-        rationales=frame.rationales.get((one.name, target.ours or ""), {}),
+        rationales=shared.rationales.get((one.name, target.ours or ""), {}),
         ratings=ratings,
-        choice_rationales=rationales_of(frame.said.choices, one.name, target.ours or ""),
+        choice_rationales=rationales_of(shared.said.choices, one.name, target.ours or ""),
     )

@@ -35,6 +35,7 @@ class ClipFinder:
         self._made: set[str] = set()  # clips that nothing but prompt and generator told of so far
         self._names: dict[str, str] = {}  # other ids that a later row gave such a clip
         self._alone: set[Origin] = set()  # what rows named a clip by, without id or path
+        self._numbered: dict[int, set[tuple[str, str]]] = {}  # position in a list -> two clips
         for clip in known:
             self._add(clip)
 
@@ -47,6 +48,33 @@ class ClipFinder:
     def takes_clips(self) -> bool:
         """Whether rows make clips known."""
         return self._open
+
+    def number(self, position: int, first: ClipFacts, second: ClipFacts) -> None:
+        """Note where in its list a pair stands, for rows of other files that tell no more of it."""
+        self._numbered.setdefault(position, set()).add((first.video_id, second.video_id))
+
+    def numbered(
+        self, file: Path, number: int, position: int, prompt: str
+    ) -> tuple[ClipFacts, ClipFacts] | None:
+        """The pair at a position of the list that was read; None where no list was.
+
+        Raises :class:`SetupError` where the list has another prompt there, or none, or several lists
+        have a pair of this prompt.
+        """
+        if not self._numbered:
+            return None
+        of_prompt = ids.prompt_id(prompt)
+        pairs = sorted(
+            pair
+            for pair in self._numbered.get(position, ())
+            if self._clips[pair[0]].prompt_id == of_prompt
+        )
+        if len(pairs) != 1:
+            raise SetupError(
+                f"{file}: row {number}: {len(pairs)} pairs of this prompt stand at position {position} of "
+                "the lists of pairs; give the one list that these results are of"
+            )
+        return self._clips[pairs[0][0]], self._clips[pairs[0][1]]
 
     def knows_prompt(self, prompt_id: str) -> bool:
         """Whether a known clip is of this prompt."""

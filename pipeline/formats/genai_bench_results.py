@@ -66,12 +66,17 @@ def pair_said(prompt: str, index: int) -> tuple[Said, Said]:
 def read_people(path: Path, finder: ClipFinder, scale: Scale | None = None) -> PeopleRead:
     """The human votes of a file of pairs or of results. There is no scale.
 
+    A file of pairs numbers them by position, as the benchmark does: results name them so.
+
     Raises :class:`SetupError` naming file, row and column, as the readers of the two layouts do.
     """
     gathering = Gathering()
-    for number, vote, a, b in _votes(path):
+    listed = not _is_results(columns_of(path))
+    for position, (number, vote, a, b) in enumerate(_votes(path)):
         pair = gathering.pair((path, number), finder, a, b)
         if pair is not None:
+            if listed:
+                finder.number(position, *pair)
             gathering.vote(
                 (path, number),
                 pair,

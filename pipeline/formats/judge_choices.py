@@ -65,12 +65,15 @@ def read_choices(path: Path, finder: ClipFinder) -> JudgesRead:
 def read_bench(path: Path, columns: tuple[str, ...], finder: ClipFinder) -> JudgesRead:
     """What the judges of a file of GenAI-Bench's results chose, each with its reply where it stands.
 
-    The pairs are those of :func:`pipeline.formats.genai_bench_results.pair_said`, so every file of
-    results speaks of the same; they are left out where the finder knows other clips.
+    The pairs are those of the benchmark's list where that was read, by position; else those of
+    :func:`pipeline.formats.genai_bench_results.pair_said`, so every file of results speaks of the same.
+    They are left out where the finder knows other clips.
     """
     gathering, found, left = Gathering(), list[Choice](), set[int]()
     for number, prompt, index, judge, choice, reply in read_verdicts(path, columns):
-        pair = gathering.pair((path, number), finder, *pair_said(prompt, index))
+        pair = finder.numbered(path, number, index, prompt) or gathering.pair(
+            (path, number), finder, *pair_said(prompt, index)
+        )
         if pair is None:
             left.add(number)
             continue

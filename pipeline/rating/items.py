@@ -10,7 +10,6 @@ from pipeline.formats.cells import text
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
-MODES = ("pairs", "clips")
 RANDOM, DISAGREEMENT, UNCERTAINTY = REASONS = ("random", "disagreement", "uncertainty")
 COLUMNS = (
     "item", "mode", "why", "asked", "prompt_id", "prompt", "video_a", "generator_a", "video_b",

@@ -68,9 +68,8 @@ def cluster_bootstrap(
     0.285714
     """
     n_prompts, of_counts = sums_of_counts(stats, statistic)
-    return weighted_bootstraps(n_prompts, _alone(of_counts), 1, resamples, seed, level, whole=True)[
-        0
-    ]
+    one = _alone(of_counts)
+    return weighted_bootstraps(n_prompts, one, 1, resamples, seed, level, whole=True)[0]
 
 
 def sums_of_counts(stats: Table, statistic: Statistic) -> tuple[int, Statistic]:
