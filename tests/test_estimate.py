@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from coded_clips import write_clip, write_sound
 
 import pipeline.estimate.assumptions as assumed
 from annotators.base import Question
@@ -31,7 +32,6 @@ from pipeline.sentinels.clips import own_clips
 from schemas import Clip, FrameSet, Reason, Video
 from schemas.options import SetupError
 from schemas.store import Store
-from tests.coded_clips import write_clip, write_sound
 
 # Prices and rule of gpt-4o, written out: 85 tokens for a frame at low detail
 GPT_4O = {
