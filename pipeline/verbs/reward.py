@@ -62,7 +62,7 @@ def evaluate(argv: Sequence[str]) -> int:
     arguments = p.parse_args(argv)
 
     def work() -> int:
-        from pipeline.videorm.evaluate import evaluate as measure
+        from pipeline.videorm.evaluation.evaluate import evaluate as measure
 
         _print_accuracy(measure(arguments.model, arguments.data))
         return 0

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.videorm.data import check_trainable, load_groups
-from pipeline.videorm.evaluate import report
+from pipeline.videorm.data.corpus import check_trainable, load_groups
+from pipeline.videorm.evaluation.evaluate import report
+from pipeline.videorm.model.config import FILES
 from pipeline.videorm.options import VideoRMOptions
-from pipeline.videorm.process import ArmResult, Progress, train_side_by_side
+from pipeline.videorm.training.process import ArmResult, Progress, train_side_by_side
 
-FILES = ("config.json", "model.safetensors", "tokenizer.json")
 DESCRIPTIONS = {
     "videorm": "CLIP towers with temporal shift, temporal transformer over frames, one head per "
     "dimension",
+    "shift": "the shift alone: the head sees every frame by itself",
+    "transformer": "the head over frames alone: no shift",
     "per_frame": "the same network and number of parameters, every frame seen by itself: no shift, "
     "attention between frames masked to the frame itself, the mean position for every frame",
 }
@@ -36,7 +38,9 @@ def train_and_validate(
     whose content is returned. ``progress`` gets rows with arm, epoch, step, steps (how many there
     will be) and train_loss. Raises SetupError where the preferences do not suffice.
     """
-    corpus = load_groups(data, options.frames, _image_size(options), dimensions=options.dimensions)
+    corpus = load_groups(
+        data, options.frames, _image_size(options), dimensions=options.dimensions, fit=options.fit
+    )
     check_trainable(corpus)
     _clear(output)
     with tempfile.TemporaryDirectory(prefix="videorm-") as job:
@@ -67,8 +71,10 @@ def train_and_validate(
 
 def _image_size(options: VideoRMOptions) -> int:
     if options.trunk is None:
-        return options.image_size
-    from pipeline.videorm.trunk import image_size_of  # opens torch, so only where towers are loaded
+        return options.towers.image_size
+    from pipeline.videorm.model.towers import (
+        image_size_of,  # opens torch, so only where towers are loaded
+    )
 
     return image_size_of(options.trunk)
 

@@ -12,10 +12,9 @@ from typing import Any, Literal
 from annotators.base import Annotator, AnnotatorSpec, Resources
 from annotators.embedding.checks import check_measures_once
 from annotators.embedding.held import kept
+from pipeline.videorm.model.config import FILES
 from schemas import Rubric
 from schemas.options import SetupError
-
-FILES = ("config.json", "model.safetensors", "tokenizer.json")  # what VideoRM.save_pretrained wrote
 
 
 class VideoRMSpec(AnnotatorSpec):

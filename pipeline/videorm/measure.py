@@ -12,9 +12,9 @@ from annotators.embedding.held import hold
 from annotators.embedding.measured import Measured, measured_row
 from annotators.embedding.pictures import Unmeasured, read_jpegs
 from annotators.loading import computing
-from pipeline.videorm.frames import pick, stack_clip
+from pipeline.videorm.data.frames import pick, stack_clip
 from pipeline.videorm.judge import VideoRMSpec
-from pipeline.videorm.model import VideoRM
+from pipeline.videorm.model.video_rm import VideoRM
 from schemas import Dimension, FrameSet, Reason
 from schemas.options import SetupError
 from schemas.store import Store
@@ -32,7 +32,7 @@ class Scorer:
     def rewards(self, prompt: str, jpegs: list[bytes]) -> Rewards:
         """The reward of a clip for each head. Raises ``OSError`` for a JPEG that is none."""
         config = self.model.config
-        pixels, valid = stack_clip(jpegs, config.frames, config.image_size)
+        pixels, valid = stack_clip(jpegs, config.frames, config.image_size, config.fit)
         clip, mask = (torch.from_numpy(a).to(self._device)[None] for a in (pixels, valid))
         with self._lock, computing(), torch.inference_mode():
             (row,) = self.model.score([prompt], clip, mask).tolist()

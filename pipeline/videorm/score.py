@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.videorm.data import Corpus
-from pipeline.videorm.frames import stack_clip
-from pipeline.videorm.model import VideoRM
-from pipeline.videorm.train import rewards_of
+from pipeline.videorm.data.frames import stack_clip
+from pipeline.videorm.data.groups import Corpus
+from pipeline.videorm.model.video_rm import VideoRM
+from pipeline.videorm.training.train import rewards_of
 
 
 def score_clips(
@@ -23,7 +23,7 @@ def score_clips(
     """
     model = VideoRM.from_pretrained(model_dir)
     size, frames = model.config.image_size, model.config.frames
-    clips = [stack_clip(jpegs, frames, size) for jpegs in frames_list]
+    clips = [stack_clip(jpegs, frames, size, model.config.fit) for jpegs in frames_list]
     pixels = torch.from_numpy(np.stack([array for array, _ in clips]))
     valid = torch.from_numpy(np.stack([mask for _, mask in clips]))
     with torch.no_grad():

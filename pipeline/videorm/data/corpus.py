@@ -1,51 +1,19 @@
 """What VideoRM learns from: prompts with their clips and preferences, read from a run's folder."""
 
-import dataclasses
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pyarrow.dataset as ds
-from numpy.typing import NDArray
 
-from pipeline.videorm.frames import Clips, read_clips
-from pipeline.videorm.options import MIN_TRAIN_PROMPTS
+from pipeline.videorm.data.frames import read_clips
+from pipeline.videorm.data.groups import LABELS, Corpus, Group
+from pipeline.videorm.options import MIN_TRAIN_PROMPTS, Fit
 from schemas import OVERALL, SPLITS, HumanRating, Preference
 from schemas.layout import Layout
 from schemas.options import SetupError
 from schemas.tables import arrow_schema, from_table
-
-LABELS = {"a": 1, "b": -1, "tie": 0}
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """One prompt with its clips, each encoded once, and all of its labelled pairs.
-
-    ``rows`` are the clips' rows in :class:`Clips`; ``a`` and ``b`` positions within ``rows``;
-    ``dimension`` a position in the corpus' dimensions; ``label`` +1 where a is preferred, -1
-    where b is, 0 for a tie. A dimension that was not scored for a clip has no pair, so it is
-    masked out.
-    """
-
-    prompt_id: str
-    prompt: str
-    rows: NDArray[np.int64]  # (V,)
-    dimension: NDArray[np.int64]  # (P,)
-    a: NDArray[np.int64]  # (P,)
-    b: NDArray[np.int64]  # (P,)
-    label: NDArray[np.int64]  # (P,)
-    weight: NDArray[np.float32]  # (P,)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Corpus:
-    """Everything training and evaluation read, decoded once."""
-
-    dimensions: tuple[str, ...]
-    clips: Clips
-    groups: Mapping[str, tuple[Group, ...]]  # by split
 
 
 def read_rows(folder: Path, record: type[Any]) -> Iterator[Any]:
@@ -85,6 +53,7 @@ def load_groups(
     frames: int,
     image_size: int,
     *,
+    fit: Fit = "squeeze",
     dimensions: Sequence[str] | None = None,
     splits: Sequence[str] = SPLITS,
     threads: int = 2,
@@ -106,7 +75,7 @@ def load_groups(
     kept = {s: [r for r in rows if r.dimension in names] for s, rows in by_split.items()}
     _check_disjoint(kept)
     wanted = sorted({v for rows in kept.values() for r in rows for v in (r.video_a, r.video_b)})
-    clips = read_clips(data, wanted, frames, image_size, threads)
+    clips = read_clips(data, wanted, frames, image_size, fit, threads)
     row_of = {video_id: row for row, video_id in enumerate(clips.video_ids)}
     groups = {s: make_groups(rows, names, row_of) for s, rows in kept.items()}
     return Corpus(dimensions=names, clips=clips, groups=groups)
@@ -130,15 +99,24 @@ def _group(
 ) -> Group:
     videos = sorted({v for r in rows for v in (r.video_a, r.video_b)})
     place = {video_id: i for i, video_id in enumerate(videos)}
+    generators = {r.video_a: r.generator_a for r in rows} | {r.video_b: r.generator_b for r in rows}
+    scores = np.full((len(videos), len(dimensions)), np.nan)
+    for r in rows:
+        scores[place[r.video_a], dimensions.index(r.dimension)] = r.score_a
+        scores[place[r.video_b], dimensions.index(r.dimension)] = r.score_b
     return Group(
         prompt_id=rows[0].prompt_id,
         prompt=rows[0].prompt,
         rows=np.array([row_of[v] for v in videos], np.int64),
+        generators=tuple(generators[v] for v in videos),
+        scores=scores,
         dimension=np.array([dimensions.index(r.dimension) for r in rows], np.int64),
         a=np.array([place[r.video_a] for r in rows], np.int64),
         b=np.array([place[r.video_b] for r in rows], np.int64),
         label=np.array([LABELS[r.label] for r in rows], np.int64),
-        weight=np.array([r.weight for r in rows], np.float32),
+        margin=np.array([r.margin for r in rows], np.float64),
+        share=np.full(len(rows), np.nan),
+        weight=np.array([r.weight for r in rows], np.float64),
     )
 
 

@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.videorm.batch import Batch, augment, collate
-from pipeline.videorm.data import Corpus, Group
-from pipeline.videorm.frames import Clips
-from pipeline.videorm.loss import per_prompt_mean, rao_kupper
-from pipeline.videorm.model import VideoRM, build
+from pipeline.videorm.data.batch import Batch, augment, collate
+from pipeline.videorm.data.clips import Clips, HeldClips
+from pipeline.videorm.data.groups import Corpus, Group
+from pipeline.videorm.model.build import build
+from pipeline.videorm.model.video_rm import VideoRM
+from pipeline.videorm.model.whiten import whiten_patches
 from pipeline.videorm.options import Arm, VideoRMOptions
-from pipeline.videorm.whiten import whiten_patches
+from pipeline.videorm.training.loss import per_prompt_mean, rao_kupper
 
 START_LOG_K = 0.5  # at equal rewards (k - 1) / (k + 1), a quarter of the pairs, are ties
 REPORT_EVERY = 10  # steps
@@ -47,7 +48,7 @@ class TieLoss(nn.Module):
 def orders(n: int, options: VideoRMOptions) -> Iterator[NDArray[np.int64]]:
     """The prompts of each step, epoch after epoch: the same for every arm of one seed."""
     rng = np.random.default_rng(options.seed)
-    size = min(options.batch_prompts, n)
+    size = min(options.training.batch_prompts, n)
     while True:
         order = rng.permutation(n)
         # a last, smaller batch is left out; which prompts that are changes every epoch
@@ -57,20 +58,29 @@ def orders(n: int, options: VideoRMOptions) -> Iterator[NDArray[np.int64]]:
 
 def rate_at(step: int, steps: int, options: VideoRMOptions) -> float:
     """Learning rate: linear warm-up, then half a cosine to zero."""
-    warm = max(1, round(options.warmup * steps))
+    warm = max(1, round(options.training.warmup * steps))
     if step < warm:
-        return options.learning_rate * (step + 1) / warm
-    return options.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
+        return options.training.learning_rate * (step + 1) / warm
+    return (
+        options.training.learning_rate
+        * 0.5
+        * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
+    )
 
 
 def optimizer_for(modules: nn.Module, options: VideoRMOptions) -> torch.optim.Optimizer:
     """AdamW; weight decay on matrices only."""
     parameters = [p for p in modules.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
+        {
+            "params": [p for p in parameters if p.ndim >= 2],
+            "weight_decay": options.training.weight_decay,
+        },
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(
+        groups, lr=options.training.learning_rate, betas=(0.9, options.training.beta2), fused=True
+    )
 
 
 @torch.no_grad()
@@ -92,7 +102,7 @@ def rewards_of(
         part = groups[start : start + batch_prompts]
         batch = collate(clips, part)
         tokens = model.encode(batch.prompts)
-        out = model(tokens, batch.pixels.float() / 255, batch.valid, batch.prompt)
+        out = model(tokens, batch.clips.float() / 255, batch.valid, batch.prompt)
         ends = np.cumsum([len(g.rows) for g in part])[:-1]
         rewards += np.split(out.double().numpy(), ends)
     return rewards
@@ -145,12 +155,13 @@ class Trainer:
     def __init__(self, corpus: Corpus, options: VideoRMOptions, arm: Arm) -> None:
         self.corpus, self.options = corpus, options
         self.groups = corpus.groups["train"]
-        self.per_epoch = max(1, len(self.groups) // options.batch_prompts)
-        self.steps = options.epochs * self.per_epoch
+        self.per_epoch = max(1, len(self.groups) // options.training.batch_prompts)
+        self.steps = options.training.epochs * self.per_epoch
         model = build(options, arm, corpus.dimensions, [g.prompt for g in self.groups])
         if options.trunk is None:
             rows = np.unique(np.concatenate([g.rows for g in self.groups]))
-            whiten_patches(model, corpus.clips.frames[rows], options.seed)
+            assert isinstance(corpus.clips, HeldClips)
+            whiten_patches(model.trunk, corpus.clips.frames[rows], options.seed)
         self.live = nn.ModuleDict({"model": model, "loss": TieLoss(len(corpus.dimensions))})
         self.kept = copy.deepcopy(self.live)
         self.optimizer = optimizer_for(self.live, options)
@@ -164,17 +175,20 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(number, self.steps, options)
         pixels = augment(
-            batch.pixels.float() / 255, options.jitter, options.translate, self.generator
+            batch.clips.float() / 255,
+            options.training.jitter,
+            options.training.translate,
+            self.generator,
         )
         model, loss = cast(VideoRM, self.live["model"]), self.live["loss"]
         tokens = model.encode(batch.prompts)
         value: Tensor = loss(model(tokens, pixels, batch.valid, batch.prompt), batch)
         self.optimizer.zero_grad()
         value.backward()
-        nn.utils.clip_grad_norm_(self.live.parameters(), options.clip_norm)
+        nn.utils.clip_grad_norm_(self.live.parameters(), options.training.clip_norm)
         self.optimizer.step()
         # a shorter memory at first, so that the random start is soon forgotten
-        average(self.kept, self.live, min(options.ema, (1 + number) / (10 + number)))
+        average(self.kept, self.live, min(options.training.ema, (1 + number) / (10 + number)))
         return value.item()
 
     def validate(self) -> dict[str, float]:
@@ -199,7 +213,7 @@ def train_arm(
     began = time.monotonic()
     trainer, best = Trainer(corpus, options, arm), Best()
     curve: list[dict[str, Any]] = []
-    for epoch in range(1, options.epochs + 1):
+    for epoch in range(1, options.training.epochs + 1):
         trainer.live.train()
         row: dict[str, Any] = {"arm": arm, "epoch": epoch}
         total = 0.0

@@ -1,4 +1,4 @@
-"""Groups as tensors, and the augmentation both arms share."""
+"""Groups as tensors, and the augmentation all arms share."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.videorm.data import Group
-from pipeline.videorm.frames import Clips
+from pipeline.videorm.data.clips import Clips
+from pipeline.videorm.data.groups import Group
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,15 +17,27 @@ class Batch:
     """P prompts with all of their clips (B) and all of their pairs (N)."""
 
     prompts: tuple[str, ...]  # (P,)
-    pixels: Tensor  # (B, T, C, H, W) uint8
+    clips: Tensor  # (B, T, ...) as the clips' depth says
     valid: Tensor  # (B, T) bool
     prompt: Tensor  # (B,) which prompt a clip belongs to
+    scores: Tensor  # (B, dimensions) NaN where there is none
     a: Tensor  # (N,) row of the batch
     b: Tensor  # (N,)
     dimension: Tensor  # (N,)
     label: Tensor  # (N,) +1, 0, -1
+    margin: Tensor  # (N,) NaN where unknown
+    share: Tensor  # (N,) NaN where unknown
     weight: Tensor  # (N,)
     pair_prompt: Tensor  # (N,) which prompt a pair belongs to
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        moved = {
+            f.name: value.to(device, non_blocking=True)
+            for f in dataclasses.fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return dataclasses.replace(self, **moved)
 
 
 def collate(clips: Clips, groups: Sequence[Group]) -> Batch:
@@ -33,19 +45,28 @@ def collate(clips: Clips, groups: Sequence[Group]) -> Batch:
     sizes = np.array([len(g.rows) for g in groups])
     starts = np.cumsum(sizes) - sizes
     pairs = np.array([len(g.label) for g in groups])
-    rows = np.concatenate([g.rows for g in groups])
-    a = np.concatenate([g.a + s for g, s in zip(groups, starts, strict=True)])
-    b = np.concatenate([g.b + s for g, s in zip(groups, starts, strict=True)])
+
+    def joined(name: str) -> Tensor:
+        return torch.from_numpy(np.concatenate([getattr(g, name) for g in groups]))
+
+    def placed(name: str) -> Tensor:
+        parts = [getattr(g, name) + start for g, start in zip(groups, starts, strict=True)]
+        return torch.from_numpy(np.concatenate(parts))
+
+    seen, valid = clips.read(np.concatenate([g.rows for g in groups]))
     return Batch(
         prompts=tuple(g.prompt for g in groups),
-        pixels=torch.from_numpy(clips.frames[rows]),
-        valid=torch.from_numpy(clips.valid[rows]),
+        clips=seen,
+        valid=valid,
         prompt=torch.from_numpy(np.repeat(np.arange(len(groups)), sizes)),
-        a=torch.from_numpy(a),
-        b=torch.from_numpy(b),
-        dimension=torch.from_numpy(np.concatenate([g.dimension for g in groups])),
-        label=torch.from_numpy(np.concatenate([g.label for g in groups])),
-        weight=torch.from_numpy(np.concatenate([g.weight for g in groups])),
+        scores=joined("scores").float(),
+        a=placed("a"),
+        b=placed("b"),
+        dimension=joined("dimension"),
+        label=joined("label"),
+        margin=joined("margin").float(),
+        share=joined("share").float(),
+        weight=joined("weight").float(),
         pair_prompt=torch.from_numpy(np.repeat(np.arange(len(groups)), pairs)),
     )
 
@@ -54,10 +75,12 @@ def augment(pixels: Tensor, jitter: float, translate: int, generator: torch.Gene
     """Brightness, contrast and a small translation, one draw per clip and so alike for all frames.
 
     ``pixels`` (B, T, C, H, W) in [0, 1]. What happens between frames stays what it was; no
-    mirroring, for prompts name left and right.
+    mirroring, for prompts name left and right. ``generator`` is the CPU's: draws do not depend on
+    the device.
     """
     b, t, c, h, w = pixels.shape
     draw = torch.rand((b, 2), generator=generator) * 2 - 1  # (B, 2) in [-1, 1)
+    draw = draw.to(pixels.device)
     gain, bias = (1 + jitter * draw[:, 0]), jitter * draw[:, 1]
     mean = pixels.mean(dim=(1, 2, 3, 4), keepdim=True)
     shape = (b, 1, 1, 1, 1)

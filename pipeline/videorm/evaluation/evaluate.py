@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.videorm.accuracy import (
+from pipeline.videorm.data.corpus import load_groups, read_preferences, read_ratings
+from pipeline.videorm.data.groups import Corpus
+from pipeline.videorm.evaluation.accuracy import (
     Board,
     Rewards,
     accuracy_rows,
@@ -13,7 +15,7 @@ from pipeline.videorm.accuracy import (
     difference_rows,
     rater_board,
 )
-from pipeline.videorm.data import Corpus, load_groups, read_preferences, read_ratings
+from pipeline.videorm.options import ARMS
 from schemas.options import SetupError
 
 Answers = Mapping[str, Sequence[str]]  # our dimension -> the raters' dimensions that answer for it
@@ -68,10 +70,10 @@ def evaluate(
     Raises SetupError for a folder that holds no model, and for data without a test split or without
     the model's dimensions.
     """
-    from pipeline.videorm.model import VideoRM
+    from pipeline.videorm.model.video_rm import VideoRM
     from pipeline.videorm.score import reward_table
 
-    folders = {"videorm": model_dir, "per_frame": model_dir / "per_frame"}
+    folders = {"videorm": model_dir} | {arm: model_dir / arm for arm in ARMS[1:]}
     models = {
         arm: VideoRM.from_pretrained(folder)
         for arm, folder in folders.items()
@@ -79,7 +81,12 @@ def evaluate(
     }
     config = models["videorm"].config
     corpus = load_groups(
-        data, config.frames, config.image_size, dimensions=config.dimensions, splits=("test",)
+        data,
+        config.frames,
+        config.image_size,
+        fit=config.fit,
+        dimensions=config.dimensions,
+        splits=("test",),
     )
     if not corpus.groups["test"]:
         raise SetupError(f"{data}: no preferences in the test split to evaluate on")

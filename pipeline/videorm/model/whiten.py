@@ -1,12 +1,13 @@
 """A start for the patch embedding that sees fine texture from the first step."""
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.videorm.model import VideoRM
-from pipeline.videorm.trunk import normalise
+from pipeline.videorm.model.trunk import Trunk
 
 PATCHES = 20_000  # enough for a 192 x 192 second moment
 FLOOR = 1e-3  # of the mean variance: below it lie rounding and compression
@@ -23,7 +24,7 @@ def sample_patches(frames: NDArray[np.uint8], size: int, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def whiten_patches(model: VideoRM, frames: NDArray[np.uint8], seed: int) -> None:
+def whiten_patches(trunk: Trunk, frames: NDArray[np.uint8], seed: int) -> None:
     """Set a random image tower's patch embedding to whitened principal components of its frames.
 
     With random weights a patch's mean colour outweighs its texture, so that noise, blur and small
@@ -32,10 +33,10 @@ def whiten_patches(model: VideoRM, frames: NDArray[np.uint8], seed: int) -> None
     give each its share (first layer of arXiv 2404.00498). They are mixed by a random rotation, for
     the temporal shift moves some channels only. Both arms start from the same.
     """
-    conv = model.clip.vision_model.embeddings.patch_embedding
+    conv = cast(Any, trunk.towers).vision_model.embeddings.patch_embedding
     width, _, size, _ = conv.weight.shape
     pixels = sample_patches(frames, size, seed).view(-1, 3, size, size)
-    patches = normalise(pixels).flatten(1).double()  # (n, 3 * size * size)
+    patches = trunk.normalise(pixels).flatten(1).double()  # (n, 3 * size * size)
     variance, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))  # ascending
     kept = min(width, len(variance))
     scale = (variance[-kept:] + FLOOR * variance.mean()).rsqrt()

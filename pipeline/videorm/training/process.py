@@ -1,6 +1,6 @@
 """Arms side by side: each in a child process of its own, so that each has its own thread of torch.
 
-A child is ``python -m pipeline.videorm.child JOB ARM``, not a fork: the process that asks may hold
+A child is ``python -m pipeline.videorm.training.child JOB ARM``, not a fork: the process that asks may hold
 threads of an engine, and importing its main module again would cost seconds.
 """
 
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.videorm.data import Corpus
+from pipeline.videorm.data.groups import Corpus
 from pipeline.videorm.options import VideoRMOptions
 from schemas.options import SetupError
 
@@ -91,7 +91,7 @@ def _run(
 def _children(
     arms: Sequence[str], options: VideoRMOptions, job: Path
 ) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     paths = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     threads = {"OMP_NUM_THREADS": str(options.threads), "MKL_NUM_THREADS": str(options.threads)}
     environment = {**os.environ, **KEEP_MEMORY, **threads, "PYTHONPATH": paths}
@@ -101,7 +101,7 @@ def _children(
             (job / arm).mkdir()
             with open(job / arm / "stderr.txt", "w") as errors:
                 children[arm] = subprocess.Popen(
-                    [sys.executable, "-m", "pipeline.videorm.child", str(job), arm],
+                    [sys.executable, "-m", "pipeline.videorm.training.child", str(job), arm],
                     stdin=subprocess.PIPE,  # closes when this process dies, and the child with it
                     stdout=subprocess.PIPE,
                     stderr=errors,

@@ -17,7 +17,7 @@ from pipeline.audit.panel import Panel, human_panel
 from pipeline.audit.statistics.bootstrap import Array, Interval, weighted_bootstrap
 from pipeline.audit.statistics.ceiling import mean_over_raters, others_mean
 from pipeline.audit.statistics.pairs import UNTIED, accuracy, pair_table, within_prompt_pairs
-from pipeline.videorm.data import Group
+from pipeline.videorm.data.groups import Group
 from schemas import HumanRating
 
 MODEL_TIE = 1e-6  # rewards are sums of 32-bit floats: a smaller difference is order of summation

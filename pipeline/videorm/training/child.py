@@ -1,4 +1,4 @@
-"""The child process that trains one arm: ``python -m pipeline.videorm.child JOB ARM``."""
+"""The child process that trains one arm: ``python -m pipeline.videorm.training.child JOB ARM``."""
 
 import json
 import os
@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
-from pipeline.videorm.data import Corpus
+from pipeline.videorm.data.groups import Corpus
 from pipeline.videorm.options import Arm, VideoRMOptions
 from pipeline.videorm.score import reward_table
-from pipeline.videorm.train import train_arm
+from pipeline.videorm.training.train import train_arm
 from schemas.options import SetupError
 
 

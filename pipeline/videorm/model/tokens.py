@@ -27,14 +27,18 @@ def train_tokenizer(prompts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, prompts: Sequence[str], max_tokens: int) -> Tensor:
-    """Token ids (B, L), cut at ``max_tokens`` with the end token kept, padded to the longest.
+def encode(
+    tokenizer: Tokenizer, prompts: Sequence[str], max_tokens: int, pad: int | None = None
+) -> Tensor:
+    """Token ids (B, L), cut at ``max_tokens`` with the end token kept.
 
-    The text tower attends causally and is read at the first end token, so padding needs no mask.
+    Without ``pad`` padded to the longest: CLIP's text tower attends causally and is read at the first
+    end token, so padding needs no mask. With it padded to ``max_tokens``, as SigLIP was trained, whose
+    text tower looks both ways and is read at the last place.
     """
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     rows = [encoding.ids for encoding in tokenizer.encode_batch(list(prompts))]
-    length = max(len(row) for row in rows)
-    pad = rows[0][-1]  # anything after the end token is unseen; the end token itself always exists
-    return torch.tensor([row + [pad] * (length - len(row)) for row in rows])
+    length = max(len(row) for row in rows) if pad is None else max_tokens
+    fill = rows[0][-1] if pad is None else pad  # the end token always exists
+    return torch.tensor([row + [fill] * (length - len(row)) for row in rows])

@@ -1,0 +1,44 @@
+"""One prompt with its clips, each encoded once, and all of its labelled pairs."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.videorm.data.clips import Clips
+
+LABELS = {"a": 1, "b": -1, "tie": 0}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A prompt, its V clips and its P labelled pairs, over all dimensions.
+
+    A dimension that was not scored for a clip has no pair, so it is masked out.
+    """
+
+    prompt_id: str
+    prompt: str
+    rows: NDArray[np.int64]  # (V,) of the clips in :class:`Clips`
+    generators: tuple[str, ...]  # (V,)
+    scores: NDArray[np.float64]  # (V, dimensions) mean score of each clip, NaN where there is none
+    dimension: NDArray[np.int64]  # (P,) position in the corpus' dimensions
+    a: NDArray[np.int64]  # (P,) position in ``rows``
+    b: NDArray[np.int64]  # (P,)
+    label: NDArray[np.int64]  # (P,) +1 where a is preferred, -1 where b is, 0 for a tie
+    margin: NDArray[
+        np.float64
+    ]  # (P,) score of a minus score of b; NaN where only a choice is known
+    share: NDArray[np.float64]  # (P,) of those asked that prefer a, a tie half; NaN: not asked so
+    weight: NDArray[np.float64]  # (P,)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """Everything training and evaluation read."""
+
+    dimensions: tuple[str, ...]
+    clips: Clips
+    groups: Mapping[str, tuple[Group, ...]]  # by split
+    notes: tuple[str, ...] = ()  # what was left out, and why

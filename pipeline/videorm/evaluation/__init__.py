@@ -1,0 +1,1 @@
+"""What a trained VideoRM is worth: accuracy beside baselines, probes, best-of-n, calibration."""

@@ -1,0 +1,145 @@
+"""What runs over the embeddings of a clip's frames: (B, T, D) -> one clip embedding (B, D)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.videorm.options import HeadOptions
+
+NORMAL_STD = 0.02
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """x sigmoid(1.702 x), OpenAI's CLIP."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+ACTIVATIONS = {"gelu": F.gelu, "quick_gelu": quick_gelu}
+
+
+class FrameBlock(nn.Module):
+    """Pre-LN transformer layer over frames."""
+
+    def __init__(self, width: int, options: HeadOptions) -> None:
+        super().__init__()
+        self.heads = options.heads
+        self.activation = ACTIVATIONS[options.activation]
+        self.norm1 = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.up = nn.Linear(width, options.expansion * width)
+        self.down = nn.Linear(options.expansion * width, width)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """``x`` (B, T, D); ``mask`` (B, 1, T, T), True where a frame may look."""
+        b, t, d = x.shape
+        qkv = self.qkv(self.norm1(x)).view(b, t, 3, self.heads, d // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, T, D / heads)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.out(y.transpose(1, 2).reshape(b, t, d))
+        return x + self.down(self.activation(self.up(self.norm2(x))))
+
+
+class TransformerHead(nn.Module):
+    """Learned frame positions and transformer layers."""
+
+    def __init__(self, width: int, frames: int, options: HeadOptions) -> None:
+        super().__init__()
+        self.start = options.start
+        self.positions = nn.Parameter(torch.randn(frames, width) * NORMAL_STD)
+        self.blocks = nn.ModuleList(FrameBlock(width, options) for _ in range(options.layers))
+        for block in self.blocks:
+            for last in (block.out, block.down):
+                if options.start == "zero":
+                    nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+        if options.start == "normal":
+            for module in self.modules():
+                if isinstance(module, nn.Linear):
+                    nn.init.normal_(module.weight, std=NORMAL_STD)
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor, valid: Tensor, places: Tensor) -> Tensor:
+        """(B, T, D) both ways; ``places`` (T, D) or (1, D) are added to the frames."""
+        t = x.shape[1]
+        alone = torch.eye(t, dtype=torch.bool, device=x.device)
+        # a padded frame looks at itself, so that no row of the softmax is empty
+        mask = valid[:, None, None, :] | alone
+        h = x + places
+        for block in self.blocks:
+            h = block(h, mask)
+        # blocks that start as the identity leave the frames as they were; else ActionCLIP's sum
+        return h - places if self.start == "zero" else x + h
+
+
+class LSTMHead(nn.Module):
+    """LSTM over frames, added to them (ActionCLIP's template, one direction)."""
+
+    def __init__(self, width: int, options: HeadOptions) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(width, width, options.layers, batch_first=True)
+        self.out = nn.Linear(width, width) if options.start == "zero" else nn.Identity()
+        if isinstance(self.out, nn.Linear):
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, D) both ways. Padding stands at the end, so what is before it never sees it."""
+        return x + self.out(self.lstm(x)[0])
+
+
+class Conv1DHead(nn.Module):
+    """Depthwise convolution over three frames that starts as a 1/4, 1/2, 1/4 smoothing, added."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(width, width, 3, padding=1, groups=width, bias=False)
+        with torch.no_grad():
+            self.conv.weight.copy_(torch.tensor([0.25, 0.5, 0.25]))
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, D) both ways; beyond the clip's ends stand zeros."""
+        seen = x * valid[..., None].to(x.dtype)
+        return x + self.conv(seen.transpose(1, 2)).transpose(1, 2)
+
+
+class NoHead(nn.Module):
+    """The frames as they are."""
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, D) both ways."""
+        return x
+
+
+class TemporalHead(nn.Module):
+    """A head over frames and the mean of the frames that are there.
+
+    ``temporal=False`` is the control of equal size: every frame passes as a clip of its own, with
+    the mean of all positions, so nothing tells frames apart and no frame sees another.
+    """
+
+    def __init__(self, width: int, frames: int, options: HeadOptions, temporal: bool) -> None:
+        super().__init__()
+        self.temporal = temporal
+        kinds = {
+            "transformer": lambda: TransformerHead(width, frames, options),
+            "lstm": lambda: LSTMHead(width, options),
+            "conv1d": lambda: Conv1DHead(width),
+            "none": NoHead,
+        }
+        self.over_frames = kinds[options.kind]()
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, D) -> (B, D); ``valid`` (B, T) bool, False where a short clip was padded."""
+        b, t, d = x.shape
+        alone = not self.temporal
+        frames, there = (x.reshape(b * t, 1, d), valid.reshape(b * t, 1)) if alone else (x, valid)
+        if isinstance(self.over_frames, TransformerHead):
+            positions = self.over_frames.positions
+            places = positions.mean(dim=0, keepdim=True) if alone else positions[:t]
+            frames = self.over_frames(frames, there, places)
+        else:
+            frames = self.over_frames(frames, there)
+        share = valid / valid.sum(dim=1, keepdim=True)  # (B, T), sums to one
+        return torch.einsum("btd,bt->bd", frames.reshape(b, t, d), share.to(frames.dtype))

@@ -1,0 +1,1 @@
+"""How VideoRM learns: losses, cached features, the loop, checkpoints, several processes."""
