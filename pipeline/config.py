@@ -23,6 +23,7 @@ from pipeline.sentinels.options import SentinelOptions
 from pipeline.sources.kinds import Source
 from pipeline.study.options import StudyOptions
 from pipeline.videorm.judge import VideoRMSpec
+from pipeline.videorm.keys import told as videorm_told
 from pipeline.videorm.options import VideoRMOptions
 from schemas.layout import Layout
 from schemas.options import Options, SetupError
@@ -41,12 +42,15 @@ PATHS = (
     "journal",
     "models",
     "trunk",
+    "tokenizer",
     "history",
     "prompts",
     "videos",
     "cache",
     "store",
 )  # keys whose relative values start at the recipe's folder
+ON_A_HUB = ("trunk", "tokenizer")  # of those: a folder, or a name on a hub
+MAPPED = ("videos",)  # of those: a name -> path mapping, whatever the names
 
 
 class ConcurrencyOptions(Options):
@@ -104,8 +108,8 @@ def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:
         raise SetupError(f"{path}: expected keys such as sources and annotators")
     packaged = path.parent == _recipes()
     tree = _absolute(tree, Path.cwd() if packaged else path.parent.resolve())
-    for override in overrides:
-        _override(tree, override)
+    for text in overrides:
+        override(tree, text)
     tree = filled(tree)
     try:
         return Config.model_validate(tree)
@@ -137,8 +141,7 @@ def find_recipe(name_or_file: str) -> Path:
 
 def _absolute(tree: Any, base: Path, key: str = "") -> Any:
     if isinstance(tree, dict):
-        # a name -> path mapping is one of paths
-        found = {k: _absolute(v, base, key if key in PATHS else k) for k, v in tree.items()}
+        found = {k: _absolute(v, base, key if key in MAPPED else k) for k, v in tree.items()}
         for name in HERE.get(str(tree.get("kind")), ()):
             if name in tree:
                 found[name] = _absolute(tree[name], base, "trunk")
@@ -152,26 +155,28 @@ def _absolute(tree: Any, base: Path, key: str = "") -> Any:
         except RuntimeError:
             raise SetupError(f"{key}: {tree}: there is no such user; write the path out") from None
         # a trunk is a folder or a name on a hub: only a folder that exists is a path
-        return str(joined) if key != "trunk" or joined.exists() else tree
+        return str(joined) if key not in ON_A_HUB or joined.exists() else tree
     return tree
 
 
-def _override(tree: Any, override: str) -> None:
-    where, equals, text = override.partition("=")
+def override(tree: Any, given: str) -> None:
+    """Set one key of a tree of plain values, as ``key.path=value`` says. A relative path starts at the
+    current folder. Raises :class:`SetupError` for what is not written so."""
+    where, equals, text = given.partition("=")
     if not equals or not where:
-        raise SetupError(f"--set {override}: expected key.path=value")
+        raise SetupError(f"--set {given}: expected key.path=value")
     *parents, last = where.split(".")
     try:
-        given = yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SetupError(f"--set {override}: the value is not valid YAML: {error}") from error
+        raise SetupError(f"--set {given}: the value is not valid YAML: {error}") from error
     node = tree
     for name in parents:
-        node = _step(node, name, override)
+        node = _step(node, name, given)
     on_hub = isinstance(node, dict) and last in HERE.get(str(node.get("kind")), ())
-    value = _absolute(given, Path.cwd(), "trunk" if on_hub else _key_of([*parents, last]))
+    value = _absolute(value, Path.cwd(), "trunk" if on_hub else _key_of([*parents, last]))
     if isinstance(node, list):
-        _step(node, last, override)
+        _step(node, last, given)
         node[int(last)] = value
     else:
         node[last] = value
@@ -181,7 +186,7 @@ def _key_of(names: list[str]) -> str:
     """What a value is of: ``roots`` for ``sources.0.roots.1``, ``videos`` for ``sources.0.videos.pika``."""
     key = ""
     for name in names:
-        key = key if key in PATHS or name.isdigit() else name
+        key = key if key in MAPPED or name.isdigit() else name
     return key
 
 
@@ -201,6 +206,8 @@ def _step(node: Any, name: str, override: str) -> Any:
 
 def _explain(path: Path, fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "the whole"
+    if fault["loc"][:1] == ("videorm",) and len(fault["loc"]) > 1:
+        return videorm_told({**fault, "loc": fault["loc"][1:]}, f"{path}: videorm.")
     if fault["type"] == "extra_forbidden":
         return f"{path}: {where}: unknown key"
     if fault["type"] == "missing":

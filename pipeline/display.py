@@ -41,8 +41,7 @@ class Display:
         self._tasks: dict[str, TaskID] = {}
         self._owed: dict[str, int] = {}
         self._started: dict[str, tuple[float, int]] = {}
-        self._next_line = 0.0
-        self._arms: dict[str, Counts] = {}
+        self._next_line: dict[str, float] = {}  # of `show` and of every stage of a training
         self._spent: dict[str, Spent] = {}
 
     def say(self, text: str) -> None:
@@ -60,17 +59,37 @@ class Display:
         rows = {stage: c for stage, c in counts.items() if stage in self._owed}
         if self._live:
             self._draw(rows, now)
-        elif now >= self._next_line:
-            self._next_line = now + LINE_EVERY_S
+        elif now >= self._next_line.get("", 0.0):
+            self._next_line[""] = now + LINE_EVERY_S
             for stage, c in rows.items():
                 if c.finished < self._owed[stage]:
                     self.say(self._line(stage, c, now))
 
     def training(self, event: Mapping[str, Any]) -> None:
-        """Draw one step of a training arm: {arm, step, steps}."""
-        self.expect({event["arm"]: event["steps"]})
-        self._arms[event["arm"]] = Counts(done=event["step"])
-        self.show(self._arms)
+        """Draw a row of a training: {arm, step, steps}, and of {stage, epoch, train_loss,
+        train_accuracy, clips_per_s, prompts_per_s, seconds_left} what it has; a ``note`` is a line
+        that stays."""
+        if event.get("note"):
+            self.say(f"  {event['arm']}: {event['note']}")
+            return
+        encodes = event.get("stage") == "encode"  # steps are clips then
+        name = f"{event['arm']} encode" if encodes else str(event["arm"])
+        step, steps = int(event["step"]), int(event["steps"])
+        now = time.monotonic()
+        if self._live:
+            self._step(name, step, steps, pace_of(event), learned(event))
+        elif step >= steps or now >= self._next_line.get(name, 0.0):
+            self._next_line[name] = now + LINE_EVERY_S
+            what = "clip" if encodes else "step"
+            told = [f"{what} {step} of {steps}", learned(event), pace_of(event), left_of(event)]
+            self.say(f"  {name}: {', '.join(filter(None, told))}")
+
+    def _step(self, name: str, step: int, steps: int, pace: str, said: str) -> None:
+        if not self._bars.live.is_started:
+            self._bars.start()
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=steps, rate="", note="")
+        self._bars.update(self._tasks[name], completed=step, total=steps, rate=pace, note=said)
 
     def close(self) -> None:
         """Leave the bars as they stand."""
@@ -121,3 +140,31 @@ def note(c: Counts, spent: Spent | None = None) -> str:
         tokens = spent.input_tokens + spent.output_tokens
         said.append(f"{spent.requests} requests, {tokens:,} tokens, ${spent.usd:.4f}{unknown}")
     return ", ".join(said)
+
+
+def learned(event: Mapping[str, Any]) -> str:
+    """Epoch, loss and accuracy of a row of a training, as far as it has them."""
+    said = [f"epoch {event['epoch']}"] if event.get("epoch") is not None else []
+    if event.get("train_loss") is not None:
+        said.append(f"loss {event['train_loss']:.4f}")
+    if event.get("train_accuracy") is not None:
+        said.append(f"accuracy {event['train_accuracy']:.3f}")
+    return ", ".join(said)
+
+
+def pace_of(event: Mapping[str, Any]) -> str:
+    """Clips or prompts a second, whichever was counted."""
+    for what in ("clips", "prompts"):
+        if (pace := event.get(f"{what}_per_s")) is not None:
+            return f"{pace:,.1f} {what}/s"
+    return ""
+
+
+def left_of(event: Mapping[str, Any]) -> str:
+    """The time left, where it is known."""
+    left = event.get("seconds_left")
+    if left is None:
+        return ""
+    if left < 90:
+        return f"{left:.0f} s left"
+    return f"{left / 60:.0f} min left" if left < 5400 else f"{left / 3600:.1f} h left"

@@ -19,6 +19,7 @@ from pipeline.people import people_of, rating_files
 from pipeline.report.write import write_report
 from pipeline.running import Run
 from pipeline.state import RECORD, fingerprint, plain, write_json
+from pipeline.videorm.options import VideoRMOptions
 from schemas import SPLITS, HumanRating, HumanVote, Video
 from schemas.layout import PUBLISHED, Layout
 from schemas.tables import SCHEMA_VERSION, table_of
@@ -35,6 +36,15 @@ VERSIONS = (
     "numpy",
     "pillow",
 )
+# keys of the videorm block by which only the last digits of a model differ, if anything
+WHERE_AND_HOW_FAST: Any = {
+    "device": True,
+    "threads": True,
+    "track": True,
+    "cache": True,
+    "data": {"memory_gb", "workers"},
+    "training": {"checkpoint_seconds", "compile", "gradient_checkpointing"},
+}
 
 
 def finish(run: Run, made_from: str) -> None:
@@ -54,8 +64,9 @@ def finish(run: Run, made_from: str) -> None:
         ]
         unmet = run.once("audit", made, lambda: _audit(layout, asked, people, told))
     if config.videorm is not None:
-        made = fingerprint(made, config.videorm.model_dump(mode="json"))
+        made = fingerprint(made, _shaping(config.videorm))
         run.once("videorm", made, lambda: _train(run, config))
+        _describe(layout, config)
     record = run_record(run)
     judges = write_judges(layout, record, run.watched())
     for note in judges["notes"]:
@@ -107,6 +118,11 @@ def _audit(
 # the reward model
 
 
+def _shaping(options: VideoRMOptions) -> dict[str, Any]:
+    """What of the block shapes the model: where and how fast it is trained is no reason to train anew."""
+    return options.model_dump(mode="json", exclude=WHERE_AND_HOW_FAST)
+
+
 def _train(run: Run, config: Config) -> None:
     from pipeline.videorm.experiment import train_and_validate  # torch: only who trains pays
 
@@ -116,6 +132,17 @@ def _train(run: Run, config: Config) -> None:
     train_and_validate(
         run.layout.root, run.layout.videorm, config.videorm, run.display.training, answers
     )
+
+
+def _describe(layout: Layout, config: Config) -> None:
+    """The model's card, with what the audit before it says of the annotations it learned from."""
+    from pipeline.videorm.card import write_card as write_model_card
+
+    assert config.videorm is not None
+    metrics = json.loads((layout.videorm / "metrics.json").read_text())
+    audited = config.audit is not None and layout.audit.is_file()
+    audit = {layout.root: json.loads(layout.audit.read_text())} if audited else {}
+    write_model_card(layout.videorm, metrics, config.videorm, [layout.root], audit)
 
 
 # the record

@@ -22,7 +22,7 @@ from pipeline.refusals import (
     check_people,
     check_prices,
     check_protocol,
-    check_splits,
+    check_videorm,
     check_weights,
     refuse_twins,
 )
@@ -97,15 +97,14 @@ def make_plan(config: Config) -> Plan:
     check_names(config, annotators)
     check_prices(config, annotators)
     check_consensus(config, annotators, rubrics or comparing)
-    check_weights(config, [d.name for rubric in rubrics or comparing for d in rubric.dimensions])
+    asked = [d.name for rubric in rubrics or comparing for d in rubric.dimensions]
+    check_weights(config, asked)
     if config.frames.decoder == "decord":
         check_installed()
     if config.checks.nsfw is not None:
         load_hook(config.checks.nsfw)
-    if config.videorm is not None:
-        check_splits(config, prompts, clips)
+    check_videorm(config, prompts, clips, asked)
     if config.audit is not None:
-        asked = [d.name for rubric in rubrics or comparing for d in rubric.dimensions]
         left_out += check_people(config.audit, config, clips, annotators, asked)
     return Plan(
         prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),

@@ -20,6 +20,7 @@ from pipeline.preference.splits import split_of
 from pipeline.protocol import ProtocolOptions, lineups_of_prompt, written_alike
 from pipeline.rubrics import rubrics_of
 from pipeline.videorm.options import MIN_TRAIN_PROMPTS
+from pipeline.videorm.refused import check_training
 from schemas import OVERALL, Clip, Prompt, Rubric
 from schemas.ids import canonical_json
 from schemas.options import SetupError
@@ -181,16 +182,36 @@ def check_weights(config: Config, dimensions: Sequence[str]) -> None:
 
 def check_splits(config: Config, prompts: Sequence[Prompt], clips: Sequence[Clip]) -> None:
     """VideoRM needs prompts with pairs in both splits: found out now, not after the judging."""
-    n_clips = Counter(clip.prompt_id for clip in clips)
-    paired = [prompt for prompt in prompts if n_clips[prompt.prompt_id] > 1]
-    count = Counter(split_of(prompt, config.splits) for prompt in paired)
+    held_out = set(config.videorm.data.held_out_generators if config.videorm else ())
     for split, needed in (("train", MIN_TRAIN_PROMPTS), ("test", 1)):
-        if count[split] < needed:
+        left_out = held_out if split == "train" else set()
+        n_clips = Counter(clip.prompt_id for clip in clips if clip.generator not in left_out)
+        found = sum(
+            n_clips[p.prompt_id] > 1 and split_of(p, config.splits) == split for p in prompts
+        )
+        if found < needed:
+            but = " of generators that are not held out" if left_out else ""
             raise SetupError(
-                f"videorm: {count[split]} prompts with at least two clips fall into the {split} "
+                f"videorm: {found} prompts with at least two clips{but} fall into the {split} "
                 f"split, at least {needed} are needed; give more prompts, change splits:, or leave "
                 "the videorm block out"
             )
+
+
+def check_videorm(
+    config: Config, prompts: Sequence[Prompt], clips: Sequence[Clip], dimensions: Sequence[str]
+) -> None:
+    """What of the videorm block cannot be trained, known before the judging is paid for."""
+    if config.videorm is None:
+        return
+    check_training(
+        config.videorm,
+        asked=dimensions,
+        generators={clip.generator for clip in clips},
+        scored=config.protocol.scores,
+        people=bool(config.audit and config.audit.ratings),
+    )
+    check_splits(config, prompts, clips)
 
 
 def check_people(

@@ -1,4 +1,4 @@
-"""HPS v2 as its authors publish it (open_clip) made a folder that kind `embedding` loads.
+"""HPS v2 as its authors publish it (open_clip) made a folder that kind `embedding` and VideoRM load.
 
     .venv/bin/python scripts/convert_hps.py HPS_v2_compressed.pt models/hps-v2
 
@@ -33,7 +33,10 @@ def main() -> int:
     except SetupError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
-    print(f"{given.folder}: name it as `model:` of {{kind: embedding, metric: hps_v2}}")
+    print(
+        f"{given.folder}: name it as `model:` of {{kind: embedding, metric: hps_v2}}, or as `trunk:` of "
+        "`videorm:`"
+    )
     return 0
 
 

@@ -548,6 +548,49 @@ def metrics() -> dict[str, Any]:
         "curve": curve,
         "accuracy": accuracy,
         "differences": differences,
+        **more_metrics(),
+    }
+
+
+def more_metrics() -> dict[str, Any]:
+    """Ties, one generator, picks of n, calibration, probes and a note."""
+
+    def row(value: float, **fields: Any) -> dict[str, Any]:
+        ends = {"value": value, "low": value - 0.05, "high": value + 0.04}
+        whole = {"arm": "videorm", "against": "annotator", "dimension": "all", "split": "test"}
+        return {**whole, "n_pairs": 400, "n_prompts": 60, **ends, **fields}
+
+    measured = {name: {"value": 0.4, "low": 0.3, "high": 0.5} for name in ("log_loss", "brier")}
+    bins = [
+        {"low": x, "high": x + 0.05, "n_pairs": 20, "confidence": x + 0.02, "accuracy": x}
+        for x in (0.5, 0.8)
+    ]
+    curve = {**measured, "ece": {"value": 0.05, "low": None, "high": None}, "bins": bins}
+    ties = [{"distance": "0..1", "n_pairs": 10, "predicted": 0.25, "observed": 0.375}]
+    probe = {"probe": "frame_shuffle", "dimension": DIMENSIONS[1], "n_clips": 24, "unit": "points"}
+    return {
+        "three_way": [
+            row(0.61, threshold=0.3, threshold_from="validation"),
+            row(0.58, threshold=0.9, threshold_from="log_k"),
+            row(0.33, arm="all_tie", threshold=None, threshold_from=None),
+        ],
+        "slices": [
+            row(0.66, slice="generator=beta <i>"),
+            row(0.57, slice="generators=held_out"),
+        ],
+        "best_of_n": [
+            row(3 + rise * n, arm=arm, n=n, gold="raters", n_prompts_left_out=0)
+            for arm, rise in (("videorm", 0.25), ("random", 0), ("oracle", 0.375))
+            for n in (1, 2, 4)
+        ],
+        "calibration": [
+            row(0, dimension=DIMENSIONS[1], temperature=1.5, before=curve, after=curve, ties=ties)
+        ],
+        "probes": [
+            {**row(-0.5), **probe, "expected": "falls", "met": True, "note": ""},
+            {**row(0.5), **probe, "expected": "falls", "met": False, "note": "<b>bold</b>"},
+        ],
+        "notes": ["prompts: the model was trained on none of the 60"],
     }
 
 

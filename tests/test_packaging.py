@@ -83,7 +83,7 @@ def command(*arguments: str) -> str:
 @pytest.mark.slow
 def test_the_demo_of_a_sample_ends_with_a_model_and_a_second_run_keeps_it(tmp_path):
     demo = ("pipeline.run", "--config", "demo", "--output", str(tmp_path))
-    small = ("--set", "sources.0.prompts=40", "--set", "videorm.epochs=1")
+    small = ("--set", "sources.0.prompts=40", "--set", "videorm.training.epochs=1")
     model = tmp_path / "videorm"
     command(*demo, *small)
     assert all((model / name).is_file() for name in ("config.json", "metrics.json"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from report_browser import as_wide_as, chromium, opened, requested, texts, waits
-from report_run import HOSTILE_RATIONALE, JUDGE, TEXTS, make_run
+from report_run import DIMENSIONS, HOSTILE_RATIONALE, JUDGE, TEXTS, make_run
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -131,6 +131,27 @@ def test_plots_are_svg_with_selectable_numbers(page: webdriver.Chrome) -> None:
     assert "84.0 % [79.0, 88.0]" in texts(page, "#videorm svg .value")
     assert "70.0 % [60.0, 80.0]" in texts(page, "#agreement svg .value")
     assert page.find_elements(By.CSS_SELECTOR, "#scores svg pattern")  # raters are hatched
+
+
+def test_what_the_reward_model_picks_and_how_sure_it_may_be_is_told(page: webdriver.Chrome) -> None:
+    rows = "[...document.querySelectorAll('#videorm tbody tr')]"
+    joined = "[...row.cells].map((cell) => cell.textContent).join(' ')"
+    cells = page.execute_script(f"return {rows}.map((row) => {joined})")
+    assert "VideoRM 61.0 % [56.0, 65.0]" in cells
+    assert "VideoRM, its own threshold 58.0 % [53.0, 62.0]" in cells
+    assert "every pair a tie 33.0 % [28.0, 37.0]" in cells
+    assert any(row.startswith("generators it never trained on 57.0 %") for row in cells)
+    assert any(row.startswith("beta <i> 66.0 %") for row in cells)
+    assert "best possible 4.50 [4.45, 4.54]" in cells  # picked out of the most
+    assert any("0.400 → 0.400" in row and "25.0 %, 37.5 %" in row for row in cells)
+    assert any("NOT as expected <b>bold</b>" in row for row in cells)
+    assert sum(row.startswith("frame shuffle VideoRM") for row in cells) == 2
+    assert "prompts: the model was trained on none of the 60" in texts(page, "#videorm .note")
+    labels = [
+        svg.get_attribute("aria-label")
+        for svg in page.find_elements(By.CSS_SELECTOR, "#videorm .chart svg")
+    ]
+    assert {"Best of n, all", f"Reliability, {DIMENSIONS[1]}"} <= set(labels)
 
 
 def test_books_failures_and_simulated_banner_are_told(page: webdriver.Chrome) -> None:

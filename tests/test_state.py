@@ -41,7 +41,7 @@ def test_a_folder_is_bound_to_what_shapes_its_rows(tmp_path):
         annotators=[
             {**CONFIG["annotators"][0], "base_url": "http://localhost:2/v1", "concurrency": 2}
         ],
-        videorm={"epochs": 1},
+        videorm={"training": {"epochs": 1}},
     )
     claim(layout, free, "a", rebuild=False)
     assert not layout.run.exists()  # gone until the new run is complete

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from videorm_run import DIMENSIONS, flat, jpeg, write_run
 
-from pipeline.videorm.evaluate import evaluate
+from pipeline.videorm.data.corpus import load_corpus
+from pipeline.videorm.evaluation.on_dataset import evaluate
 from pipeline.videorm.experiment import train_and_validate
 from pipeline.videorm.options import VideoRMOptions
-from pipeline.videorm.process import train_side_by_side
 from pipeline.videorm.score import score_clips
+from pipeline.videorm.training.process import train_side_by_side
 from schemas.options import SetupError
 
 PROMPTS = {
@@ -18,9 +19,19 @@ PROMPTS = {
     "validation": [f"clip {i} of a door" for i in range(3)],
     "test": [f"clip {i} of a roof" for i in range(6)],
 }
-OPTIONS = VideoRMOptions(
-    width=16, heads=2, temporal_heads=2, hidden=16, frames=4, epochs=2, batch_prompts=4, seed=3
-)
+
+
+def small(**given) -> VideoRMOptions:
+    """Two arms, two epochs of two steps."""
+    base = {
+        "towers": {"width": 16, "heads": 2, "layers": 1},
+        "head": {"heads": 2},
+        "readout": {"hidden": 16},
+        "frames": 4,
+        "seed": 3,
+    }
+    training = {"epochs": 2, "batch_prompts": 4, **given.pop("training", {})}
+    return VideoRMOptions(**{**base, **given, "training": training})
 
 
 def draw(rng: np.random.Generator, i: int) -> np.ndarray:
@@ -40,21 +51,36 @@ def done(tmp_path_factory):
     write_run(data, PROMPTS, draw, score, raters=3)
     rows: list[dict] = []
     answers = {name: [name] for name in DIMENSIONS}
-    metrics = train_and_validate(data, data / "videorm", OPTIONS, rows.append, answers)
+    metrics = train_and_validate(data, data / "videorm", small(), rows.append, answers)
     return data, data / "videorm", metrics, rows
 
 
-def test_both_models_and_the_metrics_are_written(done):
+def test_models_metrics_and_curves_are_written_and_nothing_else(done):
     _, output, metrics, _ = done
     for folder in (output, output / "per_frame"):
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             assert (folder / name).is_file()
     assert json.loads((output / "metrics.json").read_text()) == metrics
-    assert metrics["seed"] == 3
+    assert {p.name for p in output.iterdir() if p.is_dir()} == {"per_frame", "logs"}
+    assert (metrics["seed"], metrics["preset"]) == (3, "videorm-tiny")
     assert metrics["dimensions"] == list(DIMENSIONS)
-    sizes = {arm["parameters"] for arm in metrics["arms"].values()}
-    assert len(metrics["arms"]) == 2
-    assert len(sizes) == 1
+    assert len({arm["parameters"] for arm in metrics["arms"].values()}) == 1
+    parts = ("accuracy", "differences", "slices", "best_of_n", "calibration", "probes", "notes")
+    assert set(parts) <= set(metrics)
+
+
+def test_an_arm_is_described_as_its_config_says(done):
+    _, output, metrics, _ = done
+    for arm, folder in (("videorm", output), ("per_frame", output / "per_frame")):
+        config = json.loads((folder / "config.json").read_text())
+        told = metrics["arms"][arm]
+        assert config["arm"] == arm
+        assert config["frames"] == 4
+        assert set(told["log_k"]) == set(DIMENSIONS)
+        for name in ("log_k", "overall"):
+            assert config[name] == told[name]
+        # random towers learn whole, but for CLIP's own logit scale, which no reward depends on
+        assert told["trained_parameters"] == told["parameters"] - 1
 
 
 def test_the_curve_has_a_row_per_arm_and_epoch_and_the_best_epoch_is_named(done):
@@ -67,36 +93,32 @@ def test_the_curve_has_a_row_per_arm_and_epoch_and_the_best_epoch_is_named(done)
 
 
 def test_progress_tells_every_arm_its_steps(done):
-    last = {row["arm"]: row for row in done[3]}
+    last = {row["arm"]: row for row in done[3] if row["stage"] == "train"}
     # 8 prompts in batches of 4, two epochs
     assert {arm: (row["step"], row["steps"]) for arm, row in last.items()} == {
         "videorm": (4, 4),
         "per_frame": (4, 4),
     }
+    for row in last.values():
+        assert row["epoch"] == 2
+        assert 0 <= row["train_accuracy"] <= 1
+        assert row["seconds_left"] == 0
+        assert row["prompts_per_s"] > 0
 
 
 def test_every_number_stands_beside_its_baselines(done):
     metrics = done[2]
     value = {(r["arm"], r["against"], r["dimension"]): r for r in metrics["accuracy"]}
-    dimensions = ("all", *DIMENSIONS)
-    arms = {
-        "annotator": ("videorm", "per_frame", "chance"),
-        "raters": ("videorm", "per_frame", "chance", "annotator", "human_ceiling"),
-    }
-    assert set(value) == {(arm, t, d) for t in arms for arm in arms[t] for d in dimensions}
+    assert {"videorm", "per_frame", "per_frame_shifted"} <= {arm for arm, _, _ in value}
     # six test prompts: 6 pairs each of prompt_following; quality has 2 ties of 6
     assert value["videorm", "annotator", "prompt_following"]["n_pairs"] == 36
     assert value["videorm", "annotator", "video_quality"]["n_pairs"] == 24
     assert value["videorm", "annotator", "all"]["n_prompts"] == 6
     # these raters and the annotator are of one opinion
     assert value["annotator", "raters", "all"]["value"] == 1
-    assert value["human_ceiling", "raters", "all"]["value"] == 1
-    models = [value["videorm", target, "all"] for target in arms]
+    models = [value["videorm", target, "all"] for target in ("annotator", "raters")]
     assert models[0]["value"] == pytest.approx(models[1]["value"])
-    gaps = {(r["against"], r["dimension"]): r for r in metrics["differences"]}
-    for (target, d), row in gaps.items():
-        gap = value["videorm", target, d]["value"] - value["per_frame", target, d]["value"]
-        assert row["value"] == pytest.approx(gap)
+    assert {"videorm", "per_frame"} <= {row["arm"] for row in metrics["probes"]}
 
 
 def test_a_model_on_disk_is_evaluated_to_the_same_numbers(done):
@@ -108,24 +130,49 @@ def test_a_model_on_disk_is_evaluated_to_the_same_numbers(done):
             assert one == pytest.approx(two)
 
 
-def test_data_without_a_test_split_cannot_be_evaluated_on(done, tmp_path):
-    write_run(tmp_path, {"train": ["clip 1 of a wall"]}, draw, score)
-    with pytest.raises(SetupError, match="no preferences for prompt_following, video_quality"):
-        evaluate(done[1], tmp_path)
-
-
 def test_clips_are_scored_from_their_frames(done):
     output = done[1]
     bright, dark = [jpeg(flat(220))] * 4, [jpeg(flat(30))] * 2  # the second is short
     rewards = score_clips(output, "clip 1 of a wall", [bright, dark])
-    assert [set(r) for r in rewards] == [set(DIMENSIONS)] * 2
+    assert all(set(DIMENSIONS) <= set(r) for r in rewards)
     assert rewards[0] != rewards[1]
     assert score_clips(output, "clip 1 of a wall", [dark])[0] == pytest.approx(rewards[1])
 
 
-def test_what_a_child_finds_wrong_with_the_setup_is_refused_as_such(done, tmp_path):
-    from pipeline.videorm.data import load_groups
+def test_frames_that_are_decoded_as_they_are_read_train_to_the_same_model(done, tmp_path):
+    data, _, metrics, _ = done
+    options = small(arms=("videorm",), data={"memory_gb": 0, "workers": 2})
+    streamed = train_and_validate(data, tmp_path, options)
+    losses = [
+        [row["validation_loss"] for row in m["curve"] if row["arm"] == "videorm"]
+        for m in (metrics, streamed)
+    ]
+    assert losses[0] == losses[1]
 
-    options = OPTIONS.model_copy(update={"trunk": str(tmp_path / "no"), "arms": ("videorm",)})
-    with pytest.raises(SetupError, match=r"videorm\.trunk: cannot load"):
-        train_side_by_side(load_groups(done[0], 4, 32), options, tmp_path)
+
+def test_an_interrupted_training_goes_on_with_the_arms_that_are_left(done, tmp_path, monkeypatch):
+    data, _, metrics, _ = done
+    options = small(training={"checkpoint_seconds": 0})
+    monkeypatch.setattr("pipeline.videorm.training.process.cores", lambda: 1)  # one after the other
+
+    def stop(row):
+        if row["arm"] == "per_frame" and row["stage"] == "train":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_and_validate(data, tmp_path, options, stop)
+    assert (tmp_path / "checkpoints" / "videorm.safetensors").is_file()
+    assert not (tmp_path / "metrics.json").exists()
+    rows: list[dict] = []
+    again = train_and_validate(data, tmp_path, options, rows.append)
+    assert not [row for row in rows if row["arm"] == "videorm" and row["stage"] == "train"]
+    assert not (tmp_path / "checkpoints").exists()
+    plain = [{k: v for k, v in row.items() if k != "seconds"} for row in metrics["curve"]]
+    assert [{k: v for k, v in row.items() if k != "seconds"} for row in again["curve"]] == plain
+
+
+def test_what_a_child_finds_wrong_with_the_setup_is_refused_as_such(done, tmp_path):
+    options = small(trunk=str(tmp_path / "no"), arms=("videorm",))
+    corpus = load_corpus([done[0]], frames=4, image_size=32, fit="squeeze")
+    with pytest.raises(SetupError, match=r"videorm\.trunk: cannot"):
+        train_side_by_side(corpus, options, tmp_path, tmp_path / "output")

@@ -13,6 +13,7 @@ import pytest
 import tiny_clip
 import torch
 from PIL import Image
+from videorm_saved import DIMENSIONS, PROMPT, save_model
 
 from annotators import EmbeddingSpec, SignalSpec
 from annotators.base import AnnotatorSpec, Question, Resources
@@ -24,8 +25,7 @@ from pipeline.generators.grammar import Scene
 from pipeline.generators.simulated import render
 from pipeline.videorm import measure
 from pipeline.videorm.judge import VideoRMSpec
-from pipeline.videorm.model import VideoRM, build
-from pipeline.videorm.options import VideoRMOptions
+from pipeline.videorm.model.video_rm import VideoRM
 from pipeline.videorm.score import score_clips
 from prompts import load_rubric
 from schemas import Annotation, Failure, FrameSet, Reason
@@ -34,25 +34,11 @@ from schemas.store import Store, blob_name
 
 RUBRICS = [load_rubric(f"videoprefer/{name}") for name in ("prompt_following", "video_quality")]
 FOLLOWING, QUALITY = RUBRICS
-PROMPT = "a red kite over two blue squares"
-DIMENSIONS = ("prompt_following", "video_quality")
-OPTIONS = VideoRMOptions(width=16, heads=2, temporal_heads=2, hidden=16, frames=4)
-
-
-def save(folder: Path, *, arm: str = "videorm", dimensions: tuple[str, ...] = DIMENSIONS) -> Path:
-    """A model whose every part has been moved away from its start, so that everything counts."""
-    made = build(OPTIONS, arm, dimensions, [PROMPT])
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for weight in made.parameters():
-            weight.add_(0.2 * torch.randn(weight.shape, generator=generator))
-    made.eval().save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(tmp_path_factory.mktemp("videorm"))
+    return save_model(tmp_path_factory.mktemp("videorm"))
 
 
 @pytest.fixture
@@ -108,7 +94,8 @@ def test_the_row_says_which_weights_gave_it(folder: Path, store: Store, tmp_path
     (moved,) = answers(other, store, questions(frames)[0])[0]
     assert (moved.model, moved.annotator_id) == (found.model, "mine")
     config = json.loads((tmp_path / "m" / "config.json").read_text())
-    (tmp_path / "m" / "config.json").write_text(json.dumps({**config, "shift": 0.0}))
+    no_shift = {**config["shift"], "fraction": 0.0, "blocks": []}
+    (tmp_path / "m" / "config.json").write_text(json.dumps({**config, "shift": no_shift}))
     (changed,) = answers(other, store, questions(frames)[0])[0]
     assert changed.model != found.model
     assert changed.score != found.score
@@ -139,7 +126,7 @@ def test_other_clips_in_flight_change_nothing(folder: Path, store: Store) -> Non
 
 
 def test_a_dimension_without_a_head_is_not_applicable(tmp_path: Path, store: Store) -> None:
-    one = spec(save(tmp_path / "m", dimensions=("video_quality",)))
+    one = spec(save_model(tmp_path / "m", dimensions=("video_quality",)))
     one.check(RUBRICS, 4)
     frames = tiny_clip.frame_set(store, tiny_clip.noise(2), PROMPT)
     (following,), (quality,) = answers(one, store, *questions(frames))
@@ -171,21 +158,43 @@ def test_absent_and_broken_frames_are_failures(folder: Path, store: Store) -> No
 def test_a_good_folder_passes(folder: Path, tmp_path: Path) -> None:
     spec(folder).check(RUBRICS, 4)
     spec(folder).check(RUBRICS, 16)  # thinned out evenly, as in training
-    with pytest.raises(SetupError, match=r"for 4 frames per clip .* set frames\.count: 4"):
+    with pytest.raises(SetupError, match=r"up to 4 frames and knows .* set frames\.count: 4"):
         spec(folder).check(RUBRICS, 3)
-    spec(save(tmp_path / "control", arm="per_frame")).check(RUBRICS, 1)  # sees no order
+    with pytest.raises(SetupError, match="knows their places"):
+        spec(save_model(tmp_path / "places", arm="transformer")).check(RUBRICS, 3)
+    for arm in ("per_frame", "shift"):  # the head sees every frame by itself
+        spec(save_model(tmp_path / arm, arm=arm)).check(RUBRICS, 1)
+    recurrent = save_model(tmp_path / "lstm", head={"kind": "lstm"})  # no learned places
+    spec(recurrent).check(RUBRICS, 1)
     with pytest.raises(SetupError, match="set draws: 1"):
         spec(folder, draws=2).check(RUBRICS, 4)
     assert spec(folder).own_scale == "unbounded"
 
 
+def test_a_regression_gives_scores_on_its_scale_and_clips_none(
+    tmp_path: Path, store: Store
+) -> None:
+    path = save_model(tmp_path / "m", loss={"kind": "regression", "scale": [1, 5]})
+    one = spec(path)
+    assert one.own_scale == (1.0, 5.0)
+    jpegs = tiny_clip.noise(4)
+    frames = tiny_clip.frame_set(store, jpegs, PROMPT)
+    found = [a for (a,) in answers(one, store, *questions(frames))]
+    (rewards,) = score_clips(path, PROMPT, [jpegs])
+    assert [a.score for a in found] == pytest.approx([rewards[d] for d in DIMENSIONS], abs=2e-6)
+    # random weights know no scale, and a row with its ends would refuse what lies beyond them
+    assert any(not 1 <= a.score <= 5 for a in found)
+    assert {(a.scale_low, a.scale_high) for a in found} == {(None, None)}
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("model.safetensors", None, r"holds no VideoRM \(model.safetensors is not there\)"),
-        ("config.json", "{", r"holds no VideoRM \(config.json: "),
-        ("config.json", '{"model_type": "clip"}', "its config.json is of another model"),
-        ("config.json", "[]", "its config.json is of another model"),
+        ("model.safetensors", None, "annotator videorm: .*model.safetensors: not found"),
+        ("config.json", "{", "config.json: not valid JSON"),
+        ("config.json", '{"model_type": "clip"}', "config.json: of another model"),
+        ("config.json", "[]", "config.json: of another model"),
+        ("config.json", '{"videorm": 1, "arm": "none"}', "config.json: arm: Input should be"),
     ],
 )
 def test_a_folder_that_is_no_videorm_is_refused(
@@ -206,11 +215,11 @@ def test_weights_of_another_model_are_told_when_opened(folder: Path, tmp_path: P
     (tmp_path / "m" / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(SetupError, match="cannot load"):
         spec(tmp_path / "m").open(resources)
-    save(tmp_path / "one", dimensions=("video_quality",))
+    save_model(tmp_path / "one", dimensions=("video_quality",))
     shutil.copy(tmp_path / "one" / "model.safetensors", tmp_path / "m")
-    with pytest.raises(SetupError, match="size mismatch"):
+    with pytest.raises(SetupError, match=r"has shape|for dimensions|no weights"):
         spec(tmp_path / "m").open(resources)
-    with pytest.raises(SetupError, match="on device 'abacus'"):
+    with pytest.raises(SetupError, match="device 'abacus'"):
         spec(folder, device="abacus").open(resources)
 
 

@@ -1,8 +1,10 @@
 """The tiny tokenizer: words of the training prompts, one end token, padding after it."""
 
+import threading
+
 from tokenizers import Tokenizer
 
-from pipeline.videorm.tokens import END, START, UNKNOWN, encode, train_tokenizer
+from pipeline.videorm.model.tokens import END, START, UNKNOWN, encode, train_tokenizer
 
 PROMPTS = ["A red circle", "two blue squares"]
 
@@ -29,3 +31,38 @@ def test_short_prompts_are_padded_after_the_end_and_long_ones_keep_it():
     assert len(long) == 5  # start, three words, end
     assert long[-1] == end
     assert end != 2  # CLIPTextModel reads another place where the end token is number 2
+
+
+def test_where_a_tower_wants_padding_every_prompt_has_its_whole_length():
+    tokenizer = train_tokenizer(PROMPTS)
+    start, end = (tokenizer.token_to_id(t) for t in (START, END))
+    red = tokenizer.token_to_id("red")
+    assert encode(tokenizer, ["red"], 5, pad=9).tolist() == [[start, red, end, 9, 9]]
+    assert encode(tokenizer, ["a red circle two a"], 5, pad=9)[0, -1] == end
+
+
+def test_a_tokenizer_that_pads_and_cuts_by_itself_is_asked_not_to():
+    tokenizer = train_tokenizer(PROMPTS)
+    plain = encode(tokenizer, PROMPTS, 64).tolist()
+    tokenizer.enable_padding(length=20)
+    tokenizer.enable_truncation(3)
+    assert encode(tokenizer, PROMPTS, 64).tolist() == plain
+
+
+def test_threads_may_encode_at_the_same_time():
+    tokenizer, faults = train_tokenizer(PROMPTS), []
+    encode(tokenizer, PROMPTS, 64)
+
+    def work():
+        try:
+            for _ in range(50):
+                encode(tokenizer, PROMPTS * 20, 64)
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults

@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -38,14 +40,23 @@ def write(root: Path, name: str, table: pa.Table, split: str | None = None) -> N
     pq.write_table(table, folder / "part-00000.parquet")
 
 
-def write_frames(root: Path, clips: Mapping[str, Sequence[bytes]], *, publish: bool) -> None:
-    """The frames table, with its JPEGs as images or with the JPEGs in the store."""
+def write_frames(
+    root: Path,
+    clips: Mapping[str, Sequence[bytes]],
+    *,
+    publish: bool,
+    of: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> None:
+    """The frames table, with its JPEGs as images or with the JPEGs in the store.
+
+    ``of``: prompt and generator of a clip, where they matter.
+    """
     rows = [
         FrameSet(
             video_id=video_id,
-            prompt_id="p",
-            prompt="p",
-            generator="g",
+            prompt_id=of.get(video_id, ("p", "g"))[0].replace(" ", "-"),
+            prompt=of.get(video_id, ("p", "g"))[0],
+            generator=of.get(video_id, ("p", "g"))[1],
             policy="all",
             decoder="none",
             indices=tuple(range(len(jpegs))),
@@ -72,7 +83,12 @@ def write_frames(root: Path, clips: Mapping[str, Sequence[bytes]], *, publish: b
     write(root, "frames", table)
 
 
-def preferences(prompt: str, scores: Mapping[str, Scores], split: str) -> list[Preference]:
+def preferences(
+    prompt: str,
+    scores: Mapping[str, Scores],
+    split: str,
+    generators: Mapping[str, str] = MappingProxyType({}),
+) -> list[Preference]:
     """All pairs of a prompt's clips, per dimension and overall."""
     rows = []
     videos = sorted(scores)
@@ -83,7 +99,14 @@ def preferences(prompt: str, scores: Mapping[str, Scores], split: str) -> list[P
             if len(both) == len(DIMENSIONS):
                 values[OVERALL] = tuple(np.mean([values[d] for d in both], axis=0).tolist())
             rows += [_preference(prompt, split, d, a, b, *v) for d, v in values.items()]
-    return rows
+    return [
+        replace(
+            row,
+            generator_a=generators.get(row.video_a, "g"),
+            generator_b=generators.get(row.video_b, "g"),
+        )
+        for row in rows
+    ]
 
 
 def _preference(

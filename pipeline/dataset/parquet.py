@@ -19,7 +19,7 @@ from schemas.tables import arrow_schema, from_table, key_of, to_row
 R = TypeVar("R")
 IMAGES = "images"  # column of the frames table that carries the JPEGs
 ROWS_PER_GROUP = 10_000
-IMAGE_ROWS_PER_GROUP = 100  # keeps a row group of eight 512-pixel frames near 30 MB
+IMAGE_ROWS_PER_GROUP = 16  # a reader of one clip reads its group: of eight 512-pixel frames 6 MB
 
 
 def write_rows(record: type, rows: Iterable[Any], path: Path, images: Store | None = None) -> Path:

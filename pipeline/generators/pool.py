@@ -1,18 +1,20 @@
 """The pool of generators: which of them make a prompt's clips, with which settings and seeds."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.generators.base import GeneratorSpec
 from pipeline.generators.grammar import random_from
 from pipeline.generators.kinds import AnyGenerator
 from schemas import Clip, Prompt
-from schemas.ids import canonical_json, video_id
+from schemas.ids import canonical_json, hash_fraction, video_id
 from schemas.options import Options
+
+SEEDS = 2**31  # whatever takes a seed takes a signed one of 32 bits
 
 
 class PoolOptions(Options):
@@ -51,11 +53,17 @@ def plan_clips(
     """The clips that ought to be generated, in prompt order.
 
     ``clips_per_prompt`` for a prompt that none of the ``supplied`` clips belongs to; for the others
-    none, or with ``top_up`` as many as they lack. Generators, settings and seeds are drawn per
-    prompt from (``options.seed``, prompt_id) alone, so a prompt gets the same clips in whatever
-    company. Generators are drawn without replacement, each with a chance according to its ``share``
-    among those that are left; where the pool is smaller than the number of clips they come again,
-    with another seed. The draw is one of the whole pool: with a generator more it is another one.
+    none, or with ``top_up`` as many as they lack. A prompt gets the same clips in whatever company.
+
+    Generators are drawn without replacement, each with a chance according to its ``share`` among
+    those that are left, by a race: every generator takes an exponentially distributed time with its
+    share as the rate, and the first ones win (Efraimidis and Spirakis, "Weighted random sampling
+    with a reservoir", Information Processing Letters 97, 2006; their largest u^(1/share) is the
+    smallest -log(u) / share). Where the pool is smaller than the number of clips all come again, in
+    the same order and with other seeds. A generator's time, settings and seeds depend on
+    (``options.seed``, prompt_id, its name) alone. So the pool may grow, shrink or be reordered: only
+    clips that a new generator displaces go, only those that fill a lost one's place come, and
+    whatever was made of the others stays good.
     """
     there = Counter(clip.prompt_id for clip in supplied)
     clips = []
@@ -67,22 +75,25 @@ def plan_clips(
 
 
 def _clips_of(prompt: Prompt, options: PoolOptions, wanted: int) -> list[Clip]:
-    rng = random_from("pool", str(options.seed), prompt.prompt_id)
-    order = _order(rng, options)
-    first_seed = int(rng.integers(2**31))
-    clips = []
-    for i in range(wanted):
-        spec = options.pool[order[i % len(order)]]
-        # Successive seeds differ, so that a generator drawn again makes another clip.
-        clips.append(_clip(prompt, spec, canonical_json(spec.draw_settings(rng)), first_seed + i))
-    return clips
+    if wanted <= 0:  # before the race: most prompts of a mixed source have clips enough
+        return []
+    draw = ("pool", str(options.seed), prompt.prompt_id)
+    times = {spec.name: _race_time(spec, draw) for spec in options.pool}
+    order = sorted(options.pool, key=lambda spec: (times[spec.name], spec.name))
+    return [_drawn(prompt, order[i % len(order)], draw, i // len(order)) for i in range(wanted)]
 
 
-def _order(rng: np.random.Generator, options: PoolOptions) -> list[int]:
-    shares = np.array([spec.share for spec in options.pool])
-    if (shares == shares[0]).all():
-        return list(rng.permutation(len(shares)))
-    return list(rng.choice(len(shares), len(shares), replace=False, p=shares / shares.sum()))
+def _race_time(spec: GeneratorSpec, draw: tuple[str, ...]) -> float:
+    # u in [0, 1), and 1 - u is as uniform and never zero
+    return -math.log1p(-hash_fraction(*draw, spec.name)) / spec.share
+
+
+def _drawn(prompt: Prompt, spec: GeneratorSpec, draw: tuple[str, ...], turn: int) -> Clip:
+    """The generator's clip of its ``turn``, from 0."""
+    first = int(hash_fraction(*draw, spec.name, "first seed") * SEEDS)
+    settings = canonical_json(spec.draw_settings(random_from(*draw, spec.name, str(turn))))
+    # Successive seeds differ, so that a generator drawn again makes another clip.
+    return _clip(prompt, spec, settings, (first + turn) % SEEDS)
 
 
 def _clip(prompt: Prompt, spec: GeneratorSpec, settings: str, seed: int) -> Clip:

@@ -1,12 +1,11 @@
 """What a run came to: `audit` and `report`."""
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.verbs.words import guarded, number, parser
+from pipeline.verbs.words import answers_of, check_folder, guarded, number, parser
 from schemas.options import SetupError
 
 if TYPE_CHECKING:
@@ -88,9 +87,9 @@ def audit(argv: Sequence[str]) -> int:
         from pipeline.rating.items import chosen_because
         from pipeline.report.audit_files import write_page_of
 
-        _check_folder(arguments.output)
+        check_folder(arguments.output)
         options = _audit_options(arguments)
-        ratings = [_ratings(text, arguments.scale) for text in arguments.ratings]
+        ratings = [ratings_table(text, arguments.scale) for text in arguments.ratings]
         audited = audit_files(
             arguments.annotations,
             ratings,
@@ -129,7 +128,7 @@ def _audit_options(arguments: argparse.Namespace) -> "AuditOptions":
             given[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise SetupError(f"--set {text}: the value is not valid YAML: {error}") from error
-    options = {"dimensions": _answers(arguments.dimension)}
+    options = {"dimensions": answers_of(arguments.dimension)}
     options["leave_out_generators"] = arguments.leave_out
     for key, value in options.items():
         if value and key in given:
@@ -150,16 +149,7 @@ def _fault(fault: Mapping[str, Any]) -> str:
     return f"--set {place}: {fault['msg'].removeprefix('Value error, ')}, got {fault['input']!r}"
 
 
-def _check_folder(folder: Path) -> None:
-    """Raise :class:`SetupError` where no folder can be made: before an hour of work, not after."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise SetupError(f"--output {folder}: {there} is a file; name a folder")
-    if not os.access(there, os.W_OK):
-        raise SetupError(f"--output {folder}: {there} may not be written to; name another folder")
-
-
-def _ratings(text: str, scale: str | None) -> "RatingsTable":
+def ratings_table(text: str, scale: str | None) -> "RatingsTable":
     """``KIND=FILE``, or a file whose kind its content tells."""
     from pydantic import ValidationError
 
@@ -193,25 +183,6 @@ def _print_audit(result: "AuditResult", everything: bool) -> None:
         print(sentence)
     for sentence in result.unmet:
         print(f"not met: {sentence}")
-
-
-def _answers(texts: Sequence[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for text in texts:
-        ours, _, rest = text.partition("=")
-        theirs = [name.strip() for name in rest.split(",")]
-        if not ours.strip() or not all(theirs):
-            raise SetupError(
-                f"--dimension {text}: expected OURS=THEIRS, for example "
-                "video_quality=static_quality,temporal_quality"
-            )
-        if ours.strip() in found:
-            raise SetupError(
-                f"--dimension {text}: {ours.strip()} was given before; name all that answer for it at "
-                "once, parted by commas"
-            )
-        found[ours.strip()] = theirs
-    return found
 
 
 def report(argv: Sequence[str]) -> int:

@@ -1,115 +1,227 @@
-"""The reward model: `train`, `evaluate` and `score`."""
+"""The reward model: `train` and `score`."""
 
+import argparse
 import json
-from collections.abc import Sequence
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.verbs.words import guarded, number, parser
+from pipeline.verbs.evaluation import print_metrics
+from pipeline.verbs.training import check_data, options_of
+from pipeline.verbs.words import answers_of, check_folder, count, guarded, parser
 from schemas.options import SetupError
+
+if TYPE_CHECKING:
+    from pipeline.videorm.score_files import Asked
+
+GO_ON = "interrupted; run the same command again, and the training goes on where it was saved last"
 
 
 def train(argv: Sequence[str]) -> int:
-    """A VideoRM from a dataset folder."""
+    """A VideoRM from one dataset folder or several."""
+    arguments = _train_parser().parse_args(argv)
+    first = int(os.environ.get("RANK", "0")) == 0  # under torchrun one process speaks for all
+
+    def work() -> int:
+        from pipeline.display import Display
+
+        options = options_of(arguments)
+        answers = answers_of(arguments.dimension)
+        check_data(arguments.data)
+        check_folder(arguments.output)
+        from pipeline.videorm.card import write_card  # torch loads only here
+        from pipeline.videorm.experiment import train_and_validate
+
+        display = Display()
+        try:
+            metrics = train_and_validate(
+                arguments.data,
+                arguments.output,
+                options,
+                display.training if first else None,
+                answers,
+            )
+        finally:
+            display.close()
+        if first:
+            card = write_card(arguments.output, metrics, options, arguments.data)
+            _print_trained(metrics, arguments.output, card)
+        return 0
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: saved, and told
+    try:
+        return guarded(work, interrupted=GO_ON, quiet=not first)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _train_parser() -> argparse.ArgumentParser:
+    from pipeline.videorm.options import ARMS
+    from pipeline.videorm.presets import preset_names
+
     p = parser(
         "train",
-        "Train and validate a VideoRM on the preferences of a dataset folder.",
-        "videoprefer train --data out/demo --output out/videorm --set epochs=4",
+        "Train and validate a VideoRM on the preferences of a dataset folder, or of several. Writes "
+        "the model, its card (README.md) and metrics.json to M; run it again with the same arguments "
+        "to go on. Exit codes are those of `run`.",
+        "videoprefer train --data out/demo --output out/videorm --set training.epochs=4",
+        "torchrun --nproc-per-node 4 -m pipeline train --data out/mine --output out/videorm "
+        "--preset videorm-default",
     )
-    p.add_argument("--data", required=True, type=Path, metavar="DIR")
-    p.add_argument("--output", required=True, type=Path, metavar="M")
+    p.add_argument(
+        "--data",
+        required=True,
+        action="append",
+        type=Path,
+        metavar="DIR",
+        help="the output folder of a run, or a dataset that one published; may be repeated",
+    )
+    p.add_argument("--output", required=True, type=Path, metavar="M", help="folder of the model")
+    p.add_argument(
+        "--preset",
+        choices=preset_names(),
+        help="values for what is not said; default: videorm-tiny, for clips of programs",
+    )
+    p.add_argument(
+        "--labels",
+        choices=("machine", "human", "both"),
+        help="whose preferences: the annotators' (default), the ratings and votes of people, or both",
+    )
+    p.add_argument(
+        "--dimension",
+        action="append",
+        default=[],
+        metavar="OURS=THEIRS[,THEIRS]",
+        help="which human dimensions answer for one of ours; default: the same name",
+    )
+    p.add_argument(
+        "--arm",
+        action="append",
+        choices=ARMS,
+        help="what is trained, the first is the model; may be repeated; default: videorm, per_frame",
+    )
     p.add_argument(
         "--set",
         action="append",
         default=[],
-        metavar="KEY=VALUE",
-        help="an option of the videorm block, for example seed=1 or trunk=PATH",
+        metavar="KEY.PATH=VALUE",
+        help="an option of the videorm block, for example training.epochs=4, head.kind=lstm or "
+        "trunk=PATH; the value is YAML",
     )
-    arguments = p.parse_args(argv)
-
-    def work() -> int:
-        import yaml
-        from pydantic import ValidationError
-
-        from pipeline.display import Display
-        from pipeline.videorm.experiment import train_and_validate
-        from pipeline.videorm.options import VideoRMOptions
-
-        given = dict(text.partition("=")[::2] for text in arguments.set)
-        try:
-            options = VideoRMOptions(**{k: yaml.safe_load(v) for k, v in given.items()})
-        except ValidationError as error:
-            raise SetupError(f"--set: {error}") from error
-        display = Display()
-        metrics = train_and_validate(arguments.data, arguments.output, options, display.training)
-        display.close()
-        _print_accuracy(metrics)
-        return 0
-
-    return guarded(work)
+    return p
 
 
-def evaluate(argv: Sequence[str]) -> int:
-    """A trained VideoRM on the test split of a dataset folder."""
-    p = parser(
-        "evaluate",
-        "Hold a VideoRM against the test split of a dataset folder: its labels, "
-        "and its human ratings where there are any.",
-        "videoprefer evaluate --model out/demo/videorm --data out/demo",
-    )
-    p.add_argument("--model", required=True, type=Path, metavar="M")
-    p.add_argument("--data", required=True, type=Path, metavar="DIR")
-    arguments = p.parse_args(argv)
-
-    def work() -> int:
-        from pipeline.videorm.evaluation.evaluate import evaluate as measure
-
-        _print_accuracy(measure(arguments.model, arguments.data))
-        return 0
-
-    return guarded(work)
-
-
-def _print_accuracy(metrics: dict[str, Any]) -> None:
-    for row in metrics["accuracy"]:
+def _print_trained(metrics: Mapping[str, Any], output: Path, card: Path) -> None:
+    print_metrics(metrics)
+    print(f"\nmodel: {output}")
+    print(f"card:  {card}")
+    if metrics.get("preset") == "videorm-tiny":
         print(
-            f"{row['arm']:<14} against {row['against']:<10} {row['dimension']:<18} "
-            f"{number(row['value'], row['low'], row['high'])}  {row['n_pairs']} pairs of "
-            f"{row['n_prompts']} prompts"
-        )
-    for row in metrics["differences"]:
-        print(
-            f"{row['arm']} minus {row['minus']}, against {row['against']}, {row['dimension']}: "
-            f"{number(row['value'], row['low'], row['high'])}"
+            "videorm-tiny is for clips of programs and for tests, it knows nothing of real footage; "
+            "train on real clips with --preset videorm-default"
         )
 
 
 def score(argv: Sequence[str]) -> int:
-    """Rewards of clips under one prompt, best first."""
-    p = parser(
-        "score",
-        "Score clips of one prompt with a VideoRM; prints JSON lines, best first. "
-        "Rewards compare within one model and one prompt only.",
-        "videoprefer score --model out/demo/videorm --prompt 'a red circle moving left on a "
-        "black background' a.mp4 b.mp4",
-    )
-    p.add_argument("--model", required=True, type=Path, metavar="M")
-    p.add_argument("--prompt", required=True)
-    p.add_argument("clips", nargs="+", metavar="CLIP")
-    arguments = p.parse_args(argv)
+    """Rewards of clips, ranked within each prompt."""
+    arguments = _score_parser().parse_args(argv)
 
     def work() -> int:
-        from pipeline.media.clip_frames import jpegs_of
-        from pipeline.videorm.score import score_clips
+        from pipeline.videorm.score_files import check_output
 
-        frames = [jpegs_of(clip) for clip in arguments.clips]
-        rewards = score_clips(arguments.model, arguments.prompt, frames)
-        rows = [
-            {"clip": clip, "mean": sum(r.values()) / len(r), **r}
-            for clip, r in zip(arguments.clips, rewards, strict=True)
-        ]
-        for row in sorted(rows, key=lambda row: -row["mean"]):
-            print(json.dumps(row))
-        return 0
+        asked = _asked(arguments)
+        if arguments.output is not None:
+            check_output(arguments.output)
+        if not any(one.path.is_file() for one in asked):
+            raise SetupError(f"{asked[0].path}: no such file{_others(len(asked) - 1)}")
+        from pipeline.videorm.score import load_model
+
+        model = load_model(arguments.model, arguments.device)
+        return _score(arguments, model, asked)
 
     return guarded(work)
+
+
+def _score_parser() -> argparse.ArgumentParser:
+    p = parser(
+        "score",
+        "Score clips with a VideoRM; prints JSON lines, best first within a prompt. `overall` weighs "
+        "the dimensions as the model's config.json says, and rank is by it. Rewards compare within one "
+        "model and one prompt only. A clip that cannot be read gets no score: it is named, the others "
+        "are scored, and the exit code is 1 (2 where no clip could be scored).",
+        "videoprefer score --model out/demo/videorm --prompt 'a red circle moving left on a "
+        "black background' a.mp4 b.mp4",
+        "videoprefer score --model out/videorm --prompts clips.csv --best 1 --output best.csv",
+    )
+    p.add_argument("--model", required=True, type=Path, metavar="M")
+    p.add_argument("--prompt", metavar="TEXT", help="what the clips were made for")
+    p.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="FILE",
+        help="instead of --prompt and clips: a table with columns prompt, video (relative to the "
+        "table's folder) and, where given, generator",
+    )
+    p.add_argument("--best", type=count, metavar="N", help="only the N best of each prompt")
+    p.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write to FILE (.jsonl, .csv or .parquet) instead of printing",
+    )
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1; default: auto")
+    p.add_argument("--batch", type=count, default=8, metavar="N", help="clips at once; default: 8")
+    p.add_argument("clips", nargs="*", metavar="CLIP")
+    return p
+
+
+def _asked(arguments: argparse.Namespace) -> "list[Asked]":
+    from pipeline.videorm.score_files import Asked, read_asked
+
+    if arguments.prompts is not None:
+        if arguments.prompt is not None or arguments.clips:
+            raise SetupError("--prompts: names prompts and clips itself; leave the others out")
+        return read_asked(arguments.prompts)
+    if arguments.prompt is None or not arguments.clips:
+        raise SetupError("score: give --prompt TEXT and clips, or --prompts FILE")
+    return [Asked(prompt=arguments.prompt, clip=c, path=Path(c)) for c in arguments.clips]
+
+
+def _score(arguments: argparse.Namespace, model: Any, asked: "Sequence[Asked]") -> int:
+    from pipeline.display import Display
+    from pipeline.progress import Counts
+    from pipeline.videorm.score_files import rank_rows, score_files, write_rows
+
+    display = Display()
+    display.expect({"score": len(asked)})
+
+    def progress(done: int, failed: int) -> None:
+        display.show({"score": Counts(done=done, failed=failed)})
+
+    try:
+        shown = progress if len(asked) > arguments.batch else None
+        answers = list(score_files(model, asked, batch_clips=arguments.batch, progress=shown))
+    finally:
+        display.close()
+    faults = [answer.fault for answer in answers if answer.fault is not None]
+    for fault in faults:
+        print(f"no score: {fault}", file=sys.stderr)
+    rows = rank_rows(answers, arguments.best)
+    if arguments.prompts is None:
+        rows = [{name: row[name] for name in row if name != "prompt"} for row in rows]
+    if not rows:
+        return 2
+    if arguments.output is None:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+    else:
+        write_rows(arguments.output, rows)
+        print(f"{len(rows)} rows: {arguments.output}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _others(n: int) -> str:
+    return f", nor are the {n} other clips" if n > 1 else ", nor is the other clip" if n else ""

@@ -1,21 +1,23 @@
 """What the commands share: how they read their arguments, and how they end."""
 
 import argparse
+import os
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from schemas.options import SetupError
 
 COLUMNS = 80  # of a terminal
 
 
-def parser(verb: str, what: str, example: str) -> argparse.ArgumentParser:
-    """The arguments of a verb, with what it does and a runnable example."""
+def parser(verb: str, what: str, example: str, *more: str) -> argparse.ArgumentParser:
+    """The arguments of a verb, with what it does and a runnable example, or several."""
     return argparse.ArgumentParser(
         prog=f"videoprefer {verb}",
         description=textwrap.fill(what, COLUMNS),
-        epilog=f"example:\n  {_continued(example)}",
+        epilog="example:\n" + "\n".join(f"  {_continued(one)}" for one in (example, *more)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -45,16 +47,51 @@ def add_configuration(p: argparse.ArgumentParser) -> None:
     )
 
 
-def guarded(work: Callable[[], int]) -> int:
-    """The exit code of the work; 2 where it is refused, 3 where it is interrupted."""
+def guarded(
+    work: Callable[[], int], *, interrupted: str = "interrupted", quiet: bool = False
+) -> int:
+    """The exit code of the work; 2 where it is refused, 3 where it is ``interrupted``.
+
+    ``quiet``: nothing is said of either, for another process says the same.
+    """
     try:
         return work()
     except SetupError as error:
-        print(f"refused: {error}", file=sys.stderr)
-        return 2
+        said, code = f"refused: {error}", 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 3
+        said, code = interrupted, 3
+    if not quiet:
+        print(said, file=sys.stderr)
+    return code
+
+
+def check_folder(folder: Path) -> None:
+    """Raise :class:`SetupError` where no folder can be made: before an hour of work, not after."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise SetupError(f"--output {folder}: {there} is a file; name a folder")
+    if not os.access(there, os.W_OK):
+        raise SetupError(f"--output {folder}: {there} may not be written to; name another folder")
+
+
+def answers_of(texts: Sequence[str]) -> dict[str, list[str]]:
+    """``--dimension OURS=THEIRS[,THEIRS]``: which human dimensions answer for one of ours."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        ours, _, rest = text.partition("=")
+        theirs = [name.strip() for name in rest.split(",")]
+        if not ours.strip() or not all(theirs):
+            raise SetupError(
+                f"--dimension {text}: expected OURS=THEIRS, for example "
+                "video_quality=static_quality,temporal_quality"
+            )
+        if ours.strip() in found:
+            raise SetupError(
+                f"--dimension {text}: {ours.strip()} was given before; name all that answer for it at "
+                "once, parted by commas"
+            )
+        found[ours.strip()] = theirs
+    return found
 
 
 def count(text: str) -> int:

@@ -1,5 +1,6 @@
-"""Train VideoRM and its control on a run's preferences, and say how good they are."""
+"""Train VideoRM and its controls on preferences, and say how good they are."""
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -7,11 +8,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.videorm.data.corpus import check_trainable, load_groups
-from pipeline.videorm.evaluation.evaluate import report
+from pipeline.videorm.data.corpus import check_trainable, load_corpus
+from pipeline.videorm.data.groups import Corpus
+from pipeline.videorm.evaluation.evaluate import TEST, report
+from pipeline.videorm.evaluation.on_dataset import prompts_of, shown
+from pipeline.videorm.evaluation.overlap import FILE as PROMPTS
+from pipeline.videorm.evaluation.overlap import write_training_prompts
+from pipeline.videorm.evaluation.probes import run_probes
+from pipeline.videorm.evaluation.scoring import beside, score_clips_by
 from pipeline.videorm.model.config import FILES
+from pipeline.videorm.model.video_rm import VideoRM
 from pipeline.videorm.options import VideoRMOptions
-from pipeline.videorm.training.process import ArmResult, Progress, train_side_by_side
+from pipeline.videorm.training.arms import train_all
+from pipeline.videorm.training.device import device_of
+from pipeline.videorm.training.distributed import agreed, joined, world_here
+from pipeline.videorm.training.reporting import Progress
+from pipeline.videorm.training.result import ArmResult
+from pipeline.videorm.training.validation import SPLITS as HELD_OUT
 
 DESCRIPTIONS = {
     "videorm": "CLIP towers with temporal shift, temporal transformer over frames, one head per "
@@ -24,7 +37,7 @@ DESCRIPTIONS = {
 
 
 def train_and_validate(
-    data: Path,
+    data: Path | Sequence[Path],
     output: Path,
     options: VideoRMOptions,
     progress: Progress | None = None,
@@ -32,48 +45,126 @@ def train_and_validate(
 ) -> dict[str, Any]:
     """Train every arm on the train split, choose by validation, measure on the test split.
 
-    ``data`` is a run's folder or the dataset it publishes; ``answers`` names the raters'
-    dimensions that answer for ours. Writes config.json, model.safetensors and tokenizer.json of
-    the first arm to ``output``, those of the others to ``output/ARM``, and last metrics.json,
-    whose content is returned. ``progress`` gets rows with arm, epoch, step, steps (how many there
-    will be) and train_loss. Raises SetupError where the preferences do not suffice.
+    ``data`` are runs' folders or the datasets they publish, one or several that are learned from
+    together; ``answers`` names the people's dimensions that answer for ours. Writes config.json,
+    model.safetensors and tokenizer.json of the first arm to ``output``, those of the others to
+    ``output/ARM``, and last metrics.json, whose content is returned. ``progress`` gets the rows that
+    :func:`pipeline.videorm.training.train.train_arm` describes. Interrupted, the same call goes on
+    where it was. Started by ``torchrun``, all processes train one arm after the other together; the
+    first one measures and writes, and all return the same. Raises SetupError where the preferences
+    do not suffice.
     """
-    corpus = load_groups(
-        data, options.frames, _image_size(options), dimensions=options.dimensions, fit=options.fit
+    folders = (data,) if isinstance(data, Path) else tuple(data)
+    with joined(options.device) as world:
+        corpus = _load(folders, options, answers)
+        check_trainable(corpus)
+        if world.first:
+            _clear(output)
+        with tempfile.TemporaryDirectory(prefix="videorm-") as job:
+            results = train_all(corpus, options, Path(job), output, world, progress)
+            if world.first:
+                if progress:
+                    note = "measuring: held-out prompts, baselines and probes"
+                    progress({"arm": options.arms[0], "stage": "measure", "note": note})
+                _finish(folders, output, options, corpus, results, answers or {})
+        return agreed(lambda: json.loads((output / "metrics.json").read_text()), world)
+
+
+def _load(
+    folders: Sequence[Path],
+    options: VideoRMOptions,
+    answers: Mapping[str, Sequence[str]] | None,
+) -> Corpus:
+    return load_corpus(
+        folders,
+        frames=options.frames,
+        image_size=_image_size(options),
+        fit=options.fit,
+        dimensions=options.dimensions,
+        options=options.data,
+        answers=answers,
+        threads=options.data.workers,
     )
-    check_trainable(corpus)
-    _clear(output)
-    with tempfile.TemporaryDirectory(prefix="videorm-") as job:
-        results = train_side_by_side(corpus, options, Path(job), progress)
-        for arm, result in results.items():
-            _keep(result, output if arm == options.arms[0] else output / arm)
+
+
+def _finish(
+    folders: Sequence[Path],
+    output: Path,
+    options: VideoRMOptions,
+    corpus: Corpus,
+    results: Mapping[str, ArmResult],
+    answers: Mapping[str, Sequence[str]],
+) -> None:
+    """Models, then the numbers; what was needed to go on after an interruption is removed."""
     sizes = {result.parameters for result in results.values()}
     if len(sizes) != 1:
         raise AssertionError(f"arms of unequal size, so not comparable: {sizes}")
-    metrics = {
-        "seed": options.seed,
-        "dimensions": list(corpus.dimensions),
-        "answers": {ours: list(theirs) for ours, theirs in (answers or {}).items()},
-        "arms": {arm: _describe(arm, result) for arm, result in results.items()},
-        "curve": [row for result in results.values() for row in result.curve],
-        **report(
-            corpus,
-            data,
-            {arm: result.rewards for arm, result in results.items()},
-            answers or {},
-            options.seed,
-        ),
-    }
+    for arm, result in results.items():
+        _keep(result, output if arm == options.arms[0] else output / arm)
+    learned = [g.prompt for s in ("train", "validation") for g in corpus.groups.get(s, ())]
+    write_training_prompts(output, learned)
+    device = device_of(options.device, world_here())
+    models = {arm: VideoRM.from_pretrained(r.folder).to(device) for arm, r in results.items()}
+    metrics = _metrics(folders, options, corpus, results, models, answers)
     text = json.dumps(metrics, indent=1, allow_nan=False)
     (output / "metrics.json").write_text(text + "\n")
-    return metrics
+    shutil.rmtree(output / "checkpoints", ignore_errors=True)
+
+
+def _metrics(
+    folders: Sequence[Path],
+    options: VideoRMOptions,
+    corpus: Corpus,
+    results: Mapping[str, ArmResult],
+    models: Mapping[str, VideoRM],
+    answers: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    held_out = _only(corpus, HELD_OUT)
+    scorers, absent = beside(models)
+    clips = shown(folders, prompts_of(corpus, HELD_OUT))
+    measured = report(
+        held_out,
+        folders,
+        {arm: result.held_out for arm, result in results.items()},
+        answers,
+        options.seed,
+        extra=score_clips_by(scorers, clips).rewards if scorers else {},
+        log_k={arm: result.log_k for arm, result in results.items() if result.log_k},
+        overall={arm: result.overall for arm, result in results.items()},
+        held_out_generators=options.data.held_out_generators,
+    )
+    said = [*corpus.notes, *(note for r in results.values() for note in r.notes)]
+    return {
+        "seed": options.seed,
+        "preset": options.preset,
+        "dimensions": list(corpus.dimensions),
+        "answers": {ours: list(theirs) for ours, theirs in answers.items()},
+        "held_out_generators": list(options.data.held_out_generators),
+        "arms": {arm: _describe(arm, result) for arm, result in results.items()},
+        "curve": [row for result in results.values() for row in result.curve],
+        **measured,
+        "probes": run_probes(
+            models,
+            folders,
+            _only(corpus, (TEST,)),
+            seed=options.seed,
+            answers=answers,
+            threads=options.threads,
+        ),
+        "notes": list(dict.fromkeys([*said, *absent, *measured.get("notes", ())])),
+    }
+
+
+def _only(corpus: Corpus, splits: Sequence[str]) -> Corpus:
+    kept = {split: groups for split, groups in corpus.groups.items() if split in splits}
+    return dataclasses.replace(corpus, groups=kept)
 
 
 def _image_size(options: VideoRMOptions) -> int:
     if options.trunk is None:
         return options.towers.image_size
     from pipeline.videorm.model.towers import (
-        image_size_of,  # opens torch, so only where towers are loaded
+        image_size_of,  # opens transformers, so only where towers are loaded
     )
 
     return image_size_of(options.trunk)
@@ -82,16 +173,18 @@ def _image_size(options: VideoRMOptions) -> int:
 def _clear(output: Path) -> None:
     """Remove what an earlier training left, so that no two trainings are ever mixed."""
     for folder in (output, *(output / arm for arm in DESCRIPTIONS)):
-        for name in (*FILES, "metrics.json"):
+        for name in (*FILES, PROMPTS, "metrics.json"):
             (folder / name).unlink(missing_ok=True)
 
 
 def _describe(arm: str, result: ArmResult) -> dict[str, Any]:
     return {
         "parameters": result.parameters,
+        "trained_parameters": result.trained_parameters,
         "description": DESCRIPTIONS[arm],
         "selected_epoch": result.selected_epoch,
         "log_k": result.log_k,
+        "overall": result.overall,
     }
 
 

@@ -3,16 +3,15 @@
 Free of torch, as configurations are read without it; the model itself is in ``measure``.
 """
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from annotators.base import Annotator, AnnotatorSpec, Resources
 from annotators.embedding.checks import check_measures_once
 from annotators.embedding.held import kept
-from pipeline.videorm.model.config import FILES
+from pipeline.videorm.model.config import FILES, VideoRMConfig, read_config
 from schemas import Rubric
 from schemas.options import SetupError
 
@@ -20,7 +19,8 @@ from schemas.options import SetupError
 class VideoRMSpec(AnnotatorSpec):
     """The reward of a model that ``train`` made, for each dimension that it has a head for.
 
-    Rewards have no unit and no bounds: they compare within one model only. Free and repeatable, so
+    Rewards have no unit and no bounds: they compare within one model only. A regression's are scores
+    on the scale it was trained on; one beyond an end of it is kept as it is. Free and repeatable, so
     nothing of it is kept in the journal. Each clip goes through the model on its own: what else
     stood in a batch would change the last digits of its reward.
     """
@@ -36,8 +36,9 @@ class VideoRMSpec(AnnotatorSpec):
 
     @property
     def own_scale(self) -> tuple[float, float] | str | None:
-        """None of its own: any number."""
-        return "unbounded"
+        """The ends of a regression's scale; else none of its own: any number. Raises
+        :class:`SetupError` where the folder is no VideoRM."""
+        return self.config().scale or "unbounded"
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -50,20 +51,20 @@ class VideoRMSpec(AnnotatorSpec):
         than one draw."""
         check_measures_once(self)
         config = self.config()
-        heads = config["dimensions"]
         asked = [d.name for rubric in rubrics for d in rubric.dimensions]
-        if not set(heads) & set(asked):
+        if not set(config.dimensions) & set(asked):
             raise SetupError(
                 f"annotator {self.annotator_id}: {self.model} gives rewards for "
-                f"{', '.join(heads)}, but the rubrics ask for {', '.join(asked)}"
+                f"{', '.join(config.dimensions)}, but the rubrics ask for {', '.join(asked)}"
             )
-        # More frames are thinned out evenly, as in training. Fewer would stand in the places of
-        # the first of so many; the per-frame arm gives every place the same.
-        if config["arm"] == "videorm" and n_images < config["frames"]:
+        # More frames are thinned out evenly, as in training. Where no clip has as many, every clip
+        # would stand in the places of the first of them alone, as none did in training; that one clip
+        # or another is shorter is what the mask is for.
+        if knows_places(config) and n_images < config.frames:
             raise SetupError(
-                f"annotator {self.annotator_id}: {self.model} was built for {config['frames']} "
-                f"frames per clip in their order, but this run takes {n_images}; set "
-                f"frames.count: {config['frames']}, or train with videorm.frames: {n_images}"
+                f"annotator {self.annotator_id}: {self.model} was trained on clips of up to "
+                f"{config.frames} frames and knows their places, but this run takes {n_images} at most; "
+                f"set frames.count: {config.frames}, or train with videorm.frames: {n_images}"
             )
 
     def hold(self, resources: Resources) -> AbstractContextManager[None]:
@@ -76,21 +77,15 @@ class VideoRMSpec(AnnotatorSpec):
 
         return open_videorm(self, resources)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> VideoRMConfig:
         """The model's config.json. Raises :class:`SetupError` where the folder is no VideoRM."""
-        for path in self.files:
-            if not path.is_file():
-                raise self._no_videorm(f"{path.name} is not there")
         try:
-            found = json.loads(self.files[0].read_text())
-        except ValueError as error:
-            raise self._no_videorm(f"config.json: {error}") from error
-        if not isinstance(found, dict) or not {"arm", "dimensions", "frames", "clip"} <= set(found):
-            raise self._no_videorm("its config.json is of another model")
-        return found
+            return read_config(Path(self.model))
+        except SetupError as error:
+            raise SetupError(f"annotator {self.annotator_id}: {error}") from error
 
-    def _no_videorm(self, why: str) -> SetupError:
-        return SetupError(
-            f"annotator {self.annotator_id}: {self.model} holds no VideoRM ({why}); name a folder "
-            "that `videoprefer train` wrote"
-        )
+
+def knows_places(config: VideoRMConfig) -> bool:
+    """Whether the place of a frame in the clip counts: the transformer over frames has learned
+    positions. Other heads, and the shift, see neighbours alone."""
+    return config.temporal and config.head.kind == "transformer"

@@ -9,6 +9,18 @@ from schemas.options import Options
 
 MIN_TRAIN_PROMPTS = 2  # a batch of one prompt cannot be normalised, one of two can
 ARMS = ("videorm", "shift", "transformer", "per_frame")
+# dimensions that are about the prompt, under the names that datasets give them
+ALIGNMENT = (
+    "prompt_following",
+    "alignment",
+    "prompt_alignment",
+    "text_alignment",
+    "text_video_alignment",
+    "text_to_video_alignment",
+    "text-to-video alignment",
+    "semantic_alignment",
+    "TA",
+)
 Arm = Literal["videorm", "shift", "transformer", "per_frame"]
 Fit = Literal["squeeze", "crop", "letterbox"]
 
@@ -72,7 +84,8 @@ class TextSwapOptions(Options):
     """Pairs of one clip under its own prompt and under another's: the own one is preferred."""
 
     weight: float = Field(default=0.0, ge=0)  # of these pairs' loss beside the others'
-    dimensions: tuple[str, ...] = ("prompt_following",)
+    # None: those known to be about the prompt, where the model has one (ALIGNMENT)
+    dimensions: tuple[str, ...] | None = Field(default=None, min_length=1)
 
 
 class RealOptions(Options):

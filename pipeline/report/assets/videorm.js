@@ -1,9 +1,15 @@
 "use strict";
-/* VideoRM's section: its training, its accuracy beside its baselines, and the paired differences. */
+/* VideoRM's section: its training, its accuracy beside its baselines, what it picks of n, calibration, probes. */
 (() => {
   const ARMS = {
-    videorm: ["VideoRM", "circle"], per_frame: ["per-frame control", "square"],
+    videorm: ["VideoRM", "circle"], shift: ["shift alone", "triangle"], transformer: ["head over frames alone", "diamond"],
+    per_frame: ["per-frame control", "square"], per_frame_shifted: ["control, shift switched on", "square"],
+    trunk_frame_mean: ["trunk, mean of frames", "square"], trunk_first_frame: ["trunk, first frame", "square"],
+    trunk_frame_mean_shifted: ["trunk shifted, mean of frames", "square"],
+    clip_score: ["CLIPScore, mean of frames", "square"], clip_score_first_frame: ["CLIPScore, first frame", "square"],
+    hps_v2: ["HPS v2, mean of frames", "square"], pick_score: ["PickScore, mean of frames", "square"],
     annotator: ["annotator", "triangle"], human_ceiling: ["human ceiling", "diamond"], chance: ["chance", "circle"],
+    all_tie: ["every pair a tie", "circle"], random: ["any clip", "diamond"], oracle: ["best possible", "circle"],
   };
   const armName = (arm) => (ARMS[arm] || [vp.words(arm)])[0];
   const armShape = (arm) => (ARMS[arm] || [0, "triangle"])[1];
@@ -15,15 +21,15 @@
       points: metrics.curve.filter((p) => p.arm === arm && vp.isNumber(p[field])).map((p) => [p.epoch, p[field]]),
     })).filter((s) => s.points.length);
 
-  const curve = (caption, lines, y, label, references) => lines.length ? vp.figure(
-    [vp.legend(lines), caption], vp.curves(label, lines, { x: "epoch", y, lines: references })) : null;
+  const curve = (caption, lines, x, y, label, references) => lines.length ? vp.figure(
+    [vp.legend(lines), caption], vp.curves(label, lines, { x, y, lines: references })) : null;
 
   const training = (metrics) => vp.el("div", { class: "pair" },
     curve("Loss per epoch; the ring marks the epoch that was kept.",
       [...series(metrics, "train_loss", "training", true), ...series(metrics, "validation_loss", "validation", false)],
-      "loss", "Training and validation loss"),
+      "epoch", "loss", "Training and validation loss"),
     curve("Pair accuracy on the validation prompts per epoch.",
-      series(metrics, "validation_accuracy", "validation", false), "accuracy", "Validation accuracy",
+      series(metrics, "validation_accuracy", "validation", false), "epoch", "accuracy", "Validation accuracy",
       [{ value: 0.5, label: "chance" }]));
 
   const nWords = (rows) => vp.unique(rows.filter((r) => vp.isNumber(r.n_pairs))
@@ -53,12 +59,13 @@
   const differences = (run, metrics) => {
     const rows = (metrics.differences || []);
     if (!rows.length) return null;
+    const whole = rows.filter((r) => r.dimension === "all");
     const name = (r) => `${armName(r.arm)} − ${armName(r.minus)}`;
     return [vp.el("h3", null, "Paired differences"),
-      vp.figure(`${vp.unique(rows.map(name)).join("; ")}: difference in accuracy on the same pairs, in points, with its interval`
-        + " over prompts; right of zero the first is better.",
-        vp.estimates("Paired differences", rows.map((r) => ({ ...r, value: scaled(r.value), low: scaled(r.low), high: scaled(r.high),
-          label: `${against(r.against)}, ${vp.words(r.dimension)}` })),
+      vp.figure(`${armName(rows[0].arm)} minus each other, all dimensions: difference in accuracy on the same pairs, in points, with its`
+        + " interval over prompts; right of zero the first is better.",
+        vp.estimates("Paired differences", (whole.length ? whole : rows).map((r) => ({ ...r, value: scaled(r.value), low: scaled(r.low), high: scaled(r.high),
+          label: `− ${armName(r.minus)}, ${against(r.against)}` })),
         { lines: [{ value: 0, label: "no difference" }], format: (v) => vp.signed(v, 1) })),
       vp.table(`Paired differences in points of accuracy${vp.simulatedWords(run, "clips", "raters")}`, [
         { name: "Difference", head: true, get: name },
@@ -71,7 +78,143 @@
   };
   const scaled = (value) => (vp.isNumber(value) ? 100 * value : value);
 
-  const arms = (metrics) => vp.table("The two models", [
+  /* ---- ties, slices, picks, calibration, probes: each only where metrics.json has it -------- */
+  const dimensionWords = (name) => (name === "all" ? "all dimensions" : vp.words(name));
+  const SOURCES = { log_k: ", its own threshold", validation: "" };
+
+  /** A line per label, a column per dimension, and how many pairs or prompts each column is of. */
+  const matrix = (caption, first, rows, label, format, bound, count) => {
+    const of = (name, dimension) => rows.find((r) => label(r) === name && r.dimension === dimension) || {};
+    const column = (dimension) => {
+      const n = vp.span(rows.filter((r) => r.dimension === dimension).map((r) => r[count]));
+      return { name: `${dimensionWords(dimension)} (${n} ${count.replace("n_", "")})`, number: true,
+        get: (name) => (of(name, dimension).dimension ? vp.interval(of(name, dimension), format, bound) : "–") };
+    };
+    return vp.table(caption, [{ name: first, head: true, get: (name) => name },
+      ...vp.unique(rows.map((r) => r.dimension)).map(column)], vp.unique(rows.map(label)));
+  };
+
+  const ties = (run, metrics) => {
+    const rows = metrics.three_way || [];
+    return rows.length ? vp.el("details", null, vp.el("summary", null, "Accuracy with ties"),
+      vp.unique(rows.map((r) => r.against)).map((target) => matrix(
+        `Pairs on which model and ${against(target)} say the same of better, worse and tie. Rewards closer than a threshold are a tie;`
+        + " it is fitted on the validation prompts, or the model's own"
+        + vp.simulatedWords(run, "clips", ...(target === "annotator" ? [] : ["raters"])), "Model",
+        rows.filter((r) => r.against === target), (r) => armName(r.arm) + (SOURCES[r.threshold_from] || ""),
+        vp.percent, (v) => vp.fixed(100 * v, 1), "n_pairs"))) : null;
+  };
+
+  const SLICES = { held_out: "generators it never trained on", seen: "generators it trained on" };
+  const sliceName = (name) => name.replace(/^generators=(.*)$/, (_, which) => SLICES[which] || which).replace(/^generator=/, "");
+
+  const slices = (run, metrics) => {
+    const all = (metrics.slices || []).filter((r) => r.dimension === "all");
+    if (!all.length) return null;
+    const names = vp.unique(all.map((r) => r.arm)).filter((arm) => (metrics.arms || {})[arm] || arm === "human_ceiling");
+    return vp.el("details", null, vp.el("summary", null, "By generator"),
+      vp.unique(all.map((r) => r.against)).map((target) => {
+        const here = all.filter((r) => r.against === target);
+        const of = (where, arm) => here.find((r) => r.slice === where && r.arm === arm) || {};
+        return vp.table(`Accuracy without ties against ${against(target)} on pairs with a clip of one generator`
+          + vp.simulatedWords(run, "clips", "raters"), [
+          { name: "Generator", head: true, get: sliceName },
+          ...names.filter((arm) => here.some((r) => r.arm === arm)).map((arm) => ({ name: armName(arm), number: true,
+            get: (where) => vp.interval(of(where, arm), vp.percent, (v) => vp.fixed(100 * v, 1)) })),
+          { name: "pairs", number: true, get: (where) => vp.count(of(where, here[0].arm).n_pairs) },
+          { name: "prompts", number: true, get: (where) => vp.count(of(where, here[0].arm).n_prompts) }],
+        vp.unique(here.map((r) => r.slice)));
+      }));
+  };
+
+  const CROWD = ["shift", "transformer", "per_frame_shifted", "trunk_first_frame", "trunk_frame_mean_shifted", "clip_score_first_frame"];
+
+  const picks = (run, metrics) => {
+    const rows = metrics.best_of_n || [];
+    if (!rows.length) return null;
+    const gold = rows[0].gold === "raters" ? "the raters' mean" : "the annotator's score";
+    const words = vp.simulatedWords(run, "clips", "raters");
+    const curves = vp.unique(rows.map((r) => r.dimension)).map((dimension) => {
+      const here = rows.filter((r) => r.dimension === dimension);
+      const lines = vp.unique(here.map((r) => r.arm)).filter((arm) => !CROWD.includes(arm)).map((arm) => ({
+        label: armName(arm), shape: armShape(arm), group: arm === "videorm" ? "group-0" : "group-1", dashed: arm !== "videorm",
+        points: here.filter((r) => r.arm === arm && vp.isNumber(r.value)).map((r) => [r.n, r.value]),
+      })).filter((line) => line.points.length);
+      const left = Math.max(...here.map((r) => r.n_prompts_left_out || 0));
+      return curve(`${dimensionWords(dimension)}: ${gold} of the clip picked out of n, exact over all subsets of a prompt's clips;`
+        + ` ${vp.plural(here[0].n_prompts, "prompt")}${left ? `, up to ${vp.count(left)} left out for want of clips` : ""}${words}.`,
+      lines, "n", "quality", `Best of n, ${dimension}`);
+    });
+    const most = Math.max(...rows.map((r) => r.n));
+    return [vp.el("h3", null, "Best of n"), vp.el("div", { class: "pair" }, curves),
+      matrix(`${gold[0].toUpperCase()}${gold.slice(1)} of the clip picked out of ${most}${words}`, "Picked by",
+        rows.filter((r) => r.n === most), (r) => armName(r.arm), (v) => vp.fixed(v, 2), undefined, "n_prompts")];
+  };
+
+  const reliability = (run, row) => {
+    const bins = (when, words, group, dashed, shape) => (row[when] ? [{ label: words, shape, group, dashed,
+      points: row[when].bins.map((b) => [b.confidence, b.accuracy]) }] : []);
+    return curve(`${vp.words(row.dimension)}, against ${against(row.against)}: share of pairs that the clip of the higher reward`
+      + ` wins, by how sure the difference of rewards is; ${vp.count(row.n_pairs)} pairs without ties${vp.simulatedWords(run, "clips")}.`,
+    [...bins("before", "as trained", "group-0", false, "circle"), ...bins("after", "with temperature", "group-1", false, "square"),
+      { label: "what it says", shape: "diamond", group: "group-1", dashed: true, points: [[0.5, 0.5], [1, 1]] }],
+    "confidence", "share won", `Reliability, ${row.dimension}`);
+  };
+
+  const change = (name) => (r) => vp.fixed(r.before[name].value, 3) + (r.after ? ` → ${vp.fixed(r.after[name].value, 3)}` : "");
+  const tieShares = (r) => {
+    const n = r.ties.reduce((sum, bin) => sum + bin.n_pairs, 0);
+    const mean = (name) => vp.percent(r.ties.reduce((sum, bin) => sum + bin.n_pairs * bin[name], 0) / n);
+    return n ? `${mean("predicted")}, ${mean("observed")}` : "–";
+  };
+
+  const calibration = (run, metrics) => {
+    const rows = metrics.calibration || [];
+    if (!rows.length) return null;
+    const first = rows.filter((r) => r.arm === rows[0].arm && r.against === rows[0].against);
+    return [vp.el("h3", null, "Calibration"), vp.el("div", { class: "pair" }, first.map((row) => reliability(run, row))),
+      vp.table(`Calibration before → after one temperature, fitted on the validation prompts; it changes no accuracy`
+        + vp.simulatedWords(run, "clips", "raters"), [
+        { name: "Model", head: true, get: (r) => armName(r.arm) },
+        { name: "against", get: (r) => against(r.against) },
+        { name: "dimension", get: (r) => vp.words(r.dimension) },
+        { name: "temperature", number: true, get: (r) => vp.fixed(r.temperature, 2) },
+        { name: "log-loss", number: true, get: change("log_loss") },
+        { name: "Brier score", number: true, get: change("brier") },
+        { name: "calibration error", number: true, get: change("ece") },
+        { name: "ties foreseen, observed", number: true, get: tieShares },
+        { name: "pairs", number: true, get: (r) => vp.count(r.n_pairs) }], rows)];
+  };
+
+  const EXPECTED = { falls: "falls", stable: "stays", not_raised: "does not rise", zero: "no change at all",
+    below_one: "below one", above_zero: "above zero", either: "–" };
+  const VERDICTS = { true: ["as expected", "good"], false: ["NOT as expected", "bad"] };
+  const verdict = (r) => vp.badge(...(VERDICTS[String(r.met)] || [r.expected === "either" ? "for the record" : "not measured", ""]));
+
+  const probeTable = (run, rows) => vp.table(
+    `What rewards do when a clip or its prompt is changed on purpose${vp.simulatedWords(run, "clips")}`, [
+      { name: "Probe", head: true, get: (r) => vp.words(r.probe) },
+      { name: "model", get: (r) => armName(r.arm) },
+      { name: "dimension", get: (r) => vp.words(r.dimension) },
+      { name: "expected", get: (r) => EXPECTED[r.expected] || vp.words(r.expected) },
+      { name: "measured", number: true, get: (r) => vp.interval(r, (v) => vp.signed(v, 3)) },
+      { name: "in", get: (r) => vp.words(r.unit || "") },
+      { name: "clips", number: true, get: (r) => vp.count(r.n_clips) },
+      { name: "verdict", get: verdict },
+      { name: "note", get: (r) => r.note || "" }], rows);
+
+  const probes = (run, metrics) => {
+    const rows = metrics.probes || [];
+    if (!rows.length) return null;
+    const shown = (r) => r.arm === rows[0].arm && r.expected !== "either";
+    const [own, others] = [rows.filter(shown), rows.filter((r) => !shown(r))];
+    return [vp.el("h3", null, "Probes"), own.length ? probeTable(run, own) : null, others.length
+      ? vp.el("details", null, vp.el("summary", null, "Further probes and the other models"), probeTable(run, others)) : null];
+  };
+
+  const notes = (metrics) => (metrics.notes || []).map((note) => vp.note(note));
+
+  const arms = (metrics) => vp.table("The models", [
     { name: "Model", head: true, get: (a) => armName(a[0]) },
     { name: "parameters", number: true, get: (a) => vp.count(a[1].parameters) },
     { name: "epoch kept", number: true, get: (a) => vp.count(a[1].selected_epoch) },
@@ -83,11 +226,12 @@
     const targets = vp.unique(videorm.accuracy.map((r) => JSON.stringify([r.against, r.split]))).map(JSON.parse);
     return vp.add(box, [
       vp.el("p", { class: "lead" }, "The reward model trained on this run's preferences, on prompts it has not seen,"
-        + " beside a control of equal size that sees every frame by itself", vp.isNumber(videorm.seed) ? ` (seed ${videorm.seed})` : "", "."),
+        + " beside models of equal size without one or both of its temporal parts, and what needs no training", vp.isNumber(videorm.seed) ? ` (seed ${videorm.seed})` : "", "."),
       training(videorm),
       targets.map(([target, split]) => [
         vp.el("h3", null, `Against ${against(target)}`, split === "test" ? "" : ` (${split})`),
         vp.el("div", { class: "pair three" }, accuracy(run, videorm, target, split))]),
-      differences(run, videorm), arms(videorm)]);
+      differences(run, videorm), ties(run, videorm), slices(run, videorm), picks(run, videorm), calibration(run, videorm),
+      probes(run, videorm), arms(videorm), notes(videorm)]);
   };
 })();

@@ -71,23 +71,31 @@ def collate(clips: Clips, groups: Sequence[Group]) -> Batch:
     )
 
 
-def augment(pixels: Tensor, jitter: float, translate: int, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast and a small translation, one draw per clip and so alike for all frames.
+def draws(n: int, translate: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """What :func:`augmented` takes of ``n`` clips: (n, 2) in [-1, 1), and (n, 2) pixels from the top left.
+
+    ``generator`` is the CPU's: draws do not depend on the device.
+    """
+    light = torch.rand((n, 2), generator=generator) * 2 - 1
+    return light, torch.randint(0, 2 * translate + 1, (n, 2), generator=generator)
+
+
+def augmented(
+    pixels: Tensor, jitter: float, translate: int, light: Tensor, moves: Tensor
+) -> Tensor:
+    """Contrast, brightness and a small translation, one draw per clip and so alike for all frames.
 
     ``pixels`` (B, T, C, H, W) in [0, 1]. What happens between frames stays what it was; no
-    mirroring, for prompts name left and right. ``generator`` is the CPU's: draws do not depend on
-    the device.
+    mirroring, for prompts name left and right.
     """
     b, t, c, h, w = pixels.shape
-    draw = torch.rand((b, 2), generator=generator) * 2 - 1  # (B, 2) in [-1, 1)
-    draw = draw.to(pixels.device)
-    gain, bias = (1 + jitter * draw[:, 0]), jitter * draw[:, 1]
+    light = light.to(pixels.device)
+    gain, bias = (1 + jitter * light[:, 0]), jitter * light[:, 1]
     mean = pixels.mean(dim=(1, 2, 3, 4), keepdim=True)
     shape = (b, 1, 1, 1, 1)
     pixels = (pixels - mean) * gain.view(shape) + mean + bias.view(shape)
     if translate:
-        moves = torch.randint(0, 2 * translate + 1, (b, 2), generator=generator).tolist()
         flat = F.pad(pixels.flatten(1, 2), [translate] * 4, mode="replicate")  # (B, T*C, H+, W+)
-        parts = [flat[i, :, y : y + h, x : x + w] for i, (y, x) in enumerate(moves)]
+        parts = [flat[i, :, y : y + h, x : x + w] for i, (y, x) in enumerate(moves.tolist())]
         pixels = torch.stack(parts).view(b, t, c, h, w)
     return pixels

@@ -32,6 +32,12 @@ class Group:
     ]  # (P,) score of a minus score of b; NaN where only a choice is known
     share: NDArray[np.float64]  # (P,) of those asked that prefer a, a tie half; NaN: not asked so
     weight: NDArray[np.float64]  # (P,)
+    # (P,) whether people labelled the pair, not a machine; left out: none was
+    by_people: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    def __post_init__(self) -> None:
+        if len(self.by_people) == 0:
+            object.__setattr__(self, "by_people", np.zeros(len(self.label), np.bool_))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,4 +47,6 @@ class Corpus:
     dimensions: tuple[str, ...]
     clips: Clips
     groups: Mapping[str, tuple[Group, ...]]  # by split
+    most_frames: int  # that any clip has, at most as many as were asked for
+    generators: Mapping[str, str] = dataclasses.field(default_factory=dict)  # by video_id
     notes: tuple[str, ...] = ()  # what was left out, and why

@@ -1,40 +1,95 @@
-"""Pair accuracy of rewards on held-out prompts, against the annotator and against the raters.
+"""Pair accuracy of rewards on held-out prompts, against the annotator and against people.
 
-Every number is a share of pairs within a prompt, ties of the target dropped, a model's tie
-counted as half, with a percentile interval from resampling prompts. Against the raters each rater
-is left out in turn and the target is the mean of the others, so that models and people meet the
-same targets.
+Every number is a share of pairs within a prompt with a percentile interval from resampling prompts.
+Against people each rater is left out in turn and the target is the mean of the others, so that
+models and people meet the same targets. A pair counts only where every scorer gave it a number: all
+rows of one board are about the same pairs.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audit.panel import Panel, human_panel
-from pipeline.audit.statistics.bootstrap import Array, Interval, weighted_bootstrap
-from pipeline.audit.statistics.ceiling import mean_over_raters, others_mean
-from pipeline.audit.statistics.pairs import UNTIED, accuracy, pair_table, within_prompt_pairs
-from pipeline.videorm.data.groups import Group
-from schemas import HumanRating
+from pipeline.audit.pair_panel import PairPanel
+from pipeline.audit.statistics import pairs
+from pipeline.audit.statistics.bootstrap import Array, Interval, Statistic, weighted_bootstraps
+from pipeline.audit.statistics.ceiling import mean_over_raters
+from pipeline.formats.choice import Pair
+from pipeline.videorm.model.config import MODEL_TIE
 
-MODEL_TIE = 1e-6  # rewards are sums of 32-bit floats: a smaller difference is order of summation
 ALL = "all"  # every dimension's pairs pooled
 RESAMPLES = 2000
+CEILING = "human_ceiling"
+CHANCE = "chance"
 
-Rewards = Mapping[str, Mapping[str, Sequence[float]]]  # arm -> video_id -> reward per dimension
-Tables = Sequence[Array]  # one (P, 5) table of pair statistics per target
+Rewards = Mapping[str, Mapping[str, Sequence[float]]]  # scorer -> video_id -> reward per dimension
+Scores = Mapping[str, Mapping[str, float]]  # scorer -> video_id -> score, of one dimension
+Tables = Mapping[str, Array]  # by rater left out: pair table (P, 5)
+Mask = NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The pairs of one dimension, with what every scorer makes of them."""
+
+    panel: PairPanel
+    place: NDArray[np.intp]  # (M,) number of each pair's prompt on the board
+    made: Mapping[str, Array]  # scorer -> differences (M, 1), of the raters themselves (M, R)
+
+    def tables(self, scorer: str, n_prompts: int, kept: Mask | None = None) -> dict[str, Array]:
+        """Pair table (P, 5) against all raters but one, for each who said something."""
+        return self.tables_of(self.made[scorer], n_prompts, kept)
+
+    def tables_of(self, made: Array, n_prompts: int, kept: Mask | None = None) -> dict[str, Array]:
+        """The same of differences (M, 1) or (M, R)."""
+        others = self.panel.others
+        own = np.broadcast_to(made, others.shape)
+        rows = slice(None) if kept is None else kept
+        return {
+            rater: pairs.pair_table(x[rows], y[rows], self.place[rows], n_prompts)
+            for rater, x, y in zip(self.panel.raters, own.T, others.T, strict=True)
+        }
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """What is held against one kind of target: tables of each arm by dimension, same prompts."""
+    """One kind of target on the prompts of one split."""
 
     against: str
+    split: str
     n_prompts: int
-    tables: dict[tuple[str, str], Tables]  # (arm, dimension) -> one table per target
+    held: Mapping[str, Held]  # by dimension
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """In the order of the rows."""
+        return tuple(next(iter(self.held.values())).made)
+
+    def tables(
+        self, scorer: str, dimension: str, masks: Mapping[str, Mask] | None = None
+    ) -> dict[str, Array]:
+        """Tables of a scorer by rater left out; of ``all`` the sums over dimensions."""
+        names = self.held if dimension == ALL else (dimension,)
+        return pooled(
+            self.held[d].tables(scorer, self.n_prompts, masks and masks[d]) for d in names
+        )
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Each that has pairs, then all of them."""
+        return (*self.held, ALL)
+
+
+def pooled(parts: Any) -> dict[str, Array]:
+    """Tables of several dimensions summed, rater by rater."""
+    found: dict[str, Array] = {}
+    for tables in parts:
+        for rater, table in tables.items():
+            found[rater] = found[rater] + table if rater in found else table
+    return found
 
 
 def snap(differences: Array) -> Array:
@@ -42,152 +97,117 @@ def snap(differences: Array) -> Array:
     return np.where(np.abs(differences) <= MODEL_TIE, 0.0, differences)
 
 
-def annotator_board(
-    groups: Sequence[Group], video_ids: Sequence[str], dimensions: Sequence[str], rewards: Rewards
-) -> Board:
-    """Each arm against the annotator's labels of these prompts."""
-    n = len(groups)
-    prompt = np.repeat(np.arange(n), [len(g.label) for g in groups])
-    dimension = np.concatenate([g.dimension for g in groups])
-    label = np.concatenate([g.label for g in groups])
-    first = np.concatenate([g.rows[g.a] for g in groups])
-    second = np.concatenate([g.rows[g.b] for g in groups])
-    tables: dict[tuple[str, str], Tables] = {}
-    for arm, by_video in rewards.items():
-        difference = snap(
-            np.array(
-                [
-                    by_video[video_ids[i]][d] - by_video[video_ids[j]][d]
-                    for i, j, d in zip(first, second, dimension, strict=True)
-                ]
-            )
-        )
-        for k, name in enumerate(dimensions):
-            m = dimension == k
-            tables[arm, name] = [pair_table(difference[m], label[m], prompt[m], n)]
-    return _pooled(Board(against="annotator", n_prompts=n, tables=tables), dimensions)
-
-
-def rater_board(
-    ratings: Sequence[HumanRating],
+def make_board(
+    against: str,
+    split: str,
     prompts: Sequence[str],
-    dimensions: Sequence[str],
-    answers: Mapping[str, Sequence[str]],
-    rewards: Rewards,
-    scores: Mapping[tuple[str, str], float],
+    panels: Mapping[str, PairPanel],
+    scores: Mapping[str, Scores],
+    choices: Mapping[str, Mapping[str, Mapping[Pair, float]]] | None = None,
 ) -> Board | None:
-    """Each arm, the annotator and the raters themselves against the mean of the other raters.
+    """Scorers against one kind of target on these prompts; None where no pair is left.
 
-    ``answers`` names the human dimensions that answer for ours (absent: the one of the same name);
-    ``prompts`` are the prompt_ids to use; ``scores`` the annotator's, by (video_id, dimension). A
-    dimension that fewer than two raters rated has no target that leaves one out and is missing;
-    None where that is every dimension.
+    ``panels``, ``scores`` and ``choices`` (of scorers that compared pairs) by dimension. Where
+    several raters are left out in turn, they are a scorer, too: ``human_ceiling``.
     """
-    place = {prompt_id: i for i, prompt_id in enumerate(prompts)}
-    held = [r for r in ratings if r.prompt_id in place]
-    raters = sorted({r.rater for r in held})
-    tables: dict[tuple[str, str], Tables] = {}
-    rated: list[str] = []
-    for k, name in enumerate(dimensions):
-        human_names = answers.get(name, (name,))
-        panel = human_panel(held, human_names)
-        if panel.n_raters < 2:
-            continue
-        rated.append(name)
-        judges = {arm: {v: r[k] for v, r in by.items()} for arm, by in rewards.items()}
-        judges["annotator"] = {v: s for (v, d), s in scores.items() if d == name}
-        kept = np.array([all(v in by for by in judges.values()) for v in panel.videos], bool)
-        # the same clips for everybody, and a column for every rater of any dimension
-        human = np.full((len(panel.videos), len(raters)), np.nan)
-        columns = sorted({r.rater for r in held if r.dimension in human_names})
-        human[:, [raters.index(c) for c in columns]] = panel.human
-        human[~kept] = np.nan
-        prompt = _places(panel, held, place)
-        for arm, by in judges.items():
-            own = np.array([[by.get(v, np.nan)] for v in panel.videos])
-            tables[arm, name] = _tables(own, human, prompt, len(prompts))
-        tables["human_ceiling", name] = _tables(human, human, prompt, len(prompts))
-    if not rated:
-        return None
-    return _pooled(Board(against="raters", n_prompts=len(prompts), tables=tables), rated)
-
-
-def _places(
-    panel: Panel, ratings: Sequence[HumanRating], place: Mapping[str, int]
-) -> NDArray[np.intp]:
-    prompt_of = {r.video_id: r.prompt_id for r in ratings}
-    return np.array([place[prompt_of[v]] for v in panel.videos], np.intp)
-
-
-def _tables(scores: Array, human: Array, prompt: NDArray[np.intp], n: int) -> Tables:
-    """One table per rater left out; without pairs where that rater saw nothing."""
-    first, second = within_prompt_pairs(prompt)
-    own = np.broadcast_to(scores, human.shape)
-    return [
-        pair_table(snap(x[first] - x[second]), y[first] - y[second], prompt[first], n)
-        for x, y in zip(own.T, others_mean(human).T, strict=True)
-    ]
-
-
-def _pooled(board: Board, dimensions: Sequence[str]) -> Board:
-    arms = dict.fromkeys(arm for arm, _ in board.tables)
-    pooled = {
-        (arm, ALL): [
-            np.sum(parts, axis=0)
-            for parts in zip(*(board.tables[arm, d] for d in dimensions), strict=True)
-        ]
-        for arm in arms
+    held = {
+        d: one
+        for d, panel in panels.items()
+        if (one := _held(panel, prompts, scores[d], (choices or {}).get(d, {}))).panel.n_pairs
     }
-    return dataclasses.replace(board, tables=board.tables | pooled)
+    if not held:
+        return None
+    return Board(against=against, split=split, n_prompts=len(prompts), held=held)
 
 
-def _of(tables: Tables) -> Callable[[Array], Array]:
-    return mean_over_raters(tables, accuracy)
+def _held(
+    panel: PairPanel,
+    prompts: Sequence[str],
+    scores: Scores,
+    choices: Mapping[str, Mapping[Pair, float]],
+) -> Held:
+    made = {name: panel.differences(by, choices.get(name)) for name, by in scores.items()}
+    known = [np.isfinite(d) for d in made.values()]
+    number = {prompt_id: i for i, prompt_id in enumerate(prompts)}
+    here = np.array([p in number for p in panel.prompt_ids], bool)[panel.prompts]
+    kept = np.logical_and.reduce([here, *known])
+    panel = panel.take(kept)
+    columns = {name: snap(d[kept])[:, None] for name, d in made.items()}
+    if len(panel.raters) > 1:
+        columns[CEILING] = panel.human
+    place = np.array([number[p] for p in panel.prompt_ids], np.intp)[panel.prompts]
+    return Held(panel=panel, place=place, made=columns)
 
 
-def _gap(tables: Tables, minus: Tables) -> Callable[[Array], Array]:
-    ours, theirs = _of(tables), _of(minus)
-    return lambda counts: ours(counts) - theirs(counts)
+def intervals(n_prompts: int, statistics: Sequence[Statistic], seed: int) -> list[Interval]:
+    """Intervals of statistics of prompt counts (B, P), all from the same draws."""
+    if not statistics:
+        return []
+
+    def each(counts: Array) -> Array:
+        return np.stack([statistic(counts) for statistic in statistics], axis=1)
+
+    return weighted_bootstraps(n_prompts, each, len(statistics), RESAMPLES, seed)
 
 
-def _row(board: Board, tables: Tables, dimension: str, interval: Interval) -> dict[str, Any]:
-    total = np.sum(tables, axis=0)  # (P, 5): over targets
+def of_tables(tables: Tables, statistic: Statistic = pairs.accuracy) -> Statistic:
+    """The mean over raters left out, as a statistic of prompt counts."""
+    return mean_over_raters(list(tables.values()), statistic)
+
+
+def row(
+    board: Board, tables: Tables, dimension: str, interval: Interval, column: int = pairs.UNTIED
+) -> dict[str, Any]:
+    """What all rows have. ``n_pairs``: against people the mean over who is left out."""
+    total = np.sum(list(tables.values()), axis=0)  # (P, 5): over targets
+    asked = sum(bool(table.any()) for table in tables.values())
     return {
         "against": board.against,
         "dimension": dimension,
-        "split": "test",
+        "split": board.split,
         "value": interval.value,
         "low": interval.low,
         "high": interval.high,
-        # pairs with an untied target: against the raters the mean over who is left out
-        "n_pairs": round(float(total[:, UNTIED].sum()) / max(1, sum(t.any() for t in tables))),
-        "n_prompts": int((total[:, UNTIED] > 0).sum()),
+        "n_pairs": round(float(total[:, column].sum()) / max(1, asked)),
+        "n_prompts": int((total[:, column] > 0).sum()),
     }
 
 
 def accuracy_rows(board: Board, seed: int) -> list[dict[str, Any]]:
-    """One row per arm and dimension, and chance, which is one half by definition."""
-    rows = []
-    for (arm, dimension), tables in board.tables.items():
-        interval = weighted_bootstrap(board.n_prompts, _of(tables), RESAMPLES, seed)
-        rows.append({"arm": arm, **_row(board, tables, dimension, interval)})
-    half = Interval(value=0.5, low=None, high=None)  # nothing was estimated
-    first = next(iter(board.tables))[0]
-    chance = [
-        {"arm": "chance", **_row(board, tables, dimension, half)}
-        for (arm, dimension), tables in board.tables.items()
-        if arm == first
+    """One row per scorer and dimension, and chance, which is one half by definition.
+
+    Pairs tied in the target are dropped, a scorer's own tie is half right.
+    """
+    cases = [(s, d, board.tables(s, d)) for s in board.scorers for d in board.dimensions]
+    found = intervals(board.n_prompts, [of_tables(t) for _, _, t in cases], seed)
+    rows = [
+        {"arm": s, "ties": "dropped", **row(board, t, d, interval)}
+        for (s, d, t), interval in zip(cases, found, strict=True)
     ]
-    return rows + chance
+    half = Interval(value=0.5, low=None, high=None)  # nothing was estimated
+    first = board.scorers[0]
+    return rows + [
+        {"arm": CHANCE, "ties": "dropped", **row(board, board.tables(first, d), d, half)}
+        for d in board.dimensions
+    ]
 
 
-def difference_rows(board: Board, arm: str, minus: str, seed: int) -> list[dict[str, Any]]:
-    """Paired differences of two arms: the same prompts are drawn for both."""
-    rows = []
-    for (name, dimension), tables in board.tables.items():
-        if name != arm:
-            continue
-        gap = _gap(tables, board.tables[minus, dimension])
-        interval = weighted_bootstrap(board.n_prompts, gap, RESAMPLES, seed)
-        rows.append({"arm": arm, "minus": minus, **_row(board, tables, dimension, interval)})
-    return rows
+def difference_rows(
+    board: Board, arm: str, others: Sequence[str], seed: int
+) -> list[dict[str, Any]]:
+    """Paired differences of a scorer and others: the same prompts are drawn for both."""
+    cases = [
+        (o, d, board.tables(arm, d), board.tables(o, d)) for o in others for d in board.dimensions
+    ]
+    gaps = [_gap(ours, theirs) for _, _, ours, theirs in cases]
+    return [
+        {"arm": arm, "minus": o, "ties": "dropped", **row(board, ours, d, interval)}
+        for (o, d, ours, _), interval in zip(
+            cases, intervals(board.n_prompts, gaps, seed), strict=True
+        )
+    ]
+
+
+def _gap(tables: Tables, minus: Tables) -> Statistic:
+    ours, theirs = of_tables(tables), of_tables(minus)
+    return lambda counts: ours(counts) - theirs(counts)

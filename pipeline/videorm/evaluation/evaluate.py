@@ -1,101 +1,200 @@
-"""How good trained arms are on the prompts that were held out: the rows of metrics.json."""
+"""How good rewards are on the prompts that were held out: the rows of metrics.json."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.videorm.data.corpus import load_groups, read_preferences, read_ratings
-from pipeline.videorm.data.groups import Corpus
+import numpy as np
+
+from pipeline.audit.panel import human_panel
+from pipeline.videorm.data.groups import Corpus, Group
+from pipeline.videorm.data.tables import read_ratings, read_rows, read_votes
 from pipeline.videorm.evaluation.accuracy import (
     Board,
     Rewards,
     accuracy_rows,
-    annotator_board,
     difference_rows,
-    rater_board,
+    make_board,
 )
-from pipeline.videorm.options import ARMS
-from schemas.options import SetupError
+from pipeline.videorm.evaluation.best_of_n import Gold, best_of_n_rows, by_prompt, mean_overall
+from pipeline.videorm.evaluation.calibration import calibration_rows
+from pipeline.videorm.evaluation.slices import slice_rows
+from pipeline.videorm.evaluation.targets import (
+    ANNOTATOR,
+    RATERS,
+    Answers,
+    Said,
+    annotator_choices,
+    annotator_scores,
+    panels,
+)
+from pipeline.videorm.evaluation.three_way import LogK, three_way_rows
+from schemas import OVERALL, SPLITS, Preference
+from schemas.layout import Layout
 
-Answers = Mapping[str, Sequence[str]]  # our dimension -> the raters' dimensions that answer for it
-
-
-def boards(corpus: Corpus, data: Path, rewards: Rewards, answers: Answers) -> list[Board]:
-    """Tables of every arm against the annotator, and against the raters where there are any.
-
-    ``rewards`` of the test split's clips by arm and video_id, in the order of the dimensions.
-    """
-    groups = corpus.groups["test"]
-    found = [annotator_board(groups, corpus.clips.video_ids, corpus.dimensions, rewards)]
-    ratings = read_ratings(data)
-    if ratings:
-        scores = {
-            key: score
-            for row in read_preferences(data)["test"]
-            for key, score in (
-                ((row.video_a, row.dimension), row.score_a),
-                ((row.video_b, row.dimension), row.score_b),
-            )
-        }
-        prompts = [g.prompt_id for g in groups]
-        people = rater_board(ratings, prompts, corpus.dimensions, answers, rewards, scores)
-        found += [people] if people else []
-    return found
+TEST, VALIDATION = "test", "validation"
+COVERED = 0.9  # of what people judged, from which on the annotator is held against them
+Weights = Mapping[str, Mapping[str, float]]  # arm -> dimension -> weight in `overall`
 
 
 def report(
-    corpus: Corpus, data: Path, rewards: Rewards, answers: Answers, seed: int
-) -> dict[str, list[dict[str, Any]]]:
-    """``accuracy`` and ``differences`` of metrics.json: the first arm minus each of the others."""
-    first, *others = rewards
-    found = boards(corpus, data, rewards, answers)
-    return {
-        "accuracy": [row for board in found for row in accuracy_rows(board, seed)],
-        "differences": [
-            row
-            for board in found
-            for other in others
-            for row in difference_rows(board, first, other, seed)
-        ],
-    }
+    corpus: Corpus,
+    folders: Sequence[Path],
+    rewards: Rewards,
+    answers: Answers,
+    seed: int,
+    *,
+    extra: Rewards | None = None,
+    log_k: LogK | None = None,
+    overall: Weights | None = None,
+    held_out_generators: Collection[str] = (),
+    split: str = TEST,
+) -> dict[str, list[Any]]:
+    """``accuracy``, ``differences``, ``three_way``, ``slices``, ``best_of_n`` and ``calibration``.
 
-
-def evaluate(
-    model_dir: Path, data: Path, *, answers: Answers | None = None, seed: int | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """Evaluate a trained model, and its control where it lies beside it, on a run's test split.
-
-    ``answers`` and ``seed`` (of the resamples) default to those of the model's own metrics.json.
-    Raises SetupError for a folder that holds no model, and for data without a test split or without
-    the model's dimensions.
+    ``rewards`` of each arm by video_id, in the order of the corpus' dimensions, over the clips of
+    the validation and the test split; ``extra`` of other scorers likewise, such as those of
+    :mod:`pipeline.videorm.evaluation.baselines`. ``answers`` names the people's dimensions that answer
+    for ours; ``log_k`` the tie thresholds of the arms by dimension, ``overall`` their weights.
+    ``held_out_generators``: no clip of theirs was trained on. ``differences``: the first arm minus each
+    other scorer. ``notes`` says what could not be measured.
     """
-    from pipeline.videorm.model.video_rm import VideoRM
-    from pipeline.videorm.score import reward_table
-
-    folders = {"videorm": model_dir} | {arm: model_dir / arm for arm in ARMS[1:]}
-    models = {
-        arm: VideoRM.from_pretrained(folder)
-        for arm, folder in folders.items()
-        if arm == "videorm" or (folder / "config.json").is_file()
+    extra, log_k = extra or {}, log_k or {}
+    said = read_said(folders, corpus.dimensions)
+    scorers: Rewards = {**rewards, **extra}
+    found = boards(said, corpus, scorers, answers, split)
+    before: dict[str, Board] = {}
+    if split != VALIDATION:  # fitted and measured on the same prompts would be too good
+        before = {b.against: b for b in boards(said, corpus, scorers, answers, VALIDATION)}
+    first, *others = scorers
+    notes = [] if before else ["no other prompts to fit a threshold or a temperature on: none is"]
+    notes += [
+        f"the annotator judged too few of the pairs of the {b.against} to be held against them"
+        for b in found
+        if b.against != ANNOTATOR and ANNOTATOR not in b.scorers
+    ]
+    return {
+        "accuracy": [row for b in found for row in accuracy_rows(b, seed)],
+        "differences": [row for b in found for row in difference_rows(b, first, others, seed)],
+        "three_way": [
+            row for b in found for row in three_way_rows(b, before.get(b.against), log_k, seed)
+        ],
+        "slices": [row for b in found for row in slice_rows(b, seed, held_out_generators)],
+        "best_of_n": picked(said, corpus, scorers, answers, overall or {}, split, seed),
+        "calibration": [
+            row
+            for b in found
+            for row in calibration_rows(b, before.get(b.against), tuple(rewards), log_k, seed)
+        ],
+        "notes": notes,
     }
-    config = models["videorm"].config
-    corpus = load_groups(
-        data,
-        config.frames,
-        config.image_size,
-        fit=config.fit,
-        dimensions=config.dimensions,
-        splits=("test",),
+
+
+def read_said(folders: Sequence[Path], dimensions: Sequence[str]) -> Said:
+    """What annotator and people said in all of the folders, of every split."""
+    return Said(
+        preferences=[
+            row
+            for folder in folders
+            for split in SPLITS
+            for row in read_rows(Layout(folder).table("preferences", split), Preference)
+            if row.dimension in dimensions
+        ],
+        ratings=[row for folder in folders for row in read_ratings(folder)],
+        votes=[row for folder in folders for row in read_votes(folder)],
     )
-    if not corpus.groups["test"]:
-        raise SetupError(f"{data}: no preferences in the test split to evaluate on")
-    rewards = {arm: reward_table(m, corpus, "test") for arm, m in models.items()}
-    known = _own_metrics(model_dir)
-    answers = known.get("answers", {}) if answers is None else answers
-    return report(corpus, data, rewards, answers, known.get("seed", 0) if seed is None else seed)
 
 
-def _own_metrics(model_dir: Path) -> dict[str, Any]:
-    path = model_dir / "metrics.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+def boards(
+    said: Said, corpus: Corpus, rewards: Rewards, answers: Answers, split: str
+) -> list[Board]:
+    """Every scorer against the annotator and against people, where they said something.
+
+    Against people the annotator is a scorer, too, where it judged ``COVERED`` of their pairs in every
+    dimension: a pair that one scorer lacks counts for nobody.
+    """
+    prompts = [g.prompt_id for g in corpus.groups.get(split, ())]
+    said = said.of(prompts)
+    found = []
+    for who, by_dimension in panels(said, corpus.dimensions, answers).items():
+        scores = {d: _scores(corpus, rewards, d) for d in by_dimension}
+        own = {d: annotator_scores(said.preferences, d) for d in by_dimension}
+        choices = {d: annotator_choices(said.preferences, d) for d in by_dimension}
+        judged = [panel.differences(own[d], choices[d]) for d, panel in by_dimension.items()]
+        if who != ANNOTATOR and all(np.isfinite(x).mean() >= COVERED for x in judged):
+            scores = {d: by | {ANNOTATOR: own[d]} for d, by in scores.items()}
+        compared = {d: {ANNOTATOR: by} for d, by in choices.items()}
+        found.append(make_board(who, split, prompts, by_dimension, scores, compared))
+    return [board for board in found if board is not None]
+
+
+def _scores(corpus: Corpus, rewards: Rewards, dimension: str) -> dict[str, dict[str, float]]:
+    k = corpus.dimensions.index(dimension)
+    return {name: {v: float(r[k]) for v, r in by.items()} for name, by in rewards.items()}
+
+
+def picked(
+    said: Said,
+    corpus: Corpus,
+    rewards: Rewards,
+    answers: Answers,
+    overall: Weights,
+    split: str,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Best-of-n by each scorer, per dimension and overall, in points of the raters' mean.
+
+    Where fewer than all dimensions are rated the quality is the annotator's score.
+    """
+    groups = corpus.groups.get(split, ())
+    clips = by_prompt((g.prompt_id, _videos(corpus, g)) for g in groups)
+    said = said.of(clips)
+    name, parts = _gold(said, corpus.dimensions, answers)
+    rows = []
+    for d, quality in [*parts.items(), *_overall_gold(parts)]:
+        scores = _overall(corpus, rewards, overall) if d == OVERALL else _scores(corpus, rewards, d)
+        if name == RATERS:
+            own = [annotator_scores(said.preferences, one) for one in parts]
+            theirs = mean_overall(own, [1.0] * len(own)) if d == OVERALL else own[[*parts].index(d)]
+            covered = len(theirs.keys() & quality.keys()) >= COVERED * len(quality)
+            scores |= {ANNOTATOR: theirs} if covered else {}
+        rows += best_of_n_rows(
+            clips, Gold(name=name, dimension=d, split=split, quality=quality), scores, seed
+        )
+    return rows
+
+
+def _videos(corpus: Corpus, group: Group) -> list[str]:
+    return [corpus.clips.video_ids[row] for row in group.rows]
+
+
+def _gold(
+    said: Said, dimensions: Sequence[str], answers: Answers
+) -> tuple[str, dict[str, dict[str, float]]]:
+    rated = {d: _mean_rating(said, answers.get(d, (d,))) for d in dimensions}
+    if all(rated.values()):
+        return RATERS, rated
+    return ANNOTATOR, {d: annotator_scores(said.preferences, d) for d in dimensions}
+
+
+def _mean_rating(said: Said, theirs: Sequence[str]) -> dict[str, float]:
+    panel = human_panel(said.ratings, theirs)
+    return dict(zip(panel.videos, panel.target.tolist(), strict=True)) if panel.videos else {}
+
+
+def _overall_gold(parts: Mapping[str, dict[str, float]]) -> list[tuple[str, dict[str, float]]]:
+    """Overall, where there is more than one dimension to take the mean of."""
+    if len(parts) < 2 or OVERALL in parts:
+        return []
+    return [(OVERALL, mean_overall(list(parts.values()), [1.0] * len(parts)))]
+
+
+def _overall(corpus: Corpus, rewards: Rewards, weights: Weights) -> dict[str, dict[str, float]]:
+    parts = {d: _scores(corpus, rewards, d) for d in corpus.dimensions}
+    return {
+        name: mean_overall(
+            [parts[d][name] for d in corpus.dimensions],
+            [weights.get(name, {}).get(d, 1.0) for d in corpus.dimensions],
+        )
+        for name in rewards
+    }

@@ -1,6 +1,8 @@
 """A VideoRM ready to train: which arm, what is frozen, where the shift stands."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from pipeline.videorm.model.towers import (
     small_config,
     towers_sha256,
 )
+from pipeline.videorm.model.trunk import trunk_of
 from pipeline.videorm.model.video_rm import VideoRM
 from pipeline.videorm.options import Arm, VideoRMOptions
 from schemas.options import SetupError
@@ -50,19 +53,53 @@ def build(
         temporal=arm in TEMPORAL,
         head=options.head,
         readout=options.readout,
-        towers=towers.config.to_dict(),
-        trunk=options.trunk,
+        towers=_plain(towers.config.to_dict()),
+        trunk=_found_again(options.trunk),
         trunk_sha256=towers_sha256(towers) if options.trunk else None,
+        train_blocks=options.training.train_blocks if options.trunk else None,
         saved="all" if options.save_trunk or options.trunk is None else "trained",
-        overall=options.overall or dict.fromkeys(dimensions, 1.0),
+        overall=_overall(options, dimensions),
         loss=options.loss.kind,
         scale=options.loss.scale,
     )
+    _check_heads(options, towers)
     model = VideoRM(config, towers, tokenizer)
     if options.trunk is not None:
         freeze(model, options.training.train_blocks)
         model.trunk.gradient_checkpointing = options.training.gradient_checkpointing
     return model
+
+
+def _plain(config: dict[str, Any]) -> dict[str, Any]:
+    """A tower's configuration as JSON gives it back, without where it lay."""
+    below = {k: _plain(v) if isinstance(v, dict) else v for k, v in config.items()}
+    kept = {k: v for k, v in below.items() if k not in ("_name_or_path", "transformers_version")}
+    plain: dict[str, Any] = json.loads(json.dumps(kept))
+    return plain
+
+
+def _found_again(trunk: str | None) -> str | None:
+    """A folder's whole path, for the model may be loaded from elsewhere; a hub id as it is."""
+    return str(Path(trunk).resolve()) if trunk is not None and Path(trunk).is_dir() else trunk
+
+
+def _overall(options: VideoRMOptions, dimensions: Sequence[str]) -> dict[str, float]:
+    weights = options.overall or dict.fromkeys(dimensions, 1.0)
+    if set(weights) != set(dimensions):
+        raise SetupError(
+            f"videorm.overall: weights of {', '.join(weights)}, but the model has "
+            f"{', '.join(dimensions)}; give each of these a weight"
+        )
+    return weights
+
+
+def _check_heads(options: VideoRMOptions, towers: Any) -> None:
+    width, heads = trunk_of(towers).width, options.head.heads
+    if options.head.kind == "transformer" and width % heads:
+        raise SetupError(
+            f"videorm.head.heads: {heads} does not divide the trunk's {width}; take a divisor, such as "
+            f"{next(h for h in range(heads, 0, -1) if width % h == 0)}"
+        )
 
 
 def shift_config(options: VideoRMOptions, arm: Arm, n_blocks: int) -> ShiftConfig:
@@ -94,13 +131,9 @@ def shift_config(options: VideoRMOptions, arm: Arm, n_blocks: int) -> ShiftConfi
 def freeze(model: VideoRM, train_blocks: int) -> None:
     """Freeze the towers but for the top ``train_blocks`` blocks of the image tower and what follows
     them. By number, not by name: a name matches more than was meant."""
-    trunk = model.trunk
-    n = trunk.n_blocks
+    n = model.trunk.n_blocks
     if train_blocks > n:
         raise SetupError(
             f"videorm.training.train_blocks: {train_blocks}, but the image tower has {n} blocks"
         )
-    trunk.requires_grad_(False)
-    if train_blocks:
-        for part in (*trunk.blocks[n - train_blocks :], *trunk.exits()):
-            part.requires_grad_(True)
+    model.trunk.freeze(train_blocks)

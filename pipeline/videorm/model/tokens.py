@@ -36,8 +36,10 @@ def encode(
     end token, so padding needs no mask. With it padded to ``max_tokens``, as SigLIP was trained, whose
     text tower looks both ways and is read at the last place.
     """
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    if tokenizer.padding:  # set once: changing it while another thread encodes is an error
+        tokenizer.no_padding()
+    if (tokenizer.truncation or {}).get("max_length") != max_tokens:
+        tokenizer.enable_truncation(max_tokens)
     rows = [encoding.ids for encoding in tokenizer.encode_batch(list(prompts))]
     length = max(len(row) for row in rows) if pad is None else max_tokens
     fill = rows[0][-1] if pad is None else pad  # the end token always exists

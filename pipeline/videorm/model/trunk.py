@@ -4,7 +4,7 @@ transformers' CLIP and SigLIP, block by block: what the shift needs, and what le
 passed once and remembered.
 """
 
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from transformers import CLIPModel, SiglipModel
 from pipeline.videorm.model.config import ShiftConfig
 from pipeline.videorm.model.shift import temporal_shift
 
-FEW_TOKENS = 64  # up to here plain attention is faster than the fused one on a CPU (measured)
+FEW_TOKENS = 32  # up to here plain attention is as fast as the fused one on a CPU (measured)
 NO_SHIFT = ShiftConfig(fraction=0.0, placement="branch", blocks=())
 
 
@@ -34,6 +34,31 @@ class Trunk(nn.Module):
         n_tokens = inner.vision_model.embeddings.num_positions
         inner.set_attn_implementation("eager" if n_tokens <= FEW_TOKENS else "sdpa")
         self.gradient_checkpointing = False
+        for name, value in (("pixel_mean", self.mean), ("pixel_std", self.std)):
+            # the towers' device is not the buffers': a saved model is made without memory for weights
+            channels = torch.tensor(value, device="cpu").view(3, 1, 1)
+            self.register_buffer(name, channels, persistent=False)
+        self.pixel_mean: Tensor
+        self.pixel_std: Tensor
+        for unused in ("logit_scale", "logit_bias"):  # of the towers' own training: not VideoRM's
+            if hasattr(inner, unused):
+                getattr(inner, unused).requires_grad_(False)
+
+    def freeze(self, train_blocks: int) -> None:
+        """Freeze both towers but for the top blocks of the image tower and what follows them."""
+        self.requires_grad_(False)
+        if train_blocks:
+            for part in (*self.blocks[self.n_blocks - train_blocks :], *self.exits()):
+                part.requires_grad_(True)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module, but what is frozen stays in evaluation mode: no dropout there."""
+        super().train(mode)
+        for part in (*self.entrance(), *self.blocks, *self.exits(), *self.text_parts()):
+            if not any(p.requires_grad for p in part.parameters()):
+                part.eval()
+        return self
 
     @property
     def image_size(self) -> int:
@@ -52,14 +77,20 @@ class Trunk(nn.Module):
         return len(self.blocks)
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return next(self.towers.parameters()).dtype
+
+    @property
     def width(self) -> int:
         """D of the joint space."""
         raise NotImplementedError
 
     @property
     def logit_scale(self) -> float:
-        """What the towers' own training multiplied cosines by."""
-        return float(cast(Any, self.towers).logit_scale.detach().exp())
+        """What the towers' own training multiplied cosines by; 1 while they have no weights yet."""
+        learned: Tensor = cast(Any, self.towers).logit_scale.detach()
+        return 1.0 if learned.is_meta else float(learned.exp())
 
     def texts(self, tokens: Tensor) -> Tensor:
         """Token ids (P, L) -> embeddings (P, D)."""
@@ -73,14 +104,21 @@ class Trunk(nn.Module):
         """Tokens behind the last block (N, L, W) -> embeddings (N, D)."""
         raise NotImplementedError
 
+    def entrance(self) -> list[nn.Module]:
+        """What stands between the pixels and the image tower's first block."""
+        raise NotImplementedError
+
     def exits(self) -> list[nn.Module]:
         """What stands between the image tower's last block and the joint space."""
         raise NotImplementedError
 
+    def text_parts(self) -> list[nn.Module]:
+        """What stands between token ids and the joint space."""
+        raise NotImplementedError
+
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels (..., C, H, W) in [0, 1] as the image tower takes them."""
-        mean, std = (pixels.new_tensor(x).view(3, 1, 1) for x in (self.mean, self.std))
-        return (pixels - mean) / std
+        return (pixels - self.pixel_mean) / self.pixel_std
 
     def frames(
         self, clips: Tensor, valid: Tensor, shift: ShiftConfig, depth: int | None = None
@@ -88,8 +126,11 @@ class Trunk(nn.Module):
         """Embeddings (B, T, D) of clips that have come to ``depth``.
 
         ``clips`` are pixels (B, T, C, H, W) in [0, 1], tokens (B, T, L, W), or embeddings, which
-        pass. ``valid`` (B, T) bool is False where a short clip was padded.
+        pass. ``valid`` (B, T) bool is False where a short clip was padded. What comes in at a depth
+        may be of a narrower type: it is widened to the weights'.
         """
+        if depth is not None:
+            clips = clips.to(self.dtype)
         if depth == self.n_blocks:
             return clips
         x = self.passed(clips, valid, shift, depth, self.n_blocks)
@@ -104,13 +145,16 @@ class Trunk(nn.Module):
             x = self.enter(self.normalise(x))
         for i in range(start or 0, end):
             fraction = shift.fraction if i in shift.blocks else 0.0
-            if self.gradient_checkpointing and torch.is_grad_enabled():
+            if self.gradient_checkpointing and torch.is_grad_enabled() and self._learns(i, x):
                 x = checkpoint(
                     self._block, i, x, valid, fraction, shift.placement, use_reentrant=False
                 )
             else:
                 x = self._block(i, x, valid, fraction, shift.placement)
         return x.view(*valid.shape, *x.shape[1:])
+
+    def _learns(self, i: int, x: Tensor) -> bool:
+        return x.requires_grad or any(p.requires_grad for p in self.blocks[i].parameters())
 
     def _block(self, i: int, x: Tensor, valid: Tensor, fraction: float, placement: str) -> Tensor:
         """One block; (B * T, L, W) both ways."""
@@ -160,6 +204,16 @@ class ClipTrunk(Trunk):
         clip = cast(CLIPModel, self.towers)
         return [clip.vision_model.post_layernorm, clip.visual_projection]
 
+    def entrance(self) -> list[nn.Module]:
+        """What stands between the pixels and the image tower's first block."""
+        vision = cast(CLIPModel, self.towers).vision_model
+        return [vision.embeddings, vision.pre_layrnorm]
+
+    def text_parts(self) -> list[nn.Module]:
+        """What stands between token ids and the joint space."""
+        clip = cast(CLIPModel, self.towers)
+        return [clip.text_model, clip.text_projection]
+
 
 class SiglipTrunk(Trunk):
     """SigLIP (arXiv 2303.15343). It has no class token: a frame is what its pooling head attends to."""
@@ -192,6 +246,14 @@ class SiglipTrunk(Trunk):
         """What stands between the image tower's last block and the joint space."""
         vision = cast(SiglipModel, self.towers).vision_model
         return [vision.post_layernorm, vision.head]
+
+    def entrance(self) -> list[nn.Module]:
+        """What stands between the pixels and the image tower's first block."""
+        return [cast(SiglipModel, self.towers).vision_model.embeddings]
+
+    def text_parts(self) -> list[nn.Module]:
+        """What stands between token ids and the joint space."""
+        return [cast(SiglipModel, self.towers).text_model]
 
 
 def trunk_of(towers: nn.Module) -> Trunk:

@@ -4,7 +4,6 @@ A child is ``python -m pipeline.videorm.training.child JOB ARM``, not a fork: th
 threads of an engine, and importing its main module again would cost seconds.
 """
 
-import dataclasses
 import json
 import os
 import pickle
@@ -12,16 +11,15 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pipeline.videorm.data.groups import Corpus
 from pipeline.videorm.options import VideoRMOptions
+from pipeline.videorm.training.reporting import Progress
+from pipeline.videorm.training.result import ArmResult
 from schemas.options import SetupError
-
-Progress = Callable[[dict[str, Any]], None]
 
 # glibc gives freed tensors back to the kernel and faults them in again at every step; keeping them
 # saves about a fifth of the time (measured). Ignored by other C libraries.
@@ -32,18 +30,6 @@ KEEP_MEMORY = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ArmResult:
-    """What a child leaves: the folder of its model, and what it measured."""
-
-    folder: Path
-    parameters: int
-    selected_epoch: int
-    log_k: dict[str, float]  # of the tie model, by dimension
-    curve: list[dict[str, Any]]
-    rewards: dict[str, list[float]]  # of the test split's clips
-
-
 def cores() -> int:
     """CPU cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -52,27 +38,36 @@ def cores() -> int:
 
 
 def train_side_by_side(
-    corpus: Corpus, options: VideoRMOptions, job: Path, progress: Progress | None = None
+    corpus: Corpus,
+    options: VideoRMOptions,
+    job: Path,
+    output: Path,
+    progress: Progress | None = None,
 ) -> dict[str, ArmResult]:
     """Train every arm of the options, as many at once as there are cores for.
 
-    ``job`` is an empty folder for what passes between the processes. Results do not depend on how
-    many run at once. Raises SetupError where a child found one, RuntimeError where a child died.
+    ``job`` is an empty folder for what passes between the processes, ``output`` where checkpoints and
+    curves lie, as :func:`train_arm` says. Results do not depend on how many run at once.
+    Raises SetupError where a child found one, RuntimeError where a child died.
     """
     with open(job / "corpus.pickle", "wb") as file:
         pickle.dump(corpus, file, protocol=pickle.HIGHEST_PROTOCOL)
     (job / "options.json").write_text(options.model_dump_json())
     at_once = max(1, cores() // options.threads)
     for start in range(0, len(options.arms), at_once):
-        _run(options.arms[start : start + at_once], options, job, progress)
+        _run(options.arms[start : start + at_once], options, job, output, progress)
     return {arm: _result(job / arm) for arm in options.arms}
 
 
 def _run(
-    arms: Sequence[str], options: VideoRMOptions, job: Path, progress: Progress | None
+    arms: Sequence[str],
+    options: VideoRMOptions,
+    job: Path,
+    output: Path,
+    progress: Progress | None,
 ) -> None:
     lines: queue.Queue[tuple[str, str | None]] = queue.Queue()
-    with _children(arms, options, job) as children:
+    with _children(arms, options, job, output) as children:
         for arm, child in children.items():
             threading.Thread(target=_listen, args=(arm, child, lines), daemon=True).start()
         running = set(arms)
@@ -89,9 +84,10 @@ def _run(
 
 @contextmanager
 def _children(
-    arms: Sequence[str], options: VideoRMOptions, job: Path
+    arms: Sequence[str], options: VideoRMOptions, job: Path, output: Path
 ) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
     root = str(Path(__file__).resolve().parents[3])
+    command = [sys.executable, "-m", "pipeline.videorm.training.child", str(job)]
     paths = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     threads = {"OMP_NUM_THREADS": str(options.threads), "MKL_NUM_THREADS": str(options.threads)}
     environment = {**os.environ, **KEEP_MEMORY, **threads, "PYTHONPATH": paths}
@@ -101,7 +97,7 @@ def _children(
             (job / arm).mkdir()
             with open(job / arm / "stderr.txt", "w") as errors:
                 children[arm] = subprocess.Popen(
-                    [sys.executable, "-m", "pipeline.videorm.training.child", str(job), arm],
+                    [*command, arm, str(output)],
                     stdin=subprocess.PIPE,  # closes when this process dies, and the child with it
                     stdout=subprocess.PIPE,
                     stderr=errors,

@@ -1,235 +1,220 @@
-"""One arm's training: shuffled groups, AdamW, cosine, averaged weights, best epoch kept."""
+"""One arm's training from beginning to end, and from wherever an earlier process was stopped."""
 
-import copy
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from pipeline.videorm.data.batch import Batch, augment, collate
-from pipeline.videorm.data.clips import Clips, HeldClips
-from pipeline.videorm.data.groups import Corpus, Group
-from pipeline.videorm.model.build import build
+from pipeline.videorm.data.groups import Corpus
 from pipeline.videorm.model.video_rm import VideoRM
-from pipeline.videorm.model.whiten import whiten_patches
 from pipeline.videorm.options import Arm, VideoRMOptions
-from pipeline.videorm.training.loss import per_prompt_mean, rao_kupper
+from pipeline.videorm.training import checkpoint
+from pipeline.videorm.training.checkpoint import checkpoint_path
+from pipeline.videorm.training.device import Compute, compile_blocks, compute_of
+from pipeline.videorm.training.distributed import World, joined, spread, told
+from pipeline.videorm.training.feed import Feed, StepBatch
+from pipeline.videorm.training.fingerprint import fingerprint
+from pipeline.videorm.training.inputs import Inputs, inputs_of
+from pipeline.videorm.training.reporting import EVERY, Progress, Reporter
+from pipeline.videorm.training.schedule import rate_at, steps_per_epoch
+from pipeline.videorm.training.start import check_shares, new_model, state_at, teaching
+from pipeline.videorm.training.tracking import check_trackers, open_trackers
+from pipeline.videorm.training.trainer import Trainer
+from pipeline.videorm.training.validation import overall_weights, rewards_of, validate
 
-START_LOG_K = 0.5  # at equal rewards (k - 1) / (k + 1), a quarter of the pairs, are ties
-REPORT_EVERY = 10  # steps
-Progress = Callable[[dict[str, Any]], None]
-
-
-class TieLoss(nn.Module):
-    """Rao-Kupper with one learned log k > 0 per dimension. Not part of the model that is saved."""
-
-    def __init__(self, dimensions: int) -> None:
-        super().__init__()
-        self.raw = nn.Parameter(torch.full((dimensions,), math.log(math.expm1(START_LOG_K))))
-
-    @property
-    def log_k(self) -> Tensor:
-        """(dimensions,), kept above zero: at zero no tie is possible."""
-        return nn.functional.softplus(self.raw) + 1e-3
-
-    def forward(self, rewards: Tensor, batch: Batch) -> Tensor:
-        """Mean over prompts, in nats; ``rewards`` (B, dimensions)."""
-        d = rewards[batch.a, batch.dimension] - rewards[batch.b, batch.dimension]
-        values = rao_kupper(d, batch.label, self.log_k[batch.dimension])
-        return per_prompt_mean(values, batch.weight, batch.pair_prompt, len(batch.prompts))
-
-
-def orders(n: int, options: VideoRMOptions) -> Iterator[NDArray[np.int64]]:
-    """The prompts of each step, epoch after epoch: the same for every arm of one seed."""
-    rng = np.random.default_rng(options.seed)
-    size = min(options.training.batch_prompts, n)
-    while True:
-        order = rng.permutation(n)
-        # a last, smaller batch is left out; which prompts that are changes every epoch
-        for start in range(0, n - size + 1, size):
-            yield order[start : start + size]
-
-
-def rate_at(step: int, steps: int, options: VideoRMOptions) -> float:
-    """Learning rate: linear warm-up, then half a cosine to zero."""
-    warm = max(1, round(options.training.warmup * steps))
-    if step < warm:
-        return options.training.learning_rate * (step + 1) / warm
-    return (
-        options.training.learning_rate
-        * 0.5
-        * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
-    )
-
-
-def optimizer_for(modules: nn.Module, options: VideoRMOptions) -> torch.optim.Optimizer:
-    """AdamW; weight decay on matrices only."""
-    parameters = [p for p in modules.parameters() if p.requires_grad]
-    groups = [
-        {
-            "params": [p for p in parameters if p.ndim >= 2],
-            "weight_decay": options.training.weight_decay,
-        },
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        groups, lr=options.training.learning_rate, betas=(0.9, options.training.beta2), fused=True
-    )
-
-
-@torch.no_grad()
-def average(into: nn.Module, model: nn.Module, decay: float) -> None:
-    """Exponential moving average of the weights; running statistics are copied."""
-    torch._foreach_lerp_(list(into.parameters()), list(model.parameters()), 1 - decay)
-    for kept, new in zip(into.buffers(), model.buffers(), strict=True):
-        kept.copy_(new)
-
-
-@torch.no_grad()
-def rewards_of(
-    model: VideoRM, clips: Clips, groups: Sequence[Group], batch_prompts: int = 32
-) -> list[NDArray[np.float64]]:
-    """Rewards of every clip of every group, each (V, dimensions), in the groups' order."""
-    model.eval()
-    rewards: list[NDArray[np.float64]] = []
-    for start in range(0, len(groups), batch_prompts):
-        part = groups[start : start + batch_prompts]
-        batch = collate(clips, part)
-        tokens = model.encode(batch.prompts)
-        out = model(tokens, batch.clips.float() / 255, batch.valid, batch.prompt)
-        ends = np.cumsum([len(g.rows) for g in part])[:-1]
-        rewards += np.split(out.double().numpy(), ends)
-    return rewards
-
-
-def validate(
-    model: VideoRM, loss: TieLoss, clips: Clips, groups: Sequence[Group]
-) -> dict[str, float]:
-    """Log-loss in nats (mean over prompts) and pair accuracy without the annotator's ties."""
-    rewards = np.concatenate(rewards_of(model, clips, groups))
-    batch = collate(clips, groups)
-    with torch.no_grad():
-        nats = loss(torch.from_numpy(rewards).float(), batch).item()
-    d = rewards[batch.a, batch.dimension] - rewards[batch.b, batch.dimension]
-    label = batch.label.numpy()
-    right = np.where(np.abs(d) <= 1e-6, 0.5, np.sign(d) == label)[label != 0]
-    accuracy = {"validation_accuracy": float(right.mean())} if len(right) else {}
-    return {"validation_loss": nats} | accuracy
+__all__ = ["Trained", "rewards_of", "train_arm"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """A trained arm. ``curve``: one row per epoch; ``epoch``: the one whose weights are kept."""
 
-    model: VideoRM
+    model: VideoRM  # on the device it was trained on
     epoch: int
-    log_k: tuple[float, ...]
+    log_k: tuple[float, ...]  # by dimension; zeros where the loss knows no ties
     curve: tuple[dict[str, Any], ...]
-
-
-class Best:
-    """The weights of the epoch with the lowest validation log-loss, or of the last without one."""
-
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.loss = math.inf
-        self.state: dict[str, Tensor] = {}
-
-    def offer(self, epoch: int, validation_loss: float | None, modules: nn.Module) -> None:
-        """Keep a copy of the weights if they are the best so far."""
-        if validation_loss is None or validation_loss < self.loss:
-            self.epoch = epoch
-            self.loss = math.inf if validation_loss is None else validation_loss
-            self.state = {k: v.clone() for k, v in modules.state_dict().items()}
-
-
-class Trainer:
-    """A model, its averaged copy, and what one step does to them."""
-
-    def __init__(self, corpus: Corpus, options: VideoRMOptions, arm: Arm) -> None:
-        self.corpus, self.options = corpus, options
-        self.groups = corpus.groups["train"]
-        self.per_epoch = max(1, len(self.groups) // options.training.batch_prompts)
-        self.steps = options.training.epochs * self.per_epoch
-        model = build(options, arm, corpus.dimensions, [g.prompt for g in self.groups])
-        if options.trunk is None:
-            rows = np.unique(np.concatenate([g.rows for g in self.groups]))
-            assert isinstance(corpus.clips, HeldClips)
-            whiten_patches(model.trunk, corpus.clips.frames[rows], options.seed)
-        self.live = nn.ModuleDict({"model": model, "loss": TieLoss(len(corpus.dimensions))})
-        self.kept = copy.deepcopy(self.live)
-        self.optimizer = optimizer_for(self.live, options)
-        self.batches = orders(len(self.groups), options)
-        self.generator = torch.Generator().manual_seed(options.seed)
-
-    def step(self, number: int) -> float:
-        """One batch forward and back; its loss in nats."""
-        options = self.options
-        batch = collate(self.corpus.clips, [self.groups[i] for i in next(self.batches)])
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate_at(number, self.steps, options)
-        pixels = augment(
-            batch.clips.float() / 255,
-            options.training.jitter,
-            options.training.translate,
-            self.generator,
-        )
-        model, loss = cast(VideoRM, self.live["model"]), self.live["loss"]
-        tokens = model.encode(batch.prompts)
-        value: Tensor = loss(model(tokens, pixels, batch.valid, batch.prompt), batch)
-        self.optimizer.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(self.live.parameters(), options.training.clip_norm)
-        self.optimizer.step()
-        # a shorter memory at first, so that the random start is soon forgotten
-        average(self.kept, self.live, min(options.training.ema, (1 + number) / (10 + number)))
-        return value.item()
-
-    def validate(self) -> dict[str, float]:
-        """Log-loss and accuracy on the validation split; nothing without one."""
-        held_out = self.corpus.groups.get("validation", ())
-        if not held_out:
-            return {}
-        model, loss = cast(VideoRM, self.kept["model"]), cast(TieLoss, self.kept["loss"])
-        return validate(model, loss, self.corpus.clips, held_out)
+    inputs: Inputs  # what it read, for rewards of the same clips
+    compute: Compute
+    notes: tuple[str, ...]
 
 
 def train_arm(
-    corpus: Corpus, options: VideoRMOptions, arm: Arm, progress: Progress | None = None
+    corpus: Corpus,
+    options: VideoRMOptions,
+    arm: Arm,
+    output: Path,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train one arm; weights of the epoch with the lowest validation log-loss, else the last.
 
+    Goes on from ``output/checkpoints`` where a training of the same data and options stands there,
+    and ends with the very weights that it would have had uninterrupted (on a CPU to the bit); a
+    training of others is begun anew. Curves go to ``output/logs``, what frozen parts made to
+    ``output/features``. The finished training's checkpoint stays, so that asking again costs nothing.
+
     Deterministic on a CPU for one number of threads: the order, the augmentation and the initial
-    weights come from ``options.seed`` alone, and are the same for every arm. ``progress`` gets a
-    row every few steps with arm, epoch, step, steps and train_loss, the mean of the epoch so far.
+    weights come from ``options.seed`` alone, and are the same for every arm. Under ``torchrun`` every
+    process calls this, and each takes its share of every batch. ``progress`` gets rows with arm, stage
+    (encode or train), step, steps and, in training, epoch, train_loss, train_accuracy, prompts_per_s
+    and seconds_left, or a note. Raises SetupError for what is wrong before the first step,
+    FloatingPointError for a loss that is no number.
     """
-    torch.set_num_threads(options.threads)
-    began = time.monotonic()
-    trainer, best = Trainer(corpus, options, arm), Best()
-    curve: list[dict[str, Any]] = []
-    for epoch in range(1, options.training.epochs + 1):
-        trainer.live.train()
-        row: dict[str, Any] = {"arm": arm, "epoch": epoch}
-        total = 0.0
-        for done in range(1, trainer.per_epoch + 1):
-            row["step"] = (epoch - 1) * trainer.per_epoch + done
-            total += trainer.step(row["step"] - 1)
-            row["train_loss"] = total / done
-            if progress and (done % REPORT_EVERY == 0 or done == trainer.per_epoch):
-                progress({**row, "steps": trainer.steps})
-        row |= trainer.validate() | {"seconds": time.monotonic() - began}
-        curve.append(row)
-        best.offer(epoch, row.get("validation_loss"), trainer.kept)
-    trainer.kept.load_state_dict(best.state)
-    return Trained(
-        model=cast(VideoRM, trainer.kept["model"]).eval(),
-        epoch=best.epoch,
-        log_k=tuple(cast(TieLoss, trainer.kept["loss"]).log_k.tolist()),
-        curve=tuple(curve),
-    )
+    check_trackers(options)
+    with joined(options.device) as world:
+        training = _Training(corpus, options, arm, output, world, progress)
+        training.run()
+        return training.result()
+
+
+class _Training:
+    """The loop over steps and epochs, and its checkpoints."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        options: VideoRMOptions,
+        arm: Arm,
+        output: Path,
+        world: World,
+        progress: Progress | None,
+    ) -> None:
+        self.corpus, self.options, self.output, self.world = corpus, options, output, world
+        self.compute = compute_of(options, world)
+        check_shares(options, world)
+        model = new_model(corpus, options, arm)
+        self.path = checkpoint_path(output, arm)
+        mark = fingerprint(corpus, options, arm, model)
+        self.state, note = state_at(self.path, mark, world, self.compute.device)
+        model.to(self.compute.device)
+        say = progress if world.first else None
+        self.inputs = inputs_of(corpus, model, options, output, self.compute, world, say)
+        self.trainer = Trainer(model, options, self.compute, world, self.inputs.clips.depth)
+        self.groups = teaching(self.trainer.live, corpus.groups["train"], world)
+        self.notes = list(self.trainer.live.notes(corpus.groups["train"]))
+        compile_blocks(model, options, self.compute)
+        self.per_epoch = steps_per_epoch(len(self.groups), options.training)
+        self.steps = options.training.epochs * self.per_epoch
+        self.report = Reporter(arm, self.steps, self.state, progress, world.first)
+        if note:
+            self.report.note(note)
+        self._resume()
+        self.began = self.saved = time.monotonic()
+
+    def run(self) -> None:
+        """All steps that are left."""
+        if self.state.finished:
+            return
+        if self.world.first:
+            arm = self.trainer.live.model.config.arm
+            self.report.trackers = list(open_trackers(self.options, arm, self.output, self.state))
+        feed = Feed(self.groups, self.inputs, self.trainer.live.model, self.options, self.world)
+        try:
+            with contextlib.closing(feed.steps(self.state.step, self.steps)) as batches:
+                for batch in batches:
+                    self._step(batch)
+                    if self.state.finished:
+                        break
+        finally:
+            self.report.close()
+
+    def result(self) -> Trained:
+        """The best weights, and what goes with them."""
+        best = self.trainer.best
+        if self.world.size > 1 and not self.world.first:
+            best.offer(0, None, self.trainer.kept)  # of the right shapes, to be filled
+        spread([best.state[name] for name in sorted(best.state)], self.world)
+        model = self.trainer.finish()
+        with torch.no_grad():
+            log_k = self.trainer.kept.log_k.tolist()
+        known = {
+            "overall": self.options.overall
+            or overall_weights(model, self.corpus, self.inputs, self.compute),
+            "log_k": dict(zip(self.corpus.dimensions, log_k, strict=True)) if any(log_k) else {},
+        }
+        model.config = model.config.model_copy(update=known)
+        return Trained(
+            model=model,
+            epoch=self.state.best_epoch,
+            log_k=tuple(log_k),
+            curve=tuple(self.state.curve),
+            inputs=self.inputs,
+            compute=self.compute,
+            notes=tuple(self.notes),
+        )
+
+    def _step(self, batch: StepBatch) -> None:
+        state, n = self.state, len(batch.prompt_ids)
+        total, right, untied = self.trainer.step(batch, self.steps)
+        before = state.sums if batch.step % self.per_epoch else (0.0, 0.0, 0.0, 0.0)
+        added = zip(before, (total, right, untied, n), strict=True)
+        state.sums = tuple(a + b for a, b in added)  # type: ignore[assignment]
+        state.step = batch.step + 1
+        self.report.prompts += n
+        ends = state.step % self.per_epoch == 0
+        if ends:
+            self._end_epoch()
+        if ends or state.step % EVERY == 0:
+            rate = rate_at(batch.step, self.steps, self.options.training)
+            self.report.track(
+                {
+                    "train/loss": total / n,
+                    "train/learning_rate": rate * self.options.training.learning_rate,
+                    **({"train/accuracy": right / untied} if untied else {}),
+                }
+            )
+        if ends or time.monotonic() - self.saved >= self.options.training.checkpoint_seconds:
+            self._save()
+        if self.report.due(ends):
+            self.report.tell(batch.step // self.per_epoch + 1)
+
+    def _end_epoch(self) -> None:
+        state, best = self.state, self.trainer.best
+        epoch = state.step // self.per_epoch
+        held_out = self._validate()
+        total, right, untied, prompts = state.sums
+        row = {"arm": self.report.arm, "epoch": epoch, "step": state.step}
+        row |= {"train_loss": total / prompts}
+        row |= {"train_accuracy": right / untied} if untied else {}
+        self.report.track({name.replace("_", "/"): value for name, value in held_out.items()})
+        seconds = state.seconds + time.monotonic() - self.began
+        state.curve.append({**row, **held_out, "seconds": seconds})
+        best.offer(epoch, held_out.get("validation_loss"), self.trainer.kept)
+        state.best_epoch = best.epoch
+        state.best_loss = best.loss if math.isfinite(best.loss) else None
+        patience = self.options.training.patience
+        waited = patience is not None and epoch - best.epoch >= patience
+        state.finished = waited or state.step == self.steps
+
+    def _validate(self) -> dict[str, float]:
+        """Of the kept weights; process 0 measures, all of them know."""
+        groups = self.corpus.groups.get("validation", ())
+        if not groups:
+            return {}
+        names = ("validation_loss", "validation_accuracy")
+        found: dict[str, float] = {}
+        if self.world.first:
+            found = validate(self.trainer.kept, self.inputs, groups, self.compute)
+        values = [found.get(name, np.nan) for name in names]
+        known = zip(names, told(values, self.world, self.compute.device), strict=True)
+        return {name: value for name, value in known if not np.isnan(value)}
+
+    def _save(self) -> None:
+        self.saved = time.monotonic()
+        if not self.world.first:
+            return
+        self.report.flush()
+        seconds = self.state.seconds + self.saved - self.began
+        state = dataclasses.replace(self.state, seconds=seconds)
+        checkpoint.write(self.path, state, self.trainer.tensors())
+
+    def _resume(self) -> None:
+        if not self.state.step:
+            return
+        self.trainer.load(checkpoint.read_tensors(self.path, self.compute.device))
+        best, loss = self.trainer.best, self.state.best_loss
+        best.epoch, best.loss = self.state.best_epoch, math.inf if loss is None else loss
