@@ -72,7 +72,8 @@ class Display:
         if event.get("note"):
             self.say(f"  {event['arm']}: {event['note']}")
             return
-        encodes = event.get("stage") == "encode"  # steps are clips then
+        encodes = event.get("stage") == "encode"
+        clips = encodes or event.get("stage") == "measure"  # what the steps are
         name = f"{event['arm']} encode" if encodes else str(event["arm"])
         step, steps = int(event["step"]), int(event["steps"])
         now = time.monotonic()
@@ -80,7 +81,7 @@ class Display:
             self._step(name, step, steps, pace_of(event), learned(event))
         elif step >= steps or now >= self._next_line.get(name, 0.0):
             self._next_line[name] = now + LINE_EVERY_S
-            what = "clip" if encodes else "step"
+            what = "clip" if clips else "step"
             told = [f"{what} {step} of {steps}", learned(event), pace_of(event), left_of(event)]
             self.say(f"  {name}: {', '.join(filter(None, told))}")
 

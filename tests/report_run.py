@@ -587,8 +587,9 @@ def more_metrics() -> dict[str, Any]:
             row(0, dimension=DIMENSIONS[1], temperature=1.5, before=curve, after=curve, ties=ties)
         ],
         "probes": [
-            {**row(-0.5), **probe, "expected": "falls", "met": True, "note": ""},
-            {**row(0.5), **probe, "expected": "falls", "met": False, "note": "<b>bold</b>"},
+            {**row(-0.5), **probe, "expected": "falls", "verdict": "met", "note": ""},
+            {**row(0.01), **probe, "expected": "stable", "tolerance": 0.25, "verdict": "open"},
+            {**row(0.5), **probe, "expected": "falls", "verdict": "not_met", "note": "<b>bold</b>"},
         ],
         "notes": ["prompts: the model was trained on none of the 60"],
     }

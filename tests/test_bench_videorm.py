@@ -176,6 +176,7 @@ def test_paper_scale_says_what_was_extrapolated():
         steps_of_epoch=421,
         batch_prompts=32,
         learned=28_000_000,
+        pairs=162_000,
         steps=100,
         seconds=50.0,
     )
@@ -184,6 +185,7 @@ def test_paper_scale_says_what_was_extrapolated():
         steps_of_epoch=421,
         batch_prompts=32,
         learned=28_000_000,
+        pairs=162_000,
         steps=421,
         seconds=50.0,
     )
@@ -193,6 +195,7 @@ def test_paper_scale_says_what_was_extrapolated():
     assert "extrapolated" in encoding
     # a tenth of the corpus was written: 1 GB in all, 100 MB in 0.5 s
     assert "1.00 GB; written at 200 MB/s, read at 400 MB/s" in kept
+    assert "162000 labelled pairs" in one  # those that are learned from, not the paper's 135,000
     assert "3.5 min (extrapolated from 100 steps)" in one  # 50 s / 100 x 421 = 210.5 s
     assert "50 s (measured)" in other
     assert "not measured" in paper_lines([whole], cache, "vit-h-14", None)[1]

@@ -1,10 +1,12 @@
 """The ledger: caps that hold over processes, runs and kills, and sums that balance."""
 
+import functools
 import os
 import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotators.ledger import RESERVED, WAIT, Amount, Budget, Ledger, OverBudget, Spent
+from annotators.ledger import ledger as booking
 from schemas.options import SetupError
 
 ONE = Amount(input_tokens=1000, output_tokens=500, usd=0.02)
@@ -158,6 +161,38 @@ def test_begin_counts_what_a_killed_run_had_in_flight_as_lost(path: Path | None)
         lost_requests=2,
         lost_usd=0.02,
     )
+
+
+@pytest.mark.parametrize("step", ["settle", "regain"])
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_kill_in_the_middle_of_a_booking_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, writes: int
+) -> None:
+    """A row's columns are written one after the other, and ``kill -9`` may come between any two."""
+    ledger, left = Ledger(tmp_path / "ledger"), [writes]
+    ledger.reserve("a", ONE)
+    if step == "regain":
+        ledger.begin()  # a kill, and the next run
+
+    def killed(write: Callable[..., object]) -> Callable[..., None]:
+        def once_more(*arguments: object) -> None:
+            if not left[0]:
+                raise SystemExit
+            left[0] -= 1
+            write(*arguments)
+
+        return once_more
+
+    booked = functools.partial(ledger.settle, used=ONE) if step == "settle" else ledger.regain
+    with monkeypatch.context() as patch:
+        for name in ("add", "take_back"):
+            patch.setattr(booking, name, killed(getattr(booking, name)))
+        with pytest.raises(SystemExit):
+            booked("a", ONE)
+    after = Ledger(tmp_path / "ledger")
+    after.begin()
+    # between the two writes it counts twice: better than never, where a cap is to hold
+    assert after.totals()["a"].requests == 1 + writes
 
 
 def test_what_is_in_flight_after_all_is_no_longer_lost(path: Path | None) -> None:

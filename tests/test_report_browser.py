@@ -144,8 +144,9 @@ def test_what_the_reward_model_picks_and_how_sure_it_may_be_is_told(page: webdri
     assert any(row.startswith("beta <i> 66.0 %") for row in cells)
     assert "best possible 4.50 [4.45, 4.54]" in cells  # picked out of the most
     assert any("0.400 → 0.400" in row and "25.0 %, 37.5 %" in row for row in cells)
-    assert any("NOT as expected <b>bold</b>" in row for row in cells)
-    assert sum(row.startswith("frame shuffle VideoRM") for row in cells) == 2
+    assert any("NOT as expected" in row and "<b>bold</b>" in row for row in cells)
+    assert any("stays within ±0.25" in row and "NOT shown" in row for row in cells)
+    assert sum(row.startswith("frame shuffle ") for row in cells) == 3
     assert "prompts: the model was trained on none of the 60" in texts(page, "#videorm .note")
     labels = [
         svg.get_attribute("aria-label")

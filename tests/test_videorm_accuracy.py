@@ -1,8 +1,19 @@
 """Pair accuracy against annotator and people, on boards small enough to count by hand."""
 
+import numpy as np
 import pytest
 
-from pipeline.videorm.evaluation.accuracy import accuracy_rows, difference_rows, make_board
+from pipeline.videorm.evaluation.accuracy import (
+    Board,
+    accuracy_rows,
+    difference_rows,
+    intervals,
+    make_board,
+    of_tables,
+)
+from pipeline.videorm.evaluation.accuracy import (
+    row as row_of,
+)
 from pipeline.videorm.evaluation.slices import slice_rows
 from pipeline.videorm.evaluation.targets import (
     Said,
@@ -98,7 +109,9 @@ def test_differences_are_paired_by_prompt():
     assert row["low"] == pytest.approx(-0.25)
     assert row["high"] == pytest.approx(1.0)
     same = difference_rows(board, "videorm", ["videorm"], 0)
-    assert all((r["value"], r["low"], r["high"]) == (0, 0, 0) for r in same)
+    assert [r["value"] for r in same] == [0] * len(same)
+    assert {(r["low"], r["high"]) for r in same if r["n_prompts"] > 1} == {(0, 0)}
+    assert {(r["low"], r["high"]) for r in same if r["n_prompts"] == 1} <= {(None, None)}
 
 
 def test_a_clip_that_one_scorer_could_not_score_counts_for_nobody():
@@ -343,3 +356,14 @@ def test_an_annotator_that_judged_few_of_the_pairs_takes_none_away():
     assert (rows["videorm", PF]["value"], rows["videorm", PF]["n_pairs"]) == (0.5, 2)
     assert ("annotator", PF) not in rows
     assert rows_by_key(accuracy_rows(by["annotator"], 0))["videorm", PF]["n_pairs"] == 1
+
+
+def test_pairs_of_one_prompt_alone_have_no_interval():
+    # the second prompt's pair is tied, so every resample that has the first says the same
+    table = np.array([[2.0, 0, 3, 0, 3], [0, 0, 0, 1, 1]])
+    board = Board(against="annotator", split="test", n_prompts=2, held={})
+    (interval,) = intervals(2, [of_tables({"annotator": table})], 0)
+    found = row_of(board, {"annotator": table}, "all", interval)
+    assert interval.low == interval.high == pytest.approx(2 / 3)
+    assert (found["value"], found["n_prompts"]) == (pytest.approx(2 / 3), 1)
+    assert (found["low"], found["high"]) == (None, None)

@@ -36,8 +36,10 @@ METRICS: dict[str, Any] = {
                      "after": {"ece": {**INTERVAL, "value": 0.01}, "log_loss": INTERVAL}}],
     "probes": [
         {"probe": name, "arm": "videorm", "dimension": "video_quality", "expected": "falls",
-         **INTERVAL, "unit": "SD", "n_clips": 40, "n_prompts": 10, "met": met, "note": ""}
-        for name, met in (("shuffle", True), ("noise", False), ("reversed", None))
+         **INTERVAL, "unit": "SD", "n_clips": 40, "n_prompts": 10, "tolerance": None,
+         "met": met, "verdict": told, "note": ""}
+        for name, met, told in (("shuffle", True, "met"), ("noise", False, "not_met"),
+                                ("flicker", False, "open"), ("reversed", None, None))
     ],
     "notes": ["3 prompts stand in two splits"],
 }  # fmt: skip
@@ -118,9 +120,11 @@ def test_every_figure_is_one_of_the_files(model: Path, data: Path) -> None:
     assert found[0] == [*raters, "videorm", "0.712", "[0.665, 0.755]", "1,234", "56"]
     assert [row[2] for row in found[:3]] == ["videorm", "first_frame", "human_ceiling"]
     assert cells(text, "### Best of n")[0][:4] == ["raters", "overall", "videorm", "4"]
-    assert cells(text, "### Calibration")[0][-4:] == ["1.500", "0.010", "0.712", "99"]
+    assert cells(text, "### Calibration")[0][-6:] == [
+        "[0.665, 0.755]", "1.500", "0.010", "0.712", "[0.665, 0.755]", "99"
+    ]  # fmt: skip
     assert [(row[0], row[-1]) for row in cells(text, "### Probes")] == [
-        ("shuffle", "met"), ("noise", "**not met**"), ("reversed", "–"),
+        ("shuffle", "met"), ("noise", "**not met**"), ("flicker", "**not shown**"), ("reversed", "–"),
     ]  # fmt: skip
     assert "12,345" in text
     assert "- 3 prompts stand in two splits" in text
@@ -200,6 +204,18 @@ def test_what_others_wrote_is_escaped(model: Path, data: Path) -> None:
     text = card(model, data)
     assert "with &lt;b&gt;shift&lt;/b&gt;" in text
     assert "<b>" not in text
+
+
+def test_text_swaps_name_their_dimensions_also_where_none_were_given(
+    model: Path, tmp_path: Path, data: Path
+) -> None:
+    swap = {"text_swap": {"weight": 0.1}}
+    found = write_card(model, METRICS, VideoRMOptions(data=swap), [data]).read_text("utf-8")
+    assert "under its own and another prompt were added on prompt_following." in found
+    other = save_model(tmp_path / "other", dimensions=("video_quality",))
+    assert "under its own and another prompt" not in write_card(
+        other, METRICS, VideoRMOptions(data=swap), [data]
+    ).read_text("utf-8")
 
 
 def test_deviations_are_settings_of_the_recipe_alone() -> None:

@@ -11,6 +11,7 @@ from videorm_run import DIMENSIONS, flat, write_run
 from videorm_saved import save_clip, save_model
 
 from pipeline.verbs import evaluate as verb
+from pipeline.videorm.evaluation.accuracy import ENOUGH_PROMPTS
 from pipeline.videorm.evaluation.on_clips import read_clips
 from pipeline.videorm.evaluation.on_dataset import evaluate
 from pipeline.videorm.evaluation.overlap import told, trained_on, write_training_prompts
@@ -127,6 +128,12 @@ def test_data_without_a_test_split_cannot_be_evaluated_on(model, tmp_path):
 
 
 # what it was trained on
+
+
+def test_intervals_over_a_handful_of_prompts_are_told(found, model, data):
+    few = {row["n_prompts"] for row in found["accuracy"]}
+    assert max(few) < ENOUGH_PROMPTS
+    assert any(note.endswith("intervals over so few are too narrow") for note in found["notes"])
 
 
 def test_prompts_it_was_trained_on_are_told(tmp_path):
@@ -250,6 +257,8 @@ def test_a_yaml_of_sources_lists_clips_too(benchmark, tmp_path):
         (["--baseline", "dover=x"], "no such metric"),
         (["--model", "{tmp}"], "name the folder of a trained VideoRM"),
         (["--dimension", "sharpness=none"], "no rating has the dimension 'none'"),
+        (["--dimension", "sharpness=look"], "--dimension sharpness: the model does not score it"),
+        (["--split", "test"], "--split: is of a dataset folder"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_scored(
@@ -259,6 +268,23 @@ def test_what_is_wrong_is_told_before_anything_is_scored(
     assert verb(arguments(model, benchmark, tmp_path / "out", *change)) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_ratings_that_answer_for_nothing_are_refused_before_the_clips_are_scored(
+    model, benchmark, tmp_path, capsys
+):
+    given = arguments(model, benchmark, tmp_path / "out")
+    assert verb(given[: given.index("--dimension")]) == 2
+    assert "say with --dimension OURS=THEIRS which answer for which" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dataset_is_asked_only_for_dimensions_that_people_rated(model, data, capsys):
+    given = ["--model", str(model), "--data", str(data), "--dimension"]
+    assert verb([*given, "video_quality=sheen"]) == 2
+    assert "no rating or vote of these clips is on 'sheen'" in capsys.readouterr().err
+    assert verb([*given, "sheen=video_quality"]) == 2
+    assert "--dimension sheen: the model does not score it" in capsys.readouterr().err
 
 
 def test_a_folder_brings_its_own_ratings_and_a_manifest_none(

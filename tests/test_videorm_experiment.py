@@ -1,17 +1,20 @@
 """The whole of it on a small run: two children, the files they leave, and the numbers."""
 
 import json
+import shutil
 
+import filelock
 import numpy as np
 import pytest
 from videorm_run import DIMENSIONS, flat, jpeg, write_run
 
 from pipeline.videorm.data.corpus import load_corpus
+from pipeline.videorm.data.frames import StreamedClips
 from pipeline.videorm.evaluation.on_dataset import evaluate
 from pipeline.videorm.experiment import train_and_validate
 from pipeline.videorm.options import VideoRMOptions
 from pipeline.videorm.score import score_clips
-from pipeline.videorm.training.process import train_side_by_side
+from pipeline.videorm.training.train import train_arm
 from schemas.options import SetupError
 
 PROMPTS = {
@@ -142,16 +145,19 @@ def test_clips_are_scored_from_their_frames(done):
 def test_frames_that_are_decoded_as_they_are_read_train_to_the_same_model(done, tmp_path):
     data, _, metrics, _ = done
     options = small(arms=("videorm",), data={"memory_gb": 0, "workers": 2})
-    streamed = train_and_validate(data, tmp_path, options)
-    losses = [
-        [row["validation_loss"] for row in m["curve"] if row["arm"] == "videorm"]
-        for m in (metrics, streamed)
-    ]
-    assert losses[0] == losses[1]
+    corpus = load_corpus(
+        [data], frames=4, image_size=32, fit="squeeze", options=options.data, threads=2
+    )
+    assert isinstance(corpus.clips, StreamedClips)
+    streamed = train_arm(corpus, options, "videorm", tmp_path)
+    held = [row["validation_loss"] for row in metrics["curve"] if row["arm"] == "videorm"]
+    assert [row["validation_loss"] for row in streamed.curve] == held
 
 
 def test_an_interrupted_training_goes_on_with_the_arms_that_are_left(done, tmp_path, monkeypatch):
     data, _, metrics, _ = done
+    # compared by its curves: the probes cost more than the training
+    monkeypatch.setattr("pipeline.videorm.experiment.run_probes", lambda *_, **__: [])
     options = small(training={"checkpoint_seconds": 0})
     monkeypatch.setattr("pipeline.videorm.training.process.cores", lambda: 1)  # one after the other
 
@@ -171,8 +177,29 @@ def test_an_interrupted_training_goes_on_with_the_arms_that_are_left(done, tmp_p
     assert [{k: v for k, v in row.items() if k != "seconds"} for row in again["curve"]] == plain
 
 
-def test_what_a_child_finds_wrong_with_the_setup_is_refused_as_such(done, tmp_path):
-    options = small(trunk=str(tmp_path / "no"), arms=("videorm",))
-    corpus = load_corpus([done[0]], frames=4, image_size=32, fit="squeeze")
-    with pytest.raises(SetupError, match=r"videorm\.trunk: cannot"):
-        train_side_by_side(corpus, options, tmp_path, tmp_path / "output")
+def test_what_a_child_finds_wrong_is_refused_as_such_and_costs_no_earlier_model(done, tmp_path):
+    data, output, _, _ = done
+    copy = tmp_path / "m"
+    shutil.copytree(output, copy)
+    before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
+    options = small(shift={"blocks": [7]}, arms=("videorm",))  # the tower has one block
+    with pytest.raises(SetupError, match=r"videorm\.shift\.blocks: there is no block 7"):
+        train_and_validate(data, copy, options)
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_two_trainings_do_not_write_to_one_folder(done, tmp_path):
+    held = tmp_path / "checkpoints" / "lock"
+    held.parent.mkdir()
+    with filelock.FileLock(held), pytest.raises(SetupError, match="another training writes there"):
+        train_and_validate(done[0], tmp_path, small())
+
+
+def test_measuring_tells_how_far_it_is(done):
+    told = {row["arm"]: row for row in done[3] if row["stage"] == "measure"}
+    # three prompts of validation and six of test, of four clips; probes are of the test alone
+    assert {name: (row["step"], row["steps"]) for name, row in told.items()} == {
+        "baselines": (36, 36),
+        "probes": (24, 24),
+    }
+    assert all(r["seconds_left"] == 0 and r["clips_per_s"] > 0 for r in told.values())

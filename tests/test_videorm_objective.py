@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.videorm.data.batch import collate
 from pipeline.videorm.data.clips import HeldClips
@@ -361,10 +362,20 @@ def test_a_swap_with_the_same_words_asks_nothing():
     assert losses(off, groups, PROMPTS[1:]).total.item() == losses(off, groups).total.item()
 
 
+def test_a_swap_asks_nothing_of_a_model_without_a_dimension_about_the_prompt():
+    given = VideoRMOptions(**SMALL, data={"text_swap": {"weight": 0.1}})
+    of = Objective(build(given, "videorm", ("video_quality",), PROMPTS), given)
+    batch = dataclasses.replace(
+        collated([group([(0, 1, 0, 1)])]), scores=torch.zeros((2, 1), dtype=torch.float64)
+    )
+    own, other = (of.model.encode([text]) for text in PROMPTS[:2])
+    assert of(batch, own, other).total.item() == of(batch, own).total.item()  # a number
+
+
 def test_a_swap_of_a_dimension_that_the_model_lacks_is_refused():
     with pytest.raises(SetupError, match=r"text_swap\.dimensions: 'beauty'.*prompt_following"):
         objective(data={"text_swap": {"weight": 1.0, "dimensions": ("beauty",)}})
-    with pytest.raises(SetupError, match=r"text_swap\.dimensions: none"):
+    with pytest.raises(ValidationError, match=r"text_swap\.dimensions"):
         objective(data={"text_swap": {"weight": 1.0, "dimensions": ()}})
     objective(data={"text_swap": {"weight": 0.0, "dimensions": ("beauty",)}})  # unused
 

@@ -56,6 +56,15 @@ def test_a_nested_key_overrides_itself_alone() -> None:
     assert changed.trunk == plain.trunk == "yuvalkirstain/PickScore_v1"
 
 
+def test_the_tokenizer_of_a_preset_goes_with_its_trunk() -> None:
+    own = VideoRMOptions(preset="videorm-default")
+    assert own.tokenizer is not None
+    assert VideoRMOptions(preset="videorm-default", trunk=own.trunk).tokenizer == own.tokenizer
+    assert VideoRMOptions(preset="videorm-default", trunk="google/siglip").tokenizer is None
+    named = VideoRMOptions(preset="videorm-default", trunk="a", tokenizer="b")
+    assert (named.trunk, named.tokenizer) == ("a", "b")
+
+
 def test_an_explicit_none_is_an_answer() -> None:
     assert VideoRMOptions(preset="videorm-default").training.patience == 3
     changed = VideoRMOptions(preset="videorm-default", training={"patience": None})

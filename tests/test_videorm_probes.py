@@ -11,7 +11,8 @@ from videorm_run import write
 
 from pipeline.audit.statistics.bootstrap import Interval
 from pipeline.videorm.data.groups import Group
-from pipeline.videorm.evaluation.probes.catalogue import ALIGNMENT, PROBES, SHIFTED, SWAPPED
+from pipeline.videorm.evaluation.probes import verdict as of_verdicts
+from pipeline.videorm.evaluation.probes.catalogue import PROBES, SHIFTED, SWAPPED
 from pipeline.videorm.evaluation.probes.changes import (
     change_rows,
     change_table,
@@ -36,7 +37,8 @@ from pipeline.videorm.evaluation.probes.sample import Case, Sample, _rated
 from pipeline.videorm.evaluation.probes.separation import separation_rows
 from pipeline.videorm.evaluation.probes.shift_on import shift_rows
 from pipeline.videorm.evaluation.probes.variants import VARIANTS
-from pipeline.videorm.evaluation.probes.verdict import STABLE, met
+from pipeline.videorm.evaluation.probes.verdict import STABLE, met, verdict
+from pipeline.videorm.options import ALIGNMENT
 from schemas import HumanRating
 from schemas.tables import to_table
 
@@ -99,31 +101,59 @@ def case(clean=CLEAN, sizes=(2, 2), temporal=True, motion=None, scores=None, **v
     )
 
 
+@pytest.fixture(autouse=True)
+def two_prompts_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worked by hand; what fewer than ten come to has a test of its own."""
+    monkeypatch.setattr(of_verdicts, "ENOUGH_PROMPTS", 2)
+
+
+def test_no_verdict_rests_on_a_handful_of_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_verdicts, "ENOUGH_PROMPTS", 3)
+    rows = change_rows(case(flicker=CLEAN - [2, 1, 0, 1], frozen=CLEAN - 1))
+    row = found(rows, "flicker")
+    assert row["high"] < 0  # the interval alone would say that it falls
+    assert (row["met"], row["verdict"]) == (None, None)
+    assert row["note"] == "2 prompts are too few for a verdict"
+    assert found(rows, "frozen")["note"].endswith("frame; 2 prompts are too few for a verdict")
+    still = found(change_rows(case(temporal=False)), "shuffled")
+    assert (still["expected"], still["verdict"]) == ("zero", "met")
+
+
 def found(rows, probe: str, dimension: str = "video_quality") -> dict:
     (row,) = [r for r in rows if (r["probe"], r["dimension"]) == (probe, dimension)]
     return row
 
 
 @pytest.mark.parametrize(
-    ("expected", "low", "high", "shown"),
+    ("expected", "low", "high", "told"),
     [
-        ("falls", -2.0, -0.01, True),
-        ("falls", -2.0, 0.0, False),
-        ("stable", -0.25, 0.25, True),
-        ("stable", -0.26, 0.1, False),
-        ("stable", -0.1, 0.26, False),
-        ("not_raised", -5.0, 0.25, True),
-        ("not_raised", -5.0, 0.26, False),
-        ("below_one", 0.2, 0.99, True),
-        ("below_one", 0.2, 1.0, False),
-        ("above_zero", 0.01, 2.0, True),
-        ("above_zero", 0.0, 2.0, False),
+        ("falls", -2.0, -0.01, "met"),
+        ("falls", -2.0, 0.0, "open"),
+        ("falls", 0.01, 0.1, "not_met"),
+        ("stable", -0.25, 0.25, "met"),
+        ("stable", -0.26, 0.1, "open"),
+        ("stable", -0.1, 0.26, "open"),
+        ("stable", 0.26, 0.3, "not_met"),
+        ("stable", -0.3, -0.26, "not_met"),
+        ("not_raised", -5.0, -1.0, "met"),
+        ("not_raised", -5.0, 0.25, "met"),
+        ("not_raised", -5.0, 0.26, "open"),
+        ("not_raised", 0.1, 0.13, "not_met"),  # small, but a rise that is clear of zero
+        ("below_one", 0.2, 0.99, "met"),
+        ("below_one", 0.2, 1.0, "open"),
+        ("below_one", 1.0, 1.0, "not_met"),
+        ("above_zero", 0.01, 2.0, "met"),
+        ("above_zero", 0.0, 2.0, "open"),
+        ("above_zero", -2.0, -0.1, "not_met"),
         ("either", -2.0, -1.0, None),
     ],
 )
-def test_an_expectation_is_met_where_the_whole_interval_shows_it(expected, low, high, shown):
+def test_an_expectation_is_met_where_the_whole_interval_shows_it(expected, low, high, told):
     assert STABLE == 0.25
-    assert met(expected, Interval(value=(low + high) / 2, low=low, high=high)) is shown
+    interval = Interval(value=(low + high) / 2, low=low, high=high)
+    shown = met(expected, interval)
+    assert shown is (None if told is None else told == "met")
+    assert verdict(expected, interval, shown) == told
 
 
 @pytest.mark.parametrize("expected", ["falls", "stable", "not_raised", "below_one", "above_zero"])
@@ -168,7 +198,8 @@ def test_strength_is_held_against_the_weaker_and_praise_against_idle_words():
     assert found(rows, "noise_monotone")["met"] is True
     assert found(rows, "blurred_monotone")["met"] is False
     assert found(rows, "painted_text")["value"] == pytest.approx(1 / DEVIATION)  # praised
-    assert found(rows, "painted_text")["met"] is False
+    assert found(rows, "painted_text")["verdict"] == "not_met"
+    assert found(rows, "painted_text")["note"] == "less that of painted idle"
 
 
 def test_the_prompt_counts_for_alignment_alone():
@@ -191,7 +222,7 @@ def test_what_sees_frame_by_frame_must_not_change_at_all_with_their_order():
     tiny, small = CLEAN + 9e-6, CLEAN + 3e-5
     assert found(change_rows(case(temporal=False, shuffled=tiny)), "shuffled")["met"] is True
     row = found(change_rows(case(temporal=False, shuffled=small)), "shuffled")
-    assert (row["expected"], row["met"]) == ("zero", False)
+    assert (row["expected"], row["met"], row["verdict"]) == ("zero", False, "not_met")
     # a reward of 100 is not known to 3e-5 in 32 bits
     large = case(CLEAN + 100, temporal=False, shuffled=small + 100, reversed=tiny + 100)
     assert found(change_rows(large), "shuffled")["met"] is True

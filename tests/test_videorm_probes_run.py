@@ -13,7 +13,7 @@ from videorm_run import write_run
 
 from pipeline.videorm.data.corpus import load_corpus
 from pipeline.videorm.data.damage import painted_praise
-from pipeline.videorm.evaluation.probes import run_probes
+from pipeline.videorm.evaluation.probes import run_probes, verdict
 from pipeline.videorm.evaluation.probes.rewards import is_temporal
 from pipeline.videorm.model.build import build
 from pipeline.videorm.model.config import ShiftConfig, VideoRMConfig
@@ -140,6 +140,14 @@ def ball(colour: tuple[int, int, int], light: float, texture: float, speed: floa
         left = round(2 + speed * t)
         frame[20:44, left : left + 24] = colour
     return frames.astype(np.uint8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_prompts_will_do():
+    """Every clip is as it was drawn, so that four prompts say what forty would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdict, "ENOUGH_PROMPTS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from videorm_training import BATCH_NORM, corpus, curve, save_tiny_clip, small
 
 from pipeline.videorm.training import train as loop
-from pipeline.videorm.training.checkpoint import checkpoint_path, read_state
+from pipeline.videorm.training.checkpoint import State, checkpoint_path, read_state, write
 from pipeline.videorm.training.train import train_arm
 from schemas.options import SetupError
 
@@ -169,6 +170,22 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(tmp_path, mo
     with pytest.raises(Stopped):
         train_arm(corpus(), small(**NORMED), "videorm", tmp_path)
     assert read_state(checkpoint_path(tmp_path, "videorm")).step == 2
+
+
+def test_a_full_disk_is_told_and_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoints" / "videorm.safetensors"
+    tensors = {"live": {"w": torch.zeros(1)}}
+    write(path, State(fingerprint="f", run_id="r", step=1), tensors)
+
+    def full(flat, part, metadata):
+        Path(part).write_bytes(b"half of i")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("pipeline.videorm.training.checkpoint.save_file", full)
+    with pytest.raises(SetupError, match=r"No space left.*run the same command again"):
+        write(path, State(fingerprint="f", run_id="r", step=2), tensors)
+    assert read_state(path).step == 1
+    assert [p.name for p in path.parent.iterdir()] == ["videorm.safetensors"]
 
 
 @pytest.mark.slow

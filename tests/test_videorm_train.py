@@ -26,10 +26,10 @@ from pipeline.videorm.training.schedule import (
     set_rate,
     steps_per_epoch,
 )
-from pipeline.videorm.training.start import check_shares, new_model, teaching
+from pipeline.videorm.training.start import begin_on_scale, check_shares, new_model, teaching
 from pipeline.videorm.training.train import train_arm
 from pipeline.videorm.training.trainer import Trainer
-from pipeline.videorm.training.validation import rewards_of, spread_within_prompts, validate
+from pipeline.videorm.training.validation import ON_CPU, rewards_of, spread_within_prompts, validate
 from pipeline.videorm.training.weights import Best, average, averaged_copy
 from schemas.options import SetupError
 
@@ -147,9 +147,26 @@ def test_a_regression_begins_on_the_scale_of_its_scores(tmp_path):
     assert readout.centre.tolist() == pytest.approx([2, 5 / 3])
     assert readout.spread.tolist() == pytest.approx([(2 / 3) ** 0.5, (8 / 9) ** 0.5])
     trained = train_arm(corpus(), options, "videorm", tmp_path)
-    assert trained.model.readout.centre.tolist() == pytest.approx([2, 5 / 3])
     assert trained.log_k == (0, 0)
     assert trained.model.config.log_k == {}
+
+
+def test_cosines_begin_a_regression_with_the_mean_and_spread_of_the_scores():
+    options = small(loss={"kind": "regression"}, readout={"kind": "cosine"})
+    data = corpus()
+    model, groups = new_model(data, options, "videorm"), data.groups["train"]
+
+    def rewards():
+        return np.concatenate(rewards_of(model, data.clips, groups))
+
+    goal = model.readout.centre.clone().numpy()
+    far = np.abs(rewards().mean(axis=0) - goal)
+    begin_on_scale(model, groups, Inputs(clips=data.clips), ON_CPU)
+    assert rewards().mean(axis=0) == pytest.approx(goal, abs=1e-3)
+    assert far.min() > 0.1  # from where it would have come
+    ratio = rewards().std(axis=0) / model.readout.spread.numpy()
+    scale = model.readout.cosine.log_scale.exp().item()
+    assert ratio.mean() == pytest.approx(1, rel=1e-3) or scale == pytest.approx(100)
 
 
 def test_dimensions_move_overall_alike_unless_weighed(plain, tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,17 @@ def test_score_prints_ranked_lines(model: Path, clips: list[str], capsys: Captur
     assert rows[0]["overall"] == pytest.approx(sum(rows[0][d] for d in DIMENSIONS) / 2, rel=1e-5)
     best = run(capsys, "score", "--model", model, "--best", 1, "--prompt", PROMPT, *clips)
     assert best == (0, out.splitlines(keepends=True)[0], "")
+
+
+def test_a_reader_that_has_enough_is_no_failure(
+    model: Path, clips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, write = os.pipe()
+    os.close(read)  # as `head` does when it has its lines
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        code = cli.main(["score", "--model", str(model), "--prompt", PROMPT, *clips])
+    assert code == 0
 
 
 def test_a_clip_that_cannot_be_read_is_named(

@@ -126,10 +126,11 @@ class Ledger:
             cost = Amount(cost.requests, cost.input_tokens, cost.output_tokens, worst.usd)
         with self._locked() as rows:
             row = self._row(rows, account)
-            add(row, "reserved_", worst, -1)
+            # killed in between, it counts twice and not never
             add(row, "", cost, 1)
             row["lost_requests"] += cost.requests if used is None else 0
             row["lost_usd"] += units(lost_usd)
+            add(row, "reserved_", worst, -1)
         if time.monotonic() - self._synced > SYNC_S:
             self.sync()
 
@@ -144,8 +145,8 @@ class Ledger:
         A batch goes on without the process that sent it: only its end books its cost.
         """
         with self._locked() as rows:
+            add(self._row(rows, account), "reserved_", worst, 1)  # first, as in settle
             take_back(rows, encoded(account), worst)
-            add(self._row(rows, account), "reserved_", worst, 1)
 
     def estimated(self, account: str, estimate: int, used: int) -> None:
         """Input tokens of one reply: as estimated before it was sent, and as the server counted."""

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pipeline.display import Display
 
 METRICS = "evaluation.json"
+VERDICTS = {
+    "met": "as expected",
+    "not_met": "NOT as expected",
+    "open": "NOT shown",
+    None: "no verdict",
+}
 WITHOUT_TIES = ("pair_accuracy_ties_half_loo", "pair_accuracy_ties_half")  # the first that there is
 WITH_TIES = ("pair_accuracy_with_ties_loo", "pair_accuracy_with_ties")
 
@@ -48,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a run's folder or the dataset it publishes; or a manifest of clips (prompt, generator, "
         "video), or a YAML file with `sources:`",
     )
-    p.add_argument(
-        "--split", choices=("test", "validation", "train"), default="test", help="of DIR"
-    )
+    p.add_argument("--split", choices=("test", "validation", "train"), help="of DIR; default: test")
     p.add_argument(
         "--ratings",
         action="append",
@@ -97,7 +101,7 @@ def _on_dataset(arguments: argparse.Namespace) -> int:
         found = measure(
             arguments.model,
             arguments.data,
-            split=arguments.split,
+            split=arguments.split or "test",
             answers=answers_of(arguments.dimension) or None,
             baselines=arguments.baseline,
             probes=arguments.probes,
@@ -153,6 +157,8 @@ def _check_benchmark(arguments: argparse.Namespace) -> None:
         raise SetupError("--ratings: say what people said of the clips; a manifest does not")
     if arguments.output is None:
         raise SetupError("--output: name a folder for the scores and the audit of these clips")
+    if arguments.split:
+        raise SetupError("--split: is of a dataset folder; every clip of a manifest is evaluated")
     if arguments.probes:
         raise SetupError("--probes: are taken on a dataset folder, not on a manifest of clips")
     check_folder(arguments.output)
@@ -190,8 +196,8 @@ def print_metrics(found: Mapping[str, Any]) -> None:
     probes = found.get("probes", ())
     for row in probes:
         if row["arm"] == probes[0]["arm"] and row["expected"] != "either":
-            met = {True: "as expected", False: "NOT as expected", None: "not measured"}[row["met"]]
-            print(f"probe {row['probe']}, {row['dimension']}: {_figure(row)} ({met})")
+            words = VERDICTS[row["verdict"]]
+            print(f"probe {row['probe']}, {row['dimension']}: {_figure(row)} ({words})")
     for note in found["notes"]:
         print(f"note: {note}")
 

@@ -190,6 +190,16 @@ def _asked(arguments: argparse.Namespace) -> "list[Asked]":
     return [Asked(prompt=arguments.prompt, clip=c, path=Path(c)) for c in arguments.clips]
 
 
+def _print_rows(rows: "Sequence[Mapping[str, Any]]") -> None:
+    """As JSON lines, as many as are read: `score ... | head -1` is no failure."""
+    try:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
+
+
 def _score(arguments: argparse.Namespace, model: Any, asked: "Sequence[Asked]") -> int:
     from pipeline.display import Display
     from pipeline.progress import Counts
@@ -215,8 +225,7 @@ def _score(arguments: argparse.Namespace, model: Any, asked: "Sequence[Asked]") 
     if not rows:
         return 2
     if arguments.output is None:
-        for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+        _print_rows(rows)
     else:
         write_rows(arguments.output, rows)
         print(f"{len(rows)} rows: {arguments.output}", file=sys.stderr)

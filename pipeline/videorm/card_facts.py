@@ -33,7 +33,7 @@ SECTIONS: Mapping[str, str] = {  # of metrics.json, and what the card shows of a
     "slices": "against dimension slice arm value low high n_pairs",
     "best_of_n": "gold dimension arm n value low high n_prompts",
     "calibration": "against dimension arm before after temperature n_pairs",
-    "probes": "probe dimension arm expected value low high unit n_clips met",
+    "probes": "probe dimension arm expected tolerance value low high unit n_clips verdict",
 }
 OF_AN_ARM = ("description", "parameters", "trained_parameters", "selected_epoch")
 # where a model is trained, how fast and on what is no deviation from a recipe
@@ -67,6 +67,7 @@ def card_facts(
         "simulated": sorted({kind for one in datasets for kind in one["simulated"]}),
         "deviations": deviations(options),
         "paper": PAPER,
+        "swapped": options.data.text_swap.among(config.dimensions),
         "answers": metrics.get("answers", {}),
         "audits": _audits(data, audit),
         "notes": metrics.get("notes", ()),

@@ -1,5 +1,6 @@
 """What a person may set about VideoRM. Free of torch: configurations are checked without it."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -86,6 +87,13 @@ class TextSwapOptions(Options):
     weight: float = Field(default=0.0, ge=0)  # of these pairs' loss beside the others'
     # None: those known to be about the prompt, where the model has one (ALIGNMENT)
     dimensions: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+    def among(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Which dimensions are asked for, of a model that has these; none without a weight."""
+        if not self.weight:
+            return ()
+        known = tuple(name for name in names if name in ALIGNMENT)
+        return known if self.dimensions is None else self.dimensions
 
 
 class RealOptions(Options):

@@ -24,8 +24,14 @@ def _preset(name: str) -> dict[str, Any]:
 
 
 def filled(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given over what its ``preset`` says, block by block. ValueError for an unknown one."""
-    return _over(_preset(str(given.get("preset", DEFAULT))), given)
+    """What was given over what its ``preset`` says, block by block. ValueError for an unknown one.
+
+    The preset's tokenizer goes with the preset's trunk: another trunk comes with its own.
+    """
+    base = _preset(str(given.get("preset", DEFAULT)))
+    if given.get("trunk", base.get("trunk")) != base.get("trunk"):
+        base = {key: value for key, value in base.items() if key != "tokenizer"}
+    return _over(base, given)
 
 
 def _over(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipeline.videorm.training.inputs import Inputs
 from pipeline.videorm.training.schedule import steps_per_epoch
 from pipeline.videorm.training.trainer import Trainer
 
-PROMPTS, PAIRS = 13_500, 135_000  # VideoPrefer's; four clips each
+PROMPTS = 13_500  # VideoPrefer's; four clips each
 WARM_UP = 2  # steps that are not timed
 
 
@@ -33,6 +33,7 @@ class Epoch:
     steps_of_epoch: int
     batch_prompts: int
     learned: int  # parameters
+    pairs: int  # of all prompts, over all dimensions
     steps: int
     seconds: float
 
@@ -133,6 +134,7 @@ def epoch_of(case: Case, preset: str, clips: EncodedClips, steps: int | None) ->
         steps_of_epoch=whole,
         batch_prompts=options.training.batch_prompts,
         learned=sum(p.numel() for p in trainer.learning),
+        pairs=sum(len(group.label) for group in groups),
         steps=wanted,
         seconds=time.perf_counter() - began,
     )

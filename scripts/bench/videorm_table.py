@@ -5,7 +5,7 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
-from videorm_epoch import CLIPS_OF_PROMPT, FRAMES, PAIRS, PROMPTS, Cache, Epoch
+from videorm_epoch import CLIPS_OF_PROMPT, FRAMES, PROMPTS, Cache, Epoch
 from videorm_rounds import Contestant
 
 GOAL = 0.9  # of the bare backbone's speed
@@ -78,20 +78,21 @@ def paper_lines(
     if per_s:
         encoding = (
             f"encoding once: {_spell(frames / per_s)} on {encoder} at {per_s:.4g} frames/s "
-            "(extrapolated)"
+            "(extrapolated; frames that are decoded already)"
         )
     lines = [
         f"Paper scale: {PROMPTS} prompts, {PROMPTS * CLIPS_OF_PROMPT} clips, {frames} frames, "
-        f"{PAIRS} pairs, embeddings of 1024",
+        "embeddings of 1024",
         encoding,
         f"cache: {cache.whole_bytes / 1e9:.2f} GB; written at {scale / cache.write_s:.0f} MB/s, read "
-        f"at {scale / cache.read_s:.0f} MB/s ({cache.clips} clips measured, {scale:.0f} MB)",
+        f"at {scale / cache.read_s:.0f} MB/s from memory ({cache.clips} clips measured, {scale:.0f} MB)",
     ]
     for one in epochs:
         how = "measured" if one.measured else f"extrapolated from {one.steps} steps"
         lines.append(
             f"{one.preset}: an epoch of {one.steps_of_epoch} steps of {one.batch_prompts} prompts, "
-            f"{one.learned / 1e6:.1f} million parameters that learn: {_spell(one.epoch_s)} ({how})"
+            f"{one.pairs} labelled pairs, {one.learned / 1e6:.1f} million parameters that learn: "
+            f"{_spell(one.epoch_s)} ({how})"
         )
     return lines
 

@@ -116,7 +116,8 @@
       vp.unique(all.map((r) => r.against)).map((target) => {
         const here = all.filter((r) => r.against === target);
         const of = (where, arm) => here.find((r) => r.slice === where && r.arm === arm) || {};
-        return vp.table(`Accuracy without ties against ${against(target)} on pairs with a clip of one generator`
+        return vp.table(`Accuracy without ties against ${against(target)} on pairs with a clip of one generator; intervals`
+          + " are of one row each, not corrected for how many there are"
           + vp.simulatedWords(run, "clips", "raters"), [
           { name: "Generator", head: true, get: sliceName },
           ...names.filter((arm) => here.some((r) => r.arm === arm)).map((arm) => ({ name: armName(arm), number: true,
@@ -161,6 +162,8 @@
     "confidence", "share won", `Reliability, ${row.dimension}`);
   };
 
+  const withInterval = (r) => (r.after ? `${vp.fixed(r.before.log_loss.value, 3)} → ` : "")
+    + vp.interval((r.after || r.before).log_loss, (v) => vp.fixed(v, 3));
   const change = (name) => (r) => vp.fixed(r.before[name].value, 3) + (r.after ? ` → ${vp.fixed(r.after[name].value, 3)}` : "");
   const tieShares = (r) => {
     const n = r.ties.reduce((sum, bin) => sum + bin.n_pairs, 0);
@@ -179,7 +182,7 @@
         { name: "against", get: (r) => against(r.against) },
         { name: "dimension", get: (r) => vp.words(r.dimension) },
         { name: "temperature", number: true, get: (r) => vp.fixed(r.temperature, 2) },
-        { name: "log-loss", number: true, get: change("log_loss") },
+        { name: "log-loss and interval", number: true, get: withInterval },
         { name: "Brier score", number: true, get: change("brier") },
         { name: "calibration error", number: true, get: change("ece") },
         { name: "ties foreseen, observed", number: true, get: tieShares },
@@ -188,19 +191,26 @@
 
   const EXPECTED = { falls: "falls", stable: "stays", not_raised: "does not rise", zero: "no change at all",
     below_one: "below one", above_zero: "above zero", either: "–" };
-  const VERDICTS = { true: ["as expected", "good"], false: ["NOT as expected", "bad"] };
-  const verdict = (r) => vp.badge(...(VERDICTS[String(r.met)] || [r.expected === "either" ? "for the record" : "not measured", ""]));
+  const expected = (r) => (EXPECTED[r.expected] || vp.words(r.expected))
+    + (r.expected === "stable" && r.tolerance ? ` within ±${r.tolerance}` : "");
+  const VERDICTS = { met: ["as expected", "good"], not_met: ["NOT as expected", "bad"], open: ["NOT shown", ""] };
+  const UNITS = { "within-prompt standard deviations": "SD" };
+  const verdict = (r) => vp.badge(...(VERDICTS[r.verdict] || [r.expected === "either" ? "for the record" : "no verdict", ""]));
 
   const probeTable = (run, rows) => vp.table(
-    `What rewards do when a clip or its prompt is changed on purpose${vp.simulatedWords(run, "clips")}`, [
+    "What rewards do when a clip or its prompt is changed on purpose. As expected: the whole 95 % interval shows it; NOT as"
+    + " expected: it shows the contrary; NOT shown: neither. Intervals are of one row each, not corrected for how many there"
+    + " are. SD: standard deviations of the unchanged clips' rewards within a prompt. Fell: share of the clips whose reward"
+    + ` fell${vp.simulatedWords(run, "clips")}`, [
       { name: "Probe", head: true, get: (r) => vp.words(r.probe) },
-      { name: "model", get: (r) => armName(r.arm) },
-      { name: "dimension", get: (r) => vp.words(r.dimension) },
-      { name: "expected", get: (r) => EXPECTED[r.expected] || vp.words(r.expected) },
-      { name: "measured", number: true, get: (r) => vp.interval(r, (v) => vp.signed(v, 3)) },
-      { name: "in", get: (r) => vp.words(r.unit || "") },
-      { name: "clips", number: true, get: (r) => vp.count(r.n_clips) },
       { name: "verdict", get: verdict },
+      ...(vp.unique(rows.map((r) => r.arm)).length > 1 ? [{ name: "model", get: (r) => armName(r.arm) }] : []),
+      { name: "dimension", get: (r) => vp.words(r.dimension) },
+      { name: "expected", get: expected },
+      { name: "measured", number: true, get: (r) => vp.interval(r, (v) => vp.signed(v, 3)) },
+      { name: "in", get: (r) => UNITS[r.unit] || vp.words(r.unit || "") },
+      { name: "fell", number: true, get: (r) => (vp.isNumber(r.share_falls) ? vp.percent(r.share_falls, 0) : "–") },
+      { name: "clips", number: true, get: (r) => vp.count(r.n_clips) },
       { name: "note", get: (r) => r.note || "" }], rows);
 
   const probes = (run, metrics) => {

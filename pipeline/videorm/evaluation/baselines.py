@@ -25,7 +25,7 @@ from pipeline.videorm.model.config import ShiftConfig
 from pipeline.videorm.model.towers import load_weights, towers_sha256
 from pipeline.videorm.model.trunk import NO_SHIFT, Trunk, trunk_of
 from pipeline.videorm.model.video_rm import VideoRM
-from pipeline.videorm.score import stack
+from pipeline.videorm.score import Stacked, stack
 from schemas.options import SetupError
 
 PER_FRAME = "per_frame"
@@ -38,11 +38,13 @@ Row = Sequence[float]  # a clip's score for each dimension
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A clip under its prompt: JPEG bytes of its frames, in the order of time."""
+    """A clip under its prompt: JPEG bytes of its frames, in the order of time, or the clip as a model
+    sees it, where it was decoded before (that model's baselines can be asked, named ones cannot)."""
 
     video_id: str
     prompt: str
-    jpegs: Sequence[bytes]
+    jpegs: Sequence[bytes] = ()
+    stacked: Stacked | None = None
 
 
 Scorer = Callable[[Sequence[Shown]], Mapping[str, Sequence[Row]]]  # by name: a row per clip
@@ -139,7 +141,7 @@ def frame_scores(metric: Metric, towers: Towers, clip: Shown, frames: int) -> li
 def seen(model: VideoRM, clips: Sequence[Shown]) -> tuple[Tensor, Tensor]:
     """Pixels (B, T, 3, S, S) in [0, 1] and valid (B, T) on the model's device."""
     device = next(model.parameters()).device
-    stacked = [stack(model, clip.jpegs) for clip in clips]
+    stacked = [clip.stacked or stack(model, clip.jpegs) for clip in clips]
     pixels = torch.from_numpy(np.stack([array for array, _ in stacked])).to(device).float() / 255
     return pixels, torch.from_numpy(np.stack([mask for _, mask in stacked])).to(device)
 

@@ -10,6 +10,7 @@ from pipeline.audit.panel import human_panel
 from pipeline.videorm.data.groups import Corpus, Group
 from pipeline.videorm.data.tables import read_ratings, read_rows, read_votes
 from pipeline.videorm.evaluation.accuracy import (
+    ENOUGH_PROMPTS,
     Board,
     Rewards,
     accuracy_rows,
@@ -68,6 +69,9 @@ def report(
         before = {b.against: b for b in boards(said, corpus, scorers, answers, VALIDATION)}
     first, *others = scorers
     notes = [] if before else ["no other prompts to fit a threshold or a temperature on: none is"]
+    few = len(corpus.groups.get(split, ()))
+    if few < ENOUGH_PROMPTS:
+        notes.append(f"{few} prompts in the {split} split: intervals over so few are too narrow")
     notes += [
         f"the annotator judged too few of the pairs of the {b.against} to be held against them"
         for b in found

@@ -6,7 +6,7 @@ data like any other annotator's.
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline.media.clip_frames import jpegs_of
 from pipeline.sources.gather import gather
 from pipeline.sources.kinds import Source
 from pipeline.sources.manifest import ManifestSource
+from pipeline.videorm.evaluation.accuracy import ENOUGH_PROMPTS
 from pipeline.videorm.evaluation.baselines import Shown
 from pipeline.videorm.evaluation.overlap import told
 from pipeline.videorm.evaluation.scoring import (
@@ -33,7 +34,8 @@ from pipeline.videorm.evaluation.scoring import (
     load_arms,
     score_clips_by,
 )
-from pipeline.videorm.evaluation.targets import Answers
+from pipeline.videorm.evaluation.targets import Answers, check_answers
+from pipeline.videorm.model.config import read_config
 from schemas import OVERALL, Clip
 from schemas.options import SetupError
 
@@ -68,7 +70,8 @@ def evaluate_clips(
         dimensions={ours: list(theirs) for ours, theirs in (answers or {}).items()},
         seed=seed,
     )
-    check_ratings(options, facts_of(clips))
+    said = check_ratings(options, facts_of(clips))
+    _check_answered((*read_config(model_dir).dimensions, OVERALL), answers or {}, said.dimensions)
     models = load_arms(model_dir, device)
     first = next(iter(models.values()))
     more, absent = beside(models, baselines, device)
@@ -84,7 +87,7 @@ def evaluate_clips(
     output.mkdir(parents=True, exist_ok=True)
     weights = {arm: model.config.overall for arm, model in models.items()}
     write_scores(output / TABLE, clips, first.config.dimensions, scored, weights)
-    summary = {
+    summary: dict[str, Any] = {
         "model": str(model_dir),
         "data": str(data),
         "clips": len(clips),
@@ -94,8 +97,21 @@ def evaluate_clips(
         "dimensions": list(first.config.dimensions),
         "notes": [told(model_dir, {clip.prompt for clip in clips}), *absent, *left_out],
     }
+    prompts = len({clip.prompt_id for clip in clips})
+    if prompts < ENOUGH_PROMPTS:
+        summary["notes"].append(f"clips of {prompts} prompts: intervals over so few are too narrow")
     (output / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
     return audit_files(output / TABLE, (), output, options), summary
+
+
+def _check_answered(ours: Sequence[str], answers: Answers, human: Collection[str]) -> None:
+    """Raise SetupError where the scores could be held against nothing: told before they are made."""
+    check_answers(answers, ours, human)
+    if not any({*answers.get(name, (name,))}.issubset(human) for name in ours):
+        raise SetupError(
+            f"--ratings: they are on {', '.join(sorted(human))}, the model scores {', '.join(ours)}; say "
+            "with --dimension OURS=THEIRS which answer for which"
+        )
 
 
 def read_clips(data: Path) -> tuple[list[Clip], list[str]]:

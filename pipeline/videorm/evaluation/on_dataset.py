@@ -8,7 +8,7 @@ from pipeline.videorm.data.corpus import load_corpus
 from pipeline.videorm.data.frames import jpegs_of_clips
 from pipeline.videorm.data.groups import Corpus
 from pipeline.videorm.evaluation.baselines import Shown
-from pipeline.videorm.evaluation.evaluate import TEST, VALIDATION, report
+from pipeline.videorm.evaluation.evaluate import TEST, VALIDATION, read_said, report
 from pipeline.videorm.evaluation.overlap import told
 from pipeline.videorm.evaluation.scoring import (
     Progress,
@@ -19,7 +19,7 @@ from pipeline.videorm.evaluation.scoring import (
     log_k_of,
     score_clips_by,
 )
-from pipeline.videorm.evaluation.targets import Answers
+from pipeline.videorm.evaluation.targets import Answers, check_answers
 from pipeline.videorm.model.video_rm import VideoRM
 from pipeline.videorm.options import DataOptions
 from schemas.options import SetupError
@@ -48,9 +48,14 @@ def evaluate(
     folders = [data] if isinstance(data, Path) else list(data)
     models = load_arms(model_dir, device)
     known = known_of(model_dir)
+    given = answers  # of a model trained elsewhere they need not be about these clips
     answers = known.get("answers", {}) if answers is None else answers
     seed = known.get("seed", 0) if seed is None else seed
     corpus = held_out(folders, next(iter(models.values())), split, answers)
+    if given:
+        said = read_said(folders, corpus.dimensions)
+        human = {r.dimension for r in said.ratings} | {v.dimension for v in said.votes}
+        check_answers(given, corpus.dimensions, human)
     clips = prompts_of(corpus, (VALIDATION, split))
     if expect:
         expect(len(clips))

@@ -5,7 +5,7 @@ the very same pairs and targets.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from pipeline.audit.pair_panel import PairPanel, pairs_of_ratings, pairs_of_vote
 from pipeline.audit.panel import human_panel
 from pipeline.formats.choice import Pair
 from schemas import HumanRating, HumanVote, Preference
+from schemas.options import SetupError
 
 ANNOTATOR, RATERS, VOTES = "annotator", "raters", "votes"
 SIGN = {"a": 1.0, "b": -1.0, "tie": 0.0}
@@ -45,6 +46,21 @@ class Said:
         for row in self.preferences:
             found |= {row.video_a: row.generator_a, row.video_b: row.generator_b}
         return found
+
+
+def check_answers(answers: Answers, ours: Sequence[str], human: Collection[str]) -> None:
+    """Raise :class:`SetupError` for an answer to what a model does not score, or by what nobody said."""
+    for name, theirs in answers.items():
+        if name not in ours:
+            raise SetupError(
+                f"--dimension {name}: the model does not score it; it has {', '.join(ours)}"
+            )
+        for one in theirs:
+            if one not in human:
+                raise SetupError(
+                    f"--dimension {name}={one}: no rating or vote of these clips is on {one!r}; they are on "
+                    + (", ".join(sorted(human)) or "nothing")
+                )
 
 
 def annotator_panel(preferences: Sequence[Preference], dimension: str) -> PairPanel:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.videorm.model.precision import AtLeastFloat32
 from pipeline.videorm.options import HeadOptions
 
 NORMAL_STD = 0.02
@@ -140,7 +141,7 @@ class NoHead(nn.Module):
         return x
 
 
-class TemporalHead(nn.Module):
+class TemporalHead(AtLeastFloat32):
     """A head over frames and the mean of the frames that are there.
 
     ``temporal=False`` is the control of equal size: every frame passes as a clip of its own, with

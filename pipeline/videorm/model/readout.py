@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.videorm.model.precision import AtLeastFloat32
 from pipeline.videorm.options import ReadoutOptions
 
 MOST_SCALE = 100.0  # CLIP clamps its logit scale here (arXiv 2103.00020, section 2.5)
@@ -77,7 +78,7 @@ class MLPReadout(nn.Module):
         return self.heads(F.gelu(self.hidden(torch.cat([z, q, z * q], dim=-1))))
 
 
-class Readout(nn.Module):
+class Readout(AtLeastFloat32):
     """One reward per dimension, in float32 at least, whatever the towers' precision.
 
     ``centre`` and ``spread`` (dimensions,) put a regression's output on the scale of its scores.

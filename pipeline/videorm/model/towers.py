@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoConfig, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 from transformers.initialization import no_init_weights
+from transformers.utils import logging
 
 from pipeline.videorm.model.tokens import END, MAX_TOKENS, START
 from pipeline.videorm.options import TowerOptions
@@ -81,6 +82,7 @@ def load_weights(trunk: str) -> nn.Module:
     torch reads without running code.
     """
     model: Any = KINDS[_model_type(trunk)][1]
+    logging.disable_progress_bar()  # of loading: commands show their own
     try:
         loaded: Any = model.from_pretrained(
             trunk, dtype=torch.float32, weights_only=True, output_loading_info=True

@@ -48,7 +48,10 @@ def checkpoint_path(output: Path, arm: str) -> Path:
 
 
 def write(path: Path, state: State, tensors: Tensors) -> None:
-    """Write a checkpoint; after a crash of the machine too either the old or the new one is there."""
+    """Write a checkpoint; after a crash of the machine too either the old or the new one is there.
+
+    Raises :class:`SetupError` where it cannot be written, as on a full disk.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     flat = {
         f"{part}/{name}": tensor.detach().cpu().contiguous()
@@ -57,9 +60,16 @@ def write(path: Path, state: State, tensors: Tensors) -> None:
     }
     header = json.dumps({"format": FORMAT, **dataclasses.asdict(state)}, allow_nan=False)
     part = path.with_suffix(".part")
-    save_file(flat, part, metadata={HEADER: header})
-    _to_disk(part)
-    os.replace(part, path)
+    try:
+        save_file(flat, part, metadata={HEADER: header})
+        _to_disk(part)
+        os.replace(part, path)
+    except (SafetensorError, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise SetupError(
+            f"{path}: the checkpoint cannot be written ({error}); make room for it and run the same "
+            "command again, which goes on from the one before"
+        ) from error
     _to_disk(path.parent)
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +16,8 @@ from pipeline.videorm.options import VideoRMOptions
 from pipeline.videorm.training.device import Compute
 from pipeline.videorm.training.distributed import World, first_goes_first
 from pipeline.videorm.training.features import encode_clips, encode_texts
+from pipeline.videorm.training.reporting import Progress, counting
 from schemas.options import SetupError
-
-Progress = Callable[[dict[str, Any]], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +109,4 @@ def _refuse_augmentation(options: VideoRMOptions) -> None:
 def _told(model: VideoRM, progress: Progress | None) -> Callable[[int, int], None] | None:
     if progress is None:
         return None
-    arm = model.config.arm
-
-    def tell(done: int, of: int) -> None:
-        progress({"arm": arm, "stage": "encode", "step": done, "steps": of})
-
-    return tell
+    return counting(progress, {"arm": model.config.arm, "stage": "encode"})

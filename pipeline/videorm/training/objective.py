@@ -13,7 +13,7 @@ from pipeline.videorm.data.batch import Batch
 from pipeline.videorm.data.groups import Group
 from pipeline.videorm.model.config import MODEL_TIE
 from pipeline.videorm.model.video_rm import VideoRM
-from pipeline.videorm.options import ALIGNMENT, TextSwapOptions, VideoRMOptions
+from pipeline.videorm.options import TextSwapOptions, VideoRMOptions
 from pipeline.videorm.training import loss
 from schemas.options import SetupError
 
@@ -88,7 +88,7 @@ class Objective(nn.Module):
         same text, nothing is asked.
         """
         z = self.model.clips(batch.clips, batch.valid, depth)
-        if swapped is None or not self.swap.weight:
+        if swapped is None or not self.swapped_dimensions:
             rewards = self.model.readout(z, self.model.texts(text)[batch.prompt])
             return self._losses(rewards, batch)
         text, swapped = _of_one_length(text, swapped)
@@ -192,17 +192,14 @@ class Objective(nn.Module):
 
 def _positions(names: Sequence[str], swap: TextSwapOptions) -> list[int]:
     """Where the text swap's dimensions stand among the model's; none without a text swap."""
-    if not swap.weight:
-        return []
-    if swap.dimensions is None:
-        return [i for i, name in enumerate(names) if name in ALIGNMENT]
-    missing = [d for d in swap.dimensions if d not in names]
+    asked = swap.among(names)
+    missing = [d for d in asked if d not in names]
     if missing:
         raise SetupError(
             f"videorm.data.text_swap.dimensions: {missing[0]!r}, but the model is trained on "
             f"{', '.join(names)}; name one of these, or set videorm.data.text_swap.weight to 0"
         )
-    return [names.index(d) for d in swap.dimensions]
+    return [names.index(d) for d in asked]
 
 
 def _of_one_length(text: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """What a training begins with: a model, the prompts that teach, and where an earlier process stopped."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,20 @@ import torch
 
 from pipeline.videorm.data.groups import Corpus, Group
 from pipeline.videorm.model.build import build
+from pipeline.videorm.model.readout import MOST_SCALE
 from pipeline.videorm.model.video_rm import VideoRM
 from pipeline.videorm.model.whiten import whiten_patches
 from pipeline.videorm.options import Arm, VideoRMOptions
 from pipeline.videorm.training.checkpoint import State, read_state
+from pipeline.videorm.training.device import Compute
 from pipeline.videorm.training.distributed import World, told
+from pipeline.videorm.training.inputs import Inputs
 from pipeline.videorm.training.objective import Objective
+from pipeline.videorm.training.validation import rewards_of
 from schemas.options import SetupError
 
 ANEW = -1.0
+SAMPLE = 64  # prompts
 
 
 def new_model(corpus: Corpus, options: VideoRMOptions, arm: Arm) -> VideoRM:
@@ -45,6 +51,29 @@ def _centre(model: VideoRM, groups: Sequence[Group]) -> None:
             )
         model.readout.centre[k] = float(known.mean())
         model.readout.spread[k] = float(known.std()) or 1.0
+
+
+@torch.no_grad()
+def begin_on_scale(
+    model: VideoRM, groups: Sequence[Group], inputs: Inputs, compute: Compute
+) -> None:
+    """Start a regression by cosines with rewards of the scores' mean and spread.
+
+    A trunk's cosines times its own scale lie far from there (20 and more of them above the mean), and
+    would spend the training on coming down. Taken from the first prompts; a matter of the start alone.
+    """
+    cosine, centre = model.readout.cosine, model.readout.centre
+    if cosine is None:
+        return
+    before = cosine.log_scale.clamp(max=math.log(MOST_SCALE)).exp().item()
+    first = np.concatenate(
+        rewards_of(model, inputs.clips, groups[:SAMPLE], texts=inputs, compute=compute)
+    )  # (clips, dimensions): spread * scale * cosine + centre
+    spread = model.readout.spread.cpu().double().numpy()
+    raw = (first - centre.cpu().double().numpy()) / (spread * before)
+    scale = float(np.clip(1 / max(raw.std(axis=0).mean(), 1 / MOST_SCALE), 1.0, MOST_SCALE))
+    cosine.log_scale.fill_(math.log(scale))
+    centre -= torch.from_numpy(spread * scale * raw.mean(axis=0)).to(centre)
 
 
 def teaching(objective: Objective, groups: Sequence[Group], world: World) -> tuple[Group, ...]:

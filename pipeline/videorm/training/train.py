@@ -22,7 +22,13 @@ from pipeline.videorm.training.fingerprint import fingerprint
 from pipeline.videorm.training.inputs import Inputs, inputs_of
 from pipeline.videorm.training.reporting import EVERY, Progress, Reporter
 from pipeline.videorm.training.schedule import rate_at, steps_per_epoch
-from pipeline.videorm.training.start import check_shares, new_model, state_at, teaching
+from pipeline.videorm.training.start import (
+    begin_on_scale,
+    check_shares,
+    new_model,
+    state_at,
+    teaching,
+)
 from pipeline.videorm.training.tracking import check_trackers, open_trackers
 from pipeline.videorm.training.trainer import Trainer
 from pipeline.videorm.training.validation import overall_weights, rewards_of, validate
@@ -93,6 +99,8 @@ class _Training:
         model.to(self.compute.device)
         say = progress if world.first else None
         self.inputs = inputs_of(corpus, model, options, output, self.compute, world, say)
+        if options.loss.kind == "regression":
+            begin_on_scale(model, corpus.groups["train"], self.inputs, self.compute)
         self.trainer = Trainer(model, options, self.compute, world, self.inputs.clips.depth)
         self.groups = teaching(self.trainer.live, corpus.groups["train"], world)
         self.notes = list(self.trainer.live.notes(corpus.groups["train"]))

@@ -61,7 +61,8 @@ def _used(case: Case, probe: Probe) -> tuple[NDArray[np.bool_], str]:
     if probe.variant == SWAPPED and case.sample.n_prompts < 2:
         return np.zeros(case.n_clips, bool), "one prompt: there is no other to swap with"
     if not probe.moving:
-        return np.ones(case.n_clips, bool), ""
+        less = "" if probe.minus == CLEAN else f"less that of {probe.minus.replace('_', ' ')}"
+        return np.ones(case.n_clips, bool), less
     return case.looks[
         "motion"
     ] > MOVES, f"clips that move more than {MOVES:g} of 255 levels a frame"

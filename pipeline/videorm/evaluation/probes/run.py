@@ -7,7 +7,7 @@ from pipeline.videorm.data.groups import Corpus
 from pipeline.videorm.evaluation.probes.changes import change_rows, first_frame_rows
 from pipeline.videorm.evaluation.probes.correlations import correlation_rows
 from pipeline.videorm.evaluation.probes.generators import generator_rows
-from pipeline.videorm.evaluation.probes.rewards import is_temporal, measure
+from pipeline.videorm.evaluation.probes.rewards import Progress, is_temporal, measure
 from pipeline.videorm.evaluation.probes.sample import Answers, Case, sample
 from pipeline.videorm.evaluation.probes.separation import separation_rows
 from pipeline.videorm.evaluation.probes.shift_on import shift_rows
@@ -25,21 +25,23 @@ def run_probes(
     most_prompts: int = 100,
     alignment: Collection[str] = ALIGNMENT,
     answers: Answers | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     split: str = "test",
+    progress: Progress | None = None,
 ) -> list[Row]:
     """Rows of ``probes``, arm by arm, for at most ``most_prompts`` prompts of the split.
 
     ``models`` by arm, each on its device; ``folders`` hold the clips' frames; ``alignment`` names the
     dimensions that answer for the prompt, all others for the picture and its motion; ``answers`` names
-    the raters' dimensions that answer for ours; ``threads`` decode and damage. See
+    the raters' dimensions that answer for ours; ``threads`` decode and damage (None: one for every core);
+    ``progress`` is told how many clips are done, of how many. See
     :func:`pipeline.videorm.evaluation.probes.verdict.row` for a row and the catalogue for what each
     probe expects. Raises SetupError where the split is empty, or frames are missing or broken.
     """
     drawn = sample(
         corpus, folders, answers or {}, seed=seed, most_prompts=most_prompts, split=split
     )
-    measured = measure(models, folders, drawn, seed=seed, threads=threads)
+    measured = measure(models, folders, drawn, seed=seed, threads=threads, progress=progress)
     cases = [
         Case(
             arm=arm,

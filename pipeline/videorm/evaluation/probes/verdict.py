@@ -5,9 +5,11 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.audit.statistics.bootstrap import Array, Interval
+from pipeline.videorm.evaluation.accuracy import ENOUGH_PROMPTS
 
-# falls: the whole interval is below 0. stable: it lies within STABLE either way. not_raised: it lies
-# below STABLE. zero: no clip changes. below_one, above_zero: the whole interval is. either: reported.
+# falls: the whole interval is below 0. stable: it lies within STABLE either way. not_raised: it holds 0
+# or lies below, and reaches no higher than STABLE. zero: no clip changes. below_one, above_zero: the
+# whole interval is. either: reported.
 Expected = Literal["falls", "stable", "not_raised", "zero", "below_one", "above_zero", "either"]
 
 # Within-prompt standard deviations: by convention 0.2 is a small effect and 0.5 a medium one (Cohen
@@ -39,10 +41,28 @@ def met(expected: Expected, interval: Interval, changes: Array | None = None) ->
     return {
         "falls": high < 0,
         "stable": low >= -STABLE and high <= STABLE,
-        "not_raised": high <= STABLE,
+        "not_raised": low <= 0 and high <= STABLE,  # a small rise that is clear of 0 is one
         "below_one": high < 1 - ROUNDING,
         "above_zero": low > 0,
     }[expected]
+
+
+def verdict(expected: Expected, interval: Interval, shown: bool | None) -> str | None:
+    """``met``; ``not_met`` where the whole interval (for ``zero`` a clip) is where it must not be; ``open``
+    where the data show neither. ``shown`` is what :func:`met` says; None where that is."""
+    if shown is None or shown:
+        return "met" if shown else None
+    low, high = interval.low, interval.high
+    if expected == "zero" or low is None or high is None:
+        return "not_met"
+    refuted = {
+        "falls": low >= 0,
+        "stable": low > STABLE or high < -STABLE,
+        "not_raised": low > 0,
+        "below_one": low >= 1 - ROUNDING,
+        "above_zero": high <= 0,
+    }[expected]
+    return "not_met" if refuted else "open"
 
 
 def row(
@@ -59,7 +79,13 @@ def row(
     changes: Array | None = None,
     share_falls: float | None = None,
 ) -> Row:
-    """One row of ``probes`` in metrics.json. ``share_falls``: of the clips, whose reward fell."""
+    """One row of ``probes`` in metrics.json. ``share_falls``: of the clips, whose reward fell;
+    ``tolerance``: what ``stable`` and ``not_raised`` allow either way, and upwards. No verdict rests on
+    fewer than ``ENOUGH_PROMPTS``, but of ``zero``, which is about every clip."""
+    shown = met(expected, interval, changes)
+    if shown is not None and expected != "zero" and n_prompts < ENOUGH_PROMPTS:
+        few = f"{n_prompts} prompts are too few for a verdict"
+        shown, note = None, f"{note}; {few}" if note else few
     return {
         "probe": probe,
         "arm": arm,
@@ -72,6 +98,8 @@ def row(
         "n_clips": n_clips,
         "n_prompts": n_prompts,
         "unit": unit,
-        "met": met(expected, interval, changes),
+        "tolerance": STABLE if expected in ("stable", "not_raised") else None,
+        "met": shown,
+        "verdict": verdict(expected, interval, shown),
         "note": note,
     }
