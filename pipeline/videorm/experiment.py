@@ -32,12 +32,12 @@ from pipeline.videorm.training.validation import SPLITS as HELD_OUT
 from schemas.options import SetupError
 
 DESCRIPTIONS = {
-    "videorm": "CLIP towers with temporal shift, temporal transformer over frames, one head per "
-    "dimension",
+    "videorm": "two towers, temporal shift as configured, a head that sees frames together, one "
+    "reward per dimension",
     "shift": "the shift alone: the head sees every frame by itself",
     "transformer": "the head over frames alone: no shift",
     "per_frame": "the same network and number of parameters, every frame seen by itself: no shift, "
-    "attention between frames masked to the frame itself, the mean position for every frame",
+    "every frame a clip of its own for the head, the mean position for every frame",
 }
 
 
