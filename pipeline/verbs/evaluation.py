@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.verbs.results import ratings_table
-from pipeline.verbs.words import answers_of, check_folder, count, guarded, number, parser
+from pipeline.verbs.words import (
+    answers_of,
+    check_folder,
+    count,
+    dimension_option,
+    guarded,
+    number,
+    parser,
+)
 from schemas.options import SetupError
 
 if TYPE_CHECKING:
@@ -63,13 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what people said of the clips of FILE; as for `audit`, may be repeated",
     )
     p.add_argument("--scale", metavar="LOW,HIGH", help="of the ratings, as for `audit`")
-    p.add_argument(
-        "--dimension",
-        action="append",
-        default=[],
-        metavar="OURS=THEIRS[,THEIRS]",
-        help="which human dimensions answer for one of ours; default: the same name",
-    )
+    dimension_option(p)
     p.add_argument(
         "--baseline",
         action="append",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.verbs.words import answers_of, check_folder, guarded, number, parser
+from pipeline.verbs.words import answers_of, check_folder, dimension_option, guarded, number, parser
 from schemas.options import SetupError
 
 if TYPE_CHECKING:
@@ -38,13 +38,7 @@ def audit(argv: Sequence[str]) -> int:
         help=f"what people said; may be repeated. Kinds, mostly told from the content: {_kinds()}",
     )
     p.add_argument("--output", required=True, type=Path, metavar="OUT")
-    p.add_argument(
-        "--dimension",
-        action="append",
-        default=[],
-        metavar="OURS=THEIRS[,THEIRS]",
-        help="which human dimensions answer for one of ours; default: the same name",
-    )
+    dimension_option(p)
     p.add_argument(
         "--scale",
         metavar="LOW,HIGH",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.verbs.evaluation import print_metrics
 from pipeline.verbs.training import check_data, options_of
-from pipeline.verbs.words import answers_of, check_folder, count, guarded, parser
+from pipeline.verbs.words import answers_of, check_folder, count, dimension_option, guarded, parser
 from schemas.options import SetupError
 
 if TYPE_CHECKING:
@@ -90,13 +90,7 @@ def _train_parser() -> argparse.ArgumentParser:
         choices=("machine", "human", "both"),
         help="whose preferences: the annotators' (default), the ratings and votes of people, or both",
     )
-    p.add_argument(
-        "--dimension",
-        action="append",
-        default=[],
-        metavar="OURS=THEIRS[,THEIRS]",
-        help="which human dimensions answer for one of ours; default: the same name",
-    )
+    dimension_option(p)
     p.add_argument(
         "--arm",
         action="append",

@@ -74,6 +74,17 @@ def check_folder(folder: Path) -> None:
         raise SetupError(f"--output {folder}: {there} may not be written to; name another folder")
 
 
+def dimension_option(p: argparse.ArgumentParser) -> None:
+    """``--dimension``, which :func:`answers_of` reads."""
+    p.add_argument(
+        "--dimension",
+        action="append",
+        default=[],
+        metavar="OURS=THEIRS[,THEIRS]",
+        help="which human dimensions answer for one of ours; default: the same name",
+    )
+
+
 def answers_of(texts: Sequence[str]) -> dict[str, list[str]]:
     """``--dimension OURS=THEIRS[,THEIRS]``: which human dimensions answer for one of ours."""
     found: dict[str, list[str]] = {}

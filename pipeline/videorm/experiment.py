@@ -21,6 +21,7 @@ from pipeline.videorm.evaluation.overlap import write_training_prompts
 from pipeline.videorm.evaluation.probes import run_probes
 from pipeline.videorm.evaluation.scoring import beside, score_clips_by
 from pipeline.videorm.model.config import FILES
+from pipeline.videorm.model.towers import image_size_of
 from pipeline.videorm.model.video_rm import VideoRM
 from pipeline.videorm.options import VideoRMOptions
 from pipeline.videorm.training.arms import train_all
@@ -211,10 +212,6 @@ def _only(corpus: Corpus, splits: Sequence[str]) -> Corpus:
 def _image_size(options: VideoRMOptions) -> int:
     if options.trunk is None:
         return options.towers.image_size
-    from pipeline.videorm.model.towers import (
-        image_size_of,  # opens transformers, so only where towers are loaded
-    )
-
     return image_size_of(options.trunk)
 
 

@@ -4,6 +4,7 @@ transformers' CLIP and SigLIP, block by block: what the shift needs, and what le
 passed once and remembered.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, Self, cast
 
 import torch
@@ -18,7 +19,7 @@ FEW_TOKENS = 32  # up to here plain attention is as fast as the fused one on a C
 NO_SHIFT = ShiftConfig(fraction=0.0, placement="branch", blocks=())
 
 
-class Trunk(nn.Module):
+class Trunk(nn.Module, ABC):
     """Two towers. Depth says how far a frame has come: 0 to ``n_blocks`` - 1 are tokens before that
     block, ``n_blocks`` is a finished embedding, None pixels."""
 
@@ -82,9 +83,9 @@ class Trunk(nn.Module):
         return next(self.towers.parameters()).dtype
 
     @property
+    @abstractmethod
     def width(self) -> int:
         """D of the joint space."""
-        raise NotImplementedError
 
     @property
     def logit_scale(self) -> float:
@@ -92,29 +93,29 @@ class Trunk(nn.Module):
         learned: Tensor = cast(Any, self.towers).logit_scale.detach()
         return 1.0 if learned.is_meta else float(learned.exp())
 
+    @abstractmethod
     def texts(self, tokens: Tensor) -> Tensor:
         """Token ids (P, L) -> embeddings (P, D)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def enter(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (N, C, H, W) -> tokens before the first block (N, L, W)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def leave(self, tokens: Tensor) -> Tensor:
         """Tokens behind the last block (N, L, W) -> embeddings (N, D)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def entrance(self) -> list[nn.Module]:
         """What stands between the pixels and the image tower's first block."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exits(self) -> list[nn.Module]:
         """What stands between the image tower's last block and the joint space."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text_parts(self) -> list[nn.Module]:
         """What stands between token ids and the joint space."""
-        raise NotImplementedError
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels (..., C, H, W) in [0, 1] as the image tower takes them."""
