@@ -15,6 +15,11 @@ VERBS = {
     "evaluate": "hold a VideoRM against the test split of a dataset folder",
     "score": "score clips with a VideoRM",
     "report": "draw the pages of a finished run anew",
+    "export": "write a dataset in the format of another trainer or benchmark",
+    "merge": "runs become one dataset: other judges, other clips, later dates",
+    "diff": "what changed between two versions of a dataset",
+    "withdraw": "take clips out of a dataset, everywhere",
+    "push": "publish a dataset on the Hub, resumable",
 }
 
 HELP = """usage: videoprefer VERB [options]    (videoprefer VERB --help shows an example)

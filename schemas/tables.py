@@ -19,7 +19,8 @@ from schemas.video import Clip, Prompt, Video
 
 R = TypeVar("R")
 
-SCHEMA_VERSION = 1
+# 2: videos and clips say what their generator's makers allow (`terms`)
+SCHEMA_VERSION = 2
 
 # table name -> record and key fields. `clips` and `lineups` are work lists of a run, not published.
 TABLES: dict[str, tuple[type, tuple[str, ...]]] = {

@@ -65,6 +65,7 @@ class Clip:
     seed: int | None = None
     simulated: bool = False
     licence: str | None = None
+    terms: str | None = None  # of the generator: what its makers allow to be done with its clips
     extra: str | None = None  # canonical JSON of the manifest's other columns
 
     def __post_init__(self) -> None:
@@ -96,6 +97,7 @@ class Video:
     seed: int | None = None
     simulated: bool = False
     licence: str | None = None
+    terms: str | None = None
     extra: str | None = None
 
     def __post_init__(self) -> None:

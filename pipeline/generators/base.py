@@ -60,6 +60,7 @@ class GeneratorSpec(Options):
     # Names the generator in every table, and so goes into the ids of its clips.
     name: str = Field(min_length=1, pattern=r"^[^\s/][^\n/]*$")
     licence: str | None = None  # of the clips it makes
+    terms: str | None = None  # what its makers allow to be done with them: a name or an address
     share: float = Field(default=1.0, gt=0, allow_inf_nan=False)  # of the draws, against the others
     # one value, or [low, high] to draw from, evenly, for each clip
     guidance_scale: tuple[float, float] | float | None = None

@@ -108,4 +108,5 @@ def _clip(prompt: Prompt, spec: GeneratorSpec, settings: str, seed: int) -> Clip
         seed=seed,
         simulated=spec.simulated or prompt.simulated,
         licence=spec.licence,
+        terms=spec.terms,
     )

@@ -95,5 +95,6 @@ def _video(clip: Clip, data: bytes, uri: str) -> Video:
         seed=clip.seed,
         simulated=clip.simulated,
         licence=clip.licence,
+        terms=clip.terms,
         extra=clip.extra,
     )

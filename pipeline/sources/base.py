@@ -44,6 +44,7 @@ class ClipSource(SourceSpec):
     keep: Literal["copy", "reference"] = "copy"  # copy the clips into the run, or leave them
     missing: Literal["refuse", "leave_out"] = "refuse"  # named clips that are not there
     licence: str | None = None  # of clips whose row names none
+    terms: str | None = None  # of their generators, where the row names none
 
 
 def limited(found: Found, limit: int | None) -> Found:

@@ -107,6 +107,7 @@ class Listing:
         video_id: str | None = None,
         sha256: str | None = None,
         licence: str | None = None,
+        terms: str | None = None,
         seed: int | None = None,
         extra: Mapping[str, object] | None = None,
         frame_files: Sequence[str] = (),
@@ -145,7 +146,7 @@ class Listing:
             video_id=video_id or ids.video_id(prompt.prompt_id, generator, video),
             prompt_id=prompt.prompt_id, prompt=prompt.text, generator=generator, source=self._source,
             path=path, keep=self._options.keep, sha256=sha256.lower() if sha256 else None, seed=seed,
-            licence=licence or self._options.licence,
+            licence=licence or self._options.licence, terms=terms or self._options.terms,
             extra=ids.canonical_json(dict(extra)) if extra else None,
             frame_files=tuple(frame_files), frame_rate=frame_rate, simulated=simulated,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """A manifest: a table of clips, one row each.
 
 CSV, JSON Lines or Parquet with at least ``prompt``, ``generator`` and ``video``; optional
-``prompt_id``, ``video_id``, ``sha256``, ``licence``, ``split``. Other columns are kept.
+``prompt_id``, ``video_id``, ``sha256``, ``licence``, ``terms`` (of the generator), ``split``. Other columns are kept.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from schemas.options import SetupError
 from schemas.rows import local_file, read_rows
 
 REQUIRED = ("prompt", "generator", "video")
-OPTIONAL = ("prompt_id", "video_id", "sha256", "licence", "split")
+OPTIONAL = ("prompt_id", "video_id", "sha256", "licence", "terms", "split")
 
 
 class ManifestSource(ClipSource):
@@ -86,6 +86,7 @@ def _read(options: ManifestSource) -> Found:
             video_id=row.text("video_id"),
             sha256=row.text("sha256"),
             licence=row.text("licence"),
+            terms=row.text("terms"),
             extra=_extra(row),
         )
     return listing.found()

@@ -23,7 +23,7 @@ from schemas.ids import canonical_json
 from schemas.options import SetupError
 
 _NOT_OF_THE_PIPELINE = {
-    "name", "licence", "share", "guidance_scale", "timeout_s", "height", "width", "frames", "fps",
+    "name", "licence", "terms", "share", "guidance_scale", "timeout_s", "height", "width", "frames", "fps",
     "steps", "negative_prompt", "arguments", "batch_size",
 }  # fmt: skip
 _log = logging.getLogger(__name__)
