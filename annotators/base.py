@@ -125,10 +125,13 @@ class AnnotatorSpec(Options):
         return self
 
     def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
-        """Raise ``SetupError`` for what cannot work: an unset key, an unsupported setting.
+        """Raise ``SetupError`` for what cannot work, such as an unsupported setting.
 
         ``n_images``: frames of a clip at most.
         """
+
+    def check_key(self) -> None:
+        """Raise ``SetupError`` for a key that is unset: a run needs it, an estimate does not."""
 
     def expand(self) -> "list[Self]":
         """One spec per annotator_id; most specs stand for one annotator only."""

@@ -135,7 +135,8 @@ def funnel(books: Mapping[str, Book], failures: Mapping[str, Mapping[str, int]])
             *(f"{times} {reason}" for reason, times in reasons.items()),
         ]
         if book.filtered:
-            said.append(f"{book.filtered} left out by the checks")
+            rules = "the checks or the splits" if book.stage == "preferences" else "the checks"
+            said.append(f"{book.filtered} left out by {rules}")
         if book.upstream:
             said.append(f"{book.upstream} owed to a failure upstream")
         lines.append(", ".join(said))

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+from pipeline.dataset.withdrawn import withdrawn
 from pipeline.media.errors import MediaError
 from pipeline.media.fetching.fetch import at_hand
 from pipeline.media.fetching.target import is_address
@@ -15,7 +16,7 @@ from schemas.layout import Layout
 
 def obtain_clip(clip: Clip, *, layout: Layout, options: FramesOptions) -> Video | Failure:
     """Read the clip's file into the media store, or leave it where it is."""
-    return ingest(clip, layout.media, options)
+    return ingest(clip, layout.media, options, withdrawn(layout).contents)
 
 
 def take_frames(video: Video, *, layout: Layout, options: FramesOptions) -> FrameSet | Failure:

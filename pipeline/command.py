@@ -16,12 +16,14 @@ from pipeline.books import BooksError
 from pipeline.check import Stopped
 from pipeline.config import Config, journal_of, load_config, recipe_names
 from pipeline.dataset.parquet import read_rows
+from pipeline.dataset.withdrawn import hand_on, refuse_pending, withdrawn
 from pipeline.display import Display
 from pipeline.failed import TakenUp, find_failed
 from pipeline.final import finish, summary
 from pipeline.gate import RequirementError, order_of
 from pipeline.plan import Plan, make_plan
 from pipeline.running import in_waves, stages_of
+from pipeline.sources.places import is_remote
 from pipeline.state import claim, claimed, layout_of, locked
 from schemas import FrameSet, Reason
 from schemas.layout import Layout
@@ -103,31 +105,38 @@ def main(argv: Sequence[str]) -> int:
 
     def work(interrupts: Interrupts) -> int:
         config = load_config(arguments.config, arguments.set)
-        plan = make_plan(config)
-        layout = layout_of(arguments.output)
         if arguments.estimate:
-            if len(plan.clips) > MANY_CLIPS:
-                display.say(f"reading the headers of {len(plan.clips):,} clips: a minute or two")
-            display.say(_estimate(config, plan, layout))
+            display.say(_estimate(config, layout_of(arguments.output), display))
             return COMPLETE
+        layout = layout_of(arguments.output)
+        plan = make_plan(config, withdrawn=withdrawn(layout))
         ask = _Ask(config, plan, layout, Path(arguments.config).stem, flags, arguments.rebuild)
         return _run(ask, display, interrupts)
 
     return guarded(work, display)
 
 
-def _estimate(config: Config, plan: Plan, layout: Layout) -> str:
+def _estimate(config: Config, layout: Layout, display: Display) -> str:
     """The estimate as text: exact for the frames that a run on this folder took already, and
     without what its journal holds, and the clips that were made."""
     from annotators.ledger import Ledger
     from pipeline.estimate import estimate
+    from pipeline.estimate.absent import without_absent
     from pipeline.generators.workshop import workshop
 
+    asked = config
+    config, absent = without_absent(asked)
+    plan = make_plan(config, keys=False, withdrawn=withdrawn(layout))
+    plan = dataclasses.replace(plan, notes=(*absent, *plan.notes))
+    local = sum(clip.path is not None and not is_remote(clip.path) for clip in plan.clips)
+    if local > MANY_CLIPS:
+        display.say(f"reading the headers of {local:,} clips: a minute or two")
     taken = sorted((layout.work / "collect").glob("wave-*/frames/*.parquet"))
     frames = {one.video_id: one for one in read_rows(FrameSet, taken)}
     journal = Journal(journal_of(config, layout))
     made, _ = workshop(config.generators, layout, Ledger())
-    first = order_of(config, plan, layout).first
+    # of stand-ins no run can have begun
+    first = order_of(config, plan, layout).first if config is asked else None
     found = estimate(config, plan, frames=frames, journal=journal, made=made, first=first)
     return found.text()
 
@@ -161,10 +170,10 @@ def retry(argv: Sequence[str]) -> int:
     def work(interrupts: Interrupts) -> int:
         layout = layout_of(arguments.run)
         name, config = claimed(layout)
-        plan = make_plan(config)
+        plan = make_plan(config, withdrawn=withdrawn(layout))
         reasons = [Reason(reason) for reason in arguments.reason]
         first = order_of(config, plan, layout).first
-        n_waves = len(in_waves(plan.clips, config.wave_size, first))
+        n_waves = len(in_waves(plan.named, config.wave_size, first))
         again = find_failed(layout, reasons, stages_of(config.protocol), n_waves)
         ask = _Ask(config, plan, layout, name, flags, again=again)
         return _run(ask, display, interrupts)
@@ -230,6 +239,9 @@ def _run(ask: _Ask, display: Display, interrupts: Interrupts) -> int:
         display.say(f"note: {note}")
     started = time.monotonic()
     with locked(layout):
+        refuse_pending(layout)
+        for note in hand_on(layout, ask.config.sources):
+            display.say(f"note: {note}")
         claim(layout, ask.config, ask.name, ask.rebuild)
         job = Job(ask.config, plan, layout, engine, display, ask.name)
         if ask.again is not None:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from annotators import Spec
 from annotators.ledger import Budget
 from pipeline.audit.options import AuditOptions
+from pipeline.claims import ClaimsOptions
 from pipeline.clip_checks.options import ChecksOptions
 from pipeline.generators.pool import PoolOptions
 from pipeline.media.options import FramesOptions
@@ -66,6 +67,7 @@ class Config(Options):
     sources: list[Source] = Field(min_length=1)
     annotators: list[Judge] = Field(min_length=1)
     preset: str | None = None  # a way of judging: fills in what is not said below
+    claims: ClaimsOptions | None = None  # what a publication says of the set that this rebuilds
     generators: PoolOptions | None = None
     limit: int | None = Field(None, ge=1)  # this many prompts, chosen by hash
     journal: str | None = None  # where paid replies lie; None: OUTPUT/journal

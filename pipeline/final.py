@@ -11,8 +11,10 @@ from pipeline.audit.files import audit_run
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import People
 from pipeline.config import Config
-from pipeline.dataset.card import write_card
+from pipeline.dataset.finish import describe
 from pipeline.dataset.parquet import parts, publish, read_rows, write_rows
+from pipeline.dataset.version import dataset_version
+from pipeline.dataset.withdrawn import noted
 from pipeline.gate import RequirementError
 from pipeline.health.write import write_judges
 from pipeline.people import people_of, rating_files
@@ -72,7 +74,7 @@ def finish(run: Run, made_from: str) -> None:
     for note in judges["notes"]:
         run.say(f"judges: {note}")
     run.say("card and report")
-    write_card(layout.root, record)
+    describe(layout, record)
     write_report(layout.root, config.report, record)
     if unmet:
         write_json(layout.work / RECORD, record)
@@ -156,6 +158,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "name": run.name,
         "state": "complete",
         "schema_version": SCHEMA_VERSION,
+        "dataset_version": dataset_version(layout),
         "config": {"name": run.name, **plain(config)},
         "versions": versions(),
         "simulated": any(clip.simulated for clip in plan.clips),
@@ -187,6 +190,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "protocol": config.protocol.kind,
         "gate": run.gate,  # what was required of the rated clips before the others, and reached
         "notes": [*plan.notes, *run.notes],
+        **({"withdrawn": gone} if (gone := noted(layout)) else {}),
     }
 
 

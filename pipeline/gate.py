@@ -118,7 +118,7 @@ def _held(layout: Layout) -> Order:
 
 def _asked(config: Config, plan: Plan) -> str:
     """Digest of what is asked about which clips."""
-    return fingerprint(shaping(plain(config)), [clip.video_id for clip in plan.clips])
+    return fingerprint(shaping(plain(config)), [clip.video_id for clip in plan.named])
 
 
 def clips_told(first: Collection[str]) -> str:

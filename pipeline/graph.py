@@ -8,6 +8,8 @@ travel by reference.
 
 import dataclasses
 import functools
+import gc
+import operator
 from collections.abc import Mapping, Sequence
 
 import apache_beam as beam
@@ -18,26 +20,22 @@ from pipeline.generators.base import GeneratorSpec, Tools
 from pipeline.generators.made import Made
 from pipeline.media.guard import limit_child
 from pipeline.media.options import FramesOptions
+from pipeline.preference.assembly import assemble_shard
 from pipeline.preference.rules import Rules
-from pipeline.preference.votes import RANKING_COLUMNS, keyed_ranking
+from pipeline.preference.shards import Shard
 from pipeline.protocol import ProtocolOptions
-from pipeline.transforms.assemble import MARK_COLUMNS, JudgePrompts, keyed_mark, keyed_prompt
 from pipeline.transforms.judging import Annotate, Compare
 from pipeline.transforms.making import MakeClips
 from pipeline.transforms.pool import Isolated
-from pipeline.transforms.tables import ReadColumns, ReadTable, WriteTable
+from pipeline.transforms.tables import ReadTable, WriteTable
 from schemas import (
-    SPLITS,
     Annotation,
     Clip,
     Comparison,
     Failure,
     FrameSet,
     Lineup,
-    Preference,
-    Prompt,
     Rubric,
-    Score,
     Video,
 )
 from schemas.layout import Layout
@@ -47,6 +45,7 @@ Files = tuple[str, ...]
 # seconds beyond frames.timeout_s until a child process is ended: what keeps the deadline by itself
 # (a fetch, the ffmpeg program) can say first what was wrong
 GRACE_S = 5.0
+SHARD_S = 3600.0  # a shard takes seconds and waits for nothing: longer than this, it hangs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,27 +123,26 @@ def compare(p: beam.Pipeline, recipe: Recipe, frames: Files, lineups: Files, out
     failures | "WriteFailures" >> WriteTable(Failure, out)
 
 
-def assemble(
-    p: beam.Pipeline,
-    recipe: Recipe,
-    prompts: Files,
-    annotations: Files,
-    comparisons: Files,
-    out: str,
-) -> None:
-    """Annotations and comparisons of a prompt -> Score -> Preference."""
-    texts = p | "ReadPrompts" >> ReadTable(Prompt, prompts) | "Text" >> beam.Map(keyed_prompt)
-    marks = (
-        p | "ReadMarks" >> ReadColumns(annotations, MARK_COLUMNS) | "Mark" >> beam.Map(keyed_mark)
-    )
-    rankings = (
-        p
-        | "ReadRankings" >> ReadColumns(comparisons, RANKING_COLUMNS)
-        | "Ranking" >> beam.Map(keyed_ranking)
-    )
-    met = {"prompts": texts, "marks": marks, "rankings": rankings}
-    judged = met | "JudgePrompts" >> JudgePrompts(recipe.rules)
+def assemble(p: beam.Pipeline, recipe: Recipe, shards: Sequence[Shard], out: str) -> None:
+    """Annotations and comparisons of a shard of prompts -> Score -> Preference.
 
-    judged.scores | "WriteScores" >> WriteTable(Score, out)
-    for split in SPLITS:
-        judged[split] | f"Write_{split}" >> WriteTable(Preference, f"{out}/{split}")
+    A shard's rows are written by the process that makes them: there are more of them than of anything
+    else, and none has to meet another.
+    """
+    work = functools.partial(assemble_shard, rules=recipe.rules, out=out)
+    _, failures = (
+        p
+        | "Shards" >> beam.Create(shards)
+        | "JudgeAndWrite"
+        >> Isolated(
+            work,
+            key=operator.attrgetter("name"),
+            stage="assemble",
+            processes=recipe.processes,
+            timeout_s=SHARD_S,
+            progress=recipe.progress,
+            initializer=gc.disable,  # rows by the ten thousand, and none in a circle
+        )
+    )
+
+    failures | "WriteFailures" >> WriteTable(Failure, out)

@@ -13,11 +13,13 @@ from annotators.judge import JudgeSpec
 from annotators.models import ModelTable, load_models, retires_soon
 from pipeline.clip_checks.nsfw import load_hook
 from pipeline.config import Config
+from pipeline.dataset.withdrawn import NOTHING, Withdrawn, handed_on, told, without
 from pipeline.generators.pool import plan_clips
 from pipeline.media.decoders.decord_reader import check_installed
-from pipeline.preference.splits import in_one_split
+from pipeline.preference.splits import Splits, refuse_two_splits
 from pipeline.refusals import (
     check_consensus,
+    check_held_out,
     check_names,
     check_people,
     check_prices,
@@ -49,6 +51,15 @@ class Plan:
     annotators: tuple[AnnotatorSpec, ...]
     models: ModelTable  # prices and capabilities, with their date
     notes: tuple[str, ...]  # what was left out, and why
+    # where datasets among the sources put a prompt; None: they left it out
+    settled: Splits = dataclasses.field(default_factory=dict)
+    withdrawn: tuple[Clip, ...] = ()  # named, and left out: their owners took them back
+
+    @property
+    def named(self) -> tuple[Clip, ...]:
+        """The clips with those that were withdrawn: which wave a clip is in does not change when another
+        goes."""
+        return tuple(sorted((*self.clips, *self.withdrawn), key=_place))
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -62,11 +73,16 @@ class Plan:
         return self.dimensions if self.rubrics else ()
 
 
-def make_plan(config: Config) -> Plan:
-    """Read the sources and check everything. Raises :class:`SetupError` at the first fault."""
+def make_plan(config: Config, *, keys: bool = True, withdrawn: Withdrawn = NOTHING) -> Plan:
+    """Read the sources and check everything. Raises :class:`SetupError` at the first fault.
+
+    ``keys``: whether the judges' keys must be set, too; to count what would be asked none is needed.
+    ``withdrawn``: clips that are left out, whatever names them.
+    """
     rubrics, comparing = rubrics_of(config)
     found = gather(config.sources)
-    prompts = _limited(in_one_split(found.prompts, config.splits), config.limit)
+    refuse_two_splits(found.prompts, found.settled)
+    prompts = _limited(list(found.prompts), config.limit)
     kept = {prompt.prompt_id for prompt in prompts}
     clips = [clip for clip in found.clips if clip.prompt_id in kept]
     left_out = [*found.notes]
@@ -77,11 +93,15 @@ def make_plan(config: Config) -> Plan:
     else:
         left_out += _without_clips(config, found, prompts, clips)
     _refuse_duplicates(clips)
+    clips, gone = without(clips, withdrawn.joined(handed_on(config.sources)))
+    left_out += told(gone)
     models = load_models(Path(config.models) if config.models else None)
     annotators = tuple(spec.resolved(models) for spec in expand_all(config.annotators))
     for annotator in annotators:
         shown = config.frames.shown if isinstance(annotator, JudgeSpec) else config.frames.most
         annotator.check([*rubrics, *comparing], shown)
+        if keys:
+            annotator.check_key()
     check_protocol(config, annotators, prompts, clips)
     watching = tuple(r for r in map(load_rubric, config.rubrics) if r.protocol == "pointwise")
     refuse_twins(annotators)
@@ -103,12 +123,13 @@ def make_plan(config: Config) -> Plan:
         check_installed()
     if config.checks.nsfw is not None:
         load_hook(config.checks.nsfw)
-    check_videorm(config, prompts, clips, asked)
+    check_held_out(config, clips)
+    check_videorm(config, _as_settled(prompts, found.settled), clips, asked)
     if config.audit is not None:
         left_out += check_people(config.audit, config, clips, annotators, asked)
     return Plan(
         prompts=tuple(sorted(prompts, key=lambda p: p.prompt_id)),
-        clips=tuple(sorted(clips, key=lambda c: (c.prompt_id, c.video_id))),
+        clips=tuple(sorted(clips, key=_place)),
         rubrics=rubrics,
         comparing=comparing,
         watching=watching,
@@ -116,7 +137,22 @@ def make_plan(config: Config) -> Plan:
         annotators=annotators,
         models=models,
         notes=(*left_out, *_unmatched(annotators, clips), *_retiring(annotators, models)),
+        settled={p: split for p, split in found.settled.items() if p in kept},
+        withdrawn=tuple(gone),
     )
+
+
+def _place(clip: Clip) -> tuple[str, str]:
+    return clip.prompt_id, clip.video_id
+
+
+def _as_settled(prompts: Sequence[Prompt], settled: Splits) -> list[Prompt]:
+    """Those that may stand in a split, with the one that is known already."""
+    return [
+        dataclasses.replace(prompt, split=settled.get(prompt.prompt_id, prompt.split))
+        for prompt in prompts
+        if settled.get(prompt.prompt_id, "") is not None
+    ]
 
 
 def _limited(prompts: list[Prompt], limit: int | None) -> list[Prompt]:

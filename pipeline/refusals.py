@@ -180,9 +180,25 @@ def check_weights(config: Config, dimensions: Sequence[str]) -> None:
         raise SetupError("preferences.weights: at least one dimension must weigh more than 0")
 
 
+def check_held_out(config: Config, clips: Sequence[Clip]) -> None:
+    """A generator that is held out by a name that no clip has would be trained on unseen."""
+    absent = sorted(set(config.splits.held_out_generators) - {clip.generator for clip in clips})
+    if absent:
+        raise SetupError(
+            f"splits.held_out_generators: no clip is of {', '.join(absent)}; there are "
+            f"{', '.join(sorted({clip.generator for clip in clips}))}"
+        )
+
+
 def check_splits(config: Config, prompts: Sequence[Prompt], clips: Sequence[Clip]) -> None:
-    """VideoRM needs prompts with pairs in both splits: found out now, not after the judging."""
-    held_out = set(config.videorm.data.held_out_generators if config.videorm else ())
+    """VideoRM needs prompts with pairs in both splits: found out now, not after the judging.
+
+    Roughly: which prompts are related, and so drawn together, is known when the clips are there.
+    """
+    held_out = {
+        *config.splits.held_out_generators,
+        *(config.videorm.data.held_out_generators if config.videorm else ()),
+    }
     for split, needed in (("train", MIN_TRAIN_PROMPTS), ("test", 1)):
         left_out = held_out if split == "train" else set()
         n_clips = Counter(clip.prompt_id for clip in clips if clip.generator not in left_out)

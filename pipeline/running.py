@@ -64,6 +64,7 @@ class Run:
     ) -> None:
         self.config, self.plan, self.layout, self.name = config, plan, layout, name
         self.display = display
+        self.stated = plan.prompts  # as their sources have them; those of the plan get their splits
         self.books: dict[str, Book] = {}
         self.progress = fresh(layout.work / "progress")
         self.ledger = ledger_of(config, plan, layout)
@@ -73,9 +74,12 @@ class Run:
         self.notes: list[str] = []  # what a reader of the results must know, beside the plan's
         self.order = order_of(config, plan, layout)
         keep_order(self.order, layout)
-        self.waves = in_waves(plan.clips, config.wave_size, self.order.first)
+        # a clip that was withdrawn leaves its place in its wave: no other clip moves
+        waves = in_waves(plan.named, config.wave_size, self.order.first)
+        gone = {clip.video_id for clip in plan.withdrawn}
+        self.waves = [[clip for clip in wave if clip.video_id not in gone] for wave in waves]
         # numbers of the waves that are judged before a gate; none where there is no gate
-        self.first = range(n_first(plan.clips, config.wave_size, self.order.first))
+        self.first = range(n_first(plan.named, config.wave_size, self.order.first))
         self.gate: dict[str, Any] | None = None  # what it came to, once it is met
         self.left_out: frozenset[str] = frozenset()  # clips that a check takes from the judges
         self.checked = "check"  # the stage that says so

@@ -16,6 +16,7 @@ from pipeline.generators.base import GeneratorSpec
 from schemas.ids import canonical_json, sha256_hex
 from schemas.layout import Layout
 from schemas.options import SetupError
+from schemas.versions import check_version
 
 ENOUGH_BYTES = 100 << 20  # free on the disk, to begin at all
 CLAIM = "config.json"  # in the work folder
@@ -30,6 +31,7 @@ FREE_BLOCKS = (
     "study",
     "report",
     "sentinels",
+    "claims",
 )
 FREE_FIELDS = (
     "base_url",
@@ -143,6 +145,8 @@ def claim(layout: Layout, config: Config, name: str, rebuild: bool) -> None:
     """Bind the folder to this configuration; refuse another one unless ``rebuild``."""
     if not rebuild:
         check_claim(layout, config)
+    else:
+        Marks(layout).let_fall()
     layout.run.unlink(missing_ok=True)
     (layout.work / RECORD).unlink(missing_ok=True)
     write_json(layout.work / CLAIM, {"name": name, "config": plain(config)})
@@ -165,7 +169,7 @@ def check_claim(layout: Layout, config: Config) -> None:
 def record_of(layout: Layout) -> dict[str, Any]:
     """The record of a run that came to its end, whether or not its requirements were met.
 
-    Raises :class:`SetupError` where it did not.
+    Raises :class:`SetupError` where it did not, and where a newer videoprefer wrote it.
     """
     path = next((p for p in (layout.run, layout.work / RECORD) if p.is_file()), None)
     if path is None:
@@ -173,6 +177,7 @@ def record_of(layout: Layout) -> dict[str, Any]:
             f"{layout.run}: not there, so {layout.root} is not a complete run; run it to the end first"
         )
     record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    check_version(record.get("schema_version", 1), path)
     return record
 
 
@@ -205,7 +210,13 @@ class Marks:
     def is_whole(self, stage: str, fingerprint: str) -> bool:
         """Whether the stage is whole and was made from the same things."""
         path = self._path(stage)
-        return path.is_file() and bool(json.loads(path.read_text())["fingerprint"] == fingerprint)
+        if not path.is_file():
+            return False
+        held = json.loads(path.read_text())
+        if held.get("stands"):  # see `let_stand`
+            self.write(stage, fingerprint, held["note"])
+            return True
+        return bool(held["fingerprint"] == fingerprint)
 
     def note(self, stage: str) -> Any:
         """What the stage noted when it was done."""
@@ -213,7 +224,21 @@ class Marks:
 
     def write(self, stage: str, fingerprint: str, note: Any) -> None:
         """Note that a stage is whole."""
+        if stage.startswith("collect-"):
+            self.let_fall()
         write_json(self._path(stage), {"fingerprint": fingerprint, "note": note})
+
+    def let_stand(self, stage: str, note: Any) -> None:
+        """Have the next run with this configuration take a stage as it is, whatever it is made from by
+        then: clips went from it, and what was asked about the others is not asked anew. It falls where clips
+        are collected anew."""
+        write_json(self._path(stage), {"fingerprint": None, "stands": True, "note": note})
+
+    def let_fall(self) -> None:
+        """Whatever stands is to be looked at once more."""
+        for path in sorted(self._folder.glob("*.json")):
+            if json.loads(path.read_text()).get("stands"):
+                path.unlink()
 
     def forget(self, stage: str) -> None:
         """Let the next run do the stage again."""

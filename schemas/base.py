@@ -1,9 +1,9 @@
 """What every record is: a frozen, slotted, keyword-only dataclass that is validated at birth."""
 
 import dataclasses
+import functools
 import math
 import re
-from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -29,52 +29,61 @@ def refuse(record: Any, field: str, expected: str) -> None:
     raise RecordError(f"{type(record).__name__}.{field}: expected {expected}, got {value!r}")
 
 
-def _check(record: Any, fields: tuple[str, ...], good: Callable[[Any], bool], what: str) -> None:
-    for field in fields:
-        if not good(getattr(record, field)):
-            refuse(record, field, what)
+# Records are born by the million: what is asked of each is a plain loop, and texts that repeat (an id
+# of a clip stands in many rows) are matched once.
+
+
+@functools.lru_cache(maxsize=8192)
+def _is_id(text: str) -> bool:
+    return bool(_IDENTIFIER.match(text))
+
+
+@functools.lru_cache(maxsize=8192)
+def _is_name(text: str) -> bool:
+    return bool(_NAME.match(text))
 
 
 def check_ids(record: Any, *fields: str) -> None:
     """Ids are non-empty, hold no slash (they are joined by one) and no line break."""
-    _check(
-        record,
-        fields,
-        lambda v: isinstance(v, str) and bool(_IDENTIFIER.match(v)),
-        "a non-empty id without '/' or line break",
-    )
+    for field in fields:
+        value = getattr(record, field)
+        if not isinstance(value, str) or not _is_id(value):
+            refuse(record, field, "a non-empty id without '/' or line break")
 
 
 def check_names(record: Any, *fields: str) -> None:
     """Names of models may hold a slash (``org/model``): non-empty, no line break."""
-    _check(
-        record,
-        fields,
-        lambda v: isinstance(v, str) and bool(_NAME.match(v)),
-        "a non-empty name without line break",
-    )
+    for field in fields:
+        value = getattr(record, field)
+        if not isinstance(value, str) or not _is_name(value):
+            refuse(record, field, "a non-empty name without line break")
 
 
 def check_sha256(record: Any, *fields: str) -> None:
     """A lower-case hexadecimal SHA-256 digest."""
-    _check(
-        record,
-        fields,
-        lambda v: isinstance(v, str) and bool(_SHA256.match(v)),
-        "64 hexadecimal digits",
-    )
+    for field in fields:
+        value = getattr(record, field)
+        if not isinstance(value, str) or not _SHA256.match(value):
+            refuse(record, field, "64 hexadecimal digits")
 
 
 def check_finite(record: Any, *fields: str) -> None:
     """A real number. NaN and infinities are refused: a missing value is None or no row at all."""
-    _check(record, fields, lambda v: v is None or math.isfinite(v), "a finite number")
+    for field in fields:
+        value = getattr(record, field)
+        if value is not None and not math.isfinite(value):
+            refuse(record, field, "a finite number")
 
 
 def check_at_least(record: Any, low: float, *fields: str) -> None:
     """None, or a number of at least ``low``."""
-    _check(record, fields, lambda v: v is None or v >= low, f"a number of at least {low:g}")
+    for field in fields:
+        value = getattr(record, field)
+        if value is not None and not value >= low:
+            refuse(record, field, f"a number of at least {low:g}")
 
 
 def check_one_of(record: Any, field: str, allowed: tuple[str, ...]) -> None:
     """One of a closed list of words."""
-    _check(record, (field,), lambda v: v in allowed, "one of " + ", ".join(allowed))
+    if getattr(record, field) not in allowed:
+        refuse(record, field, "one of " + ", ".join(allowed))

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     NO_TIMES = "no_times"  # the sampling policy needs times, and the file has none
     TIMEOUT = "timeout"  # a child process or a request passed its deadline
     CRASHED = "crashed"  # a child process died (native code)
+    WITHDRAWN = "withdrawn"  # its owner took this content back; not an error
     # clip checks: clips that the configuration leaves out; not errors
     BLACK = "black"  # nearly every frame is black
     FROZEN = "frozen"  # the frames hardly differ
@@ -58,7 +59,7 @@ CLIP_CHECKS = (
     Reason.NSFW,
 )
 HARMLESS = frozenset(
-    {Reason.NOT_APPLICABLE, Reason.NOT_RECORDED, *CLIP_CHECKS}
+    {Reason.WITHDRAWN, Reason.NOT_APPLICABLE, Reason.NOT_RECORDED, *CLIP_CHECKS}
 )  # never count towards a failure rate
 STOPS_RUN = frozenset({Reason.AUTHENTICATION, Reason.QUOTA})
 

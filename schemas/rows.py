@@ -207,10 +207,11 @@ def _json_list(file: Path) -> Iterator[tuple[int, Row]]:
     rows = _json(file, data)
     if not isinstance(rows, list):
         raise SetupError(f"{file}: expected a JSON list of objects; name JSON Lines *.jsonl")
+    escaped = rb"\u" in data  # looked for once: the file may be large
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise SetupError(f"{file}: row {number} is not a JSON object")
-        if rb"\u" in data:
+        if escaped:
             _refuse_half_letters(file, number, row)
         yield number, row
 

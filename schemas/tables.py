@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import operator
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -19,7 +20,13 @@ from schemas.video import Clip, Prompt, Video
 
 R = TypeVar("R")
 
-# 2: videos and clips say what their generator's makers allow (`terms`)
+# The version of all tables together; each file states it, and `schemas.versions` reads older files.
+# Whoever changes a record's fields, or what one means, adds a line here; a new field has a default,
+# which is what older files mean by its absence.
+# 1: the first.
+# 2: `videos` and `clips` have `terms`: what their generator's makers allow (older: null, not known).
+#    In `prompts`, `split` is what was assigned, and null says that the prompt was left out of all
+#    splits (older: null says that it was drawn by hash, and only the pairs tell what came of it).
 SCHEMA_VERSION = 2
 
 # table name -> record and key fields. `clips` and `lineups` are work lists of a run, not published.
@@ -49,12 +56,25 @@ def table_of(record: type) -> str:
 
 def key_of(row: Any) -> str:
     """The record's key fields joined by ``/`` (lists of ids by ``+``)."""
-    fields = TABLES[table_of(type(row))][1]
-    return join_key(*(getattr(row, field) for field in fields))
+    found = _key_getter(type(row))(row)  # type: ignore[arg-type]
+    return found if isinstance(found, str) else join_key(*found)
+
+
+@functools.cache
+def _key_getter(record: Any) -> Callable[[Any], Any]:
+    """The key fields of a record: a tuple of them, or the only one."""
+    return operator.attrgetter(*TABLES[table_of(record)][1])
 
 
 def join_key(*fields: object) -> str:
     """Key fields joined by ``/``."""
+    try:
+        return "/".join(fields)  # type: ignore[arg-type]  # nearly all keys are texts alone
+    except TypeError:
+        return _joined(fields)
+
+
+def _joined(fields: Iterable[object]) -> str:
     return "/".join("+".join(f) if isinstance(f, (tuple, list)) else str(f) for f in fields)
 
 
@@ -123,8 +143,23 @@ def from_row(record: type[R], row: dict[str, Any]) -> R:
 
 
 def to_table(record: type, rows: Iterable[Any]) -> pa.Table:
-    """Records of one kind as an Arrow table, in the given order."""
-    return pa.Table.from_pylist([to_row(row) for row in rows], schema=arrow_schema(record))
+    """Records of one kind as an Arrow table, in the given order.
+
+    Column by column: a dictionary for each row would take ten times as long.
+    """
+    schema, rows = arrow_schema(record), list(rows)
+    columns = zip(*map(operator.attrgetter(*schema.names), rows)) if rows else [()] * len(schema)
+    arrays = [_to_array(values, field.type) for values, field in zip(columns, schema)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _to_array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    """The values of one field; records within a record become rows of their own."""
+    if pa.types.is_struct(kind):
+        values = [None if value is None else to_row(value) for value in values]
+    elif pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        values = [None if value is None else [to_row(one) for one in value] for value in values]
+    return pa.array(values, kind)
 
 
 def from_table(record: type[R], table: pa.Table) -> Iterator[R]:

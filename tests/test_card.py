@@ -1,22 +1,26 @@
-"""The card says what the run says, and every table loads by its name, offline."""
+"""The card says what the run and its tables say, and nothing else."""
 
 import json
-import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from report_run import HOSTILE, N_FRAMES, SIZE, make_run, manifest, write_tables
+from report_run import HOSTILE, make_run, manifest, write_tables
 
 from pipeline.dataset.card import fenced, markdown, write_card
-from pipeline.report.tables import NAMES
+from pipeline.dataset.card_counts import claim_rows
+from pipeline.dataset.card_metadata import hub_licence
+from pipeline.dataset.card_prompts import PLACE, rubric_rows
+from pipeline.dataset.card_scores import bars, tied_shares
+from pipeline.dataset.card_terms import is_non_commercial, terms_table
+from pipeline.report.tables import NAMES, table_files
 from prompts import as_protocol
 from prompts.load import load_rubric
+from prompts.render import render, render_several
 from schemas.layout import Layout
 from schemas.tables import TABLES
 
@@ -35,101 +39,16 @@ def card_of(root: Path) -> tuple[dict[str, Any], str]:
     return yaml.safe_load(front), body
 
 
-# Run in a process of its own, because `datasets` reads its cache folder and offline mode at import.
-LOADER = """
-import json, sys
-from datasets import load_dataset
-root, names = sys.argv[1], sys.argv[2].split(",")
-rows, refused = {}, []
-for name in names:
-    try:
-        data = load_dataset(root, name)
-        rows[name] = {split: len(part) for split, part in data.items()}
-    except ValueError as error:  # a table without rows: only streaming works, and gives none
-        assert "corresponds to no data" in str(error), error
-        data = load_dataset(root, name, streaming=True)
-        rows[name] = {split: sum(1 for _ in part) for split, part in data.items()}
-        assert all("simulated" in part.features or name in ("clip_checks", "scores", "failures")
-                   for part in data.values()), name
-        refused.append(name)
-    if name == "frames":
-        rows["sizes"] = [image.size for row in data["train"] for image in row["images"]]
-rows["refused"] = refused
-print(json.dumps(rows))
-"""
-
-
-def load_every_table(root: Path, cache: Path) -> dict[str, Any]:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(cache),
-                   "HF_HOME": str(cache)}  # fmt: skip
-    command = [sys.executable, "-c", LOADER, str(root), ",".join(NAMES)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_every_table_loads_offline_by_its_name(
-    run: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    root, record = run
-    loaded = load_every_table(root, tmp_path)
-    for name in NAMES:
-        assert sum(loaded[name].values()) == record["tables"][name], name
-    assert loaded["preferences"] == {"train": 2, "validation": 2}  # no row of test: no split
-    assert set(loaded["refused"]) <= {"comparisons", "human_votes"}  # those without rows
-    assert loaded["sizes"] == [[SIZE, SIZE]] * (5 * N_FRAMES)
-
-
-SCORES = """
-import sys
-from datasets import load_dataset
-for root in sys.argv[1:]:
-    print(*load_dataset(root, "annotations")["train"]["score"])
-"""
-
-
-def test_a_run_is_not_shown_for_another_in_a_folder_of_that_name_nor_old_rows_for_new(
-    tmp_path: Path,
-) -> None:
-    """`datasets` keeps what it read under the folder's own name, `out` for both of these."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache"),
-                   "HF_DATASETS_CACHE": str(tmp_path / "cache")}  # fmt: skip
-    one, other = tmp_path / "one" / "out", tmp_path / "other" / "out"
-    for root in (one, other):
-        root.mkdir(parents=True)
-        record = make_run(root)
-    (file,) = Layout(other).table("annotations").glob("*.parquet")
-
-    def add(points: float) -> None:
-        table = pq.read_table(file)
-        at = table.schema.get_field_index("score")
-        moved = pc.add(table.column("score"), points)
-        pq.write_table(table.set_column(at, table.schema.field(at), moved), file)
-        write_card(other, record)
-
-    def loaded(*roots: Path) -> list[list[float]]:
-        command = [sys.executable, "-c", SCORES, *map(str, roots)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
-        return [[float(x) for x in line.split()] for line in done.stdout.splitlines()]
-
-    write_card(one, record)
-    add(10)
-    first, second = loaded(one, other)
-    assert second == [score + 10 for score in first]
-    add(10)  # as a rebuild would
-    assert loaded(other) == [[score + 20 for score in first]]
-
-
-def test_a_run_without_any_row_loads_too(tmp_path: Path) -> None:
-    root = tmp_path / "run"
+def test_a_run_without_any_row_says_so_and_how_its_tables_load(tmp_path: Path) -> None:
     empty: dict[str, list[Any]] = {name: [] for name in TABLES if name != "clips"}
-    write_tables(Layout(root), empty)
-    write_card(root, manifest(empty) | {"simulated": False})
-    loaded = load_every_table(root, tmp_path / "cache")
-    assert all(sum(loaded[name].values()) == 0 for name in NAMES)
-    assert "No pairs." in card_of(root)[1]
-    assert "only with `streaming=True`" in card_of(root)[1]
+    write_tables(Layout(tmp_path), empty)
+    write_card(tmp_path, manifest(empty) | {"simulated": False})
+    body = card_of(tmp_path)[1]
+    for said in ("No pairs.", "No clips.", "No prompts.", "No scores of single clips.",
+                 "only with `streaming=True`", "no split has rows yet"):  # fmt: skip
+        assert said in body
+    for heading in ("### Splits", "### Merged from", "Clips taken back", "data_dir"):
+        assert heading not in body
 
 
 def test_metadata_has_one_config_per_table_and_a_hub_licence(
@@ -252,3 +171,264 @@ def test_no_prompt_or_rationale_stands_in_the_card(run: tuple[Path, dict[str, An
 
 def test_a_name_cannot_turn_the_line_around() -> None:
     assert markdown("model\u202egnp.exe\x1b[31m") == "model\ufffdgnp.exe\ufffd\\[31m"
+
+
+def section(body: str, heading: str) -> str:
+    return body.split(f"{heading}\n", 1)[1].split("\n## ")[0].split("\n### ")[0]
+
+
+def test_clips_are_counted_by_generator_and_split(run: tuple[Path, dict[str, Any]]) -> None:
+    """The prompts with pairs are in train and in validation; the third has none, so no split."""
+    told = section(card_of(run[0])[1], "### Clips by generator (simulated clips)")
+    assert (
+        "| generator | licence | clips | with frames | train | validation | test | in no split |"
+        in told
+    )
+    assert "| alpha | CC0-1.0 | 3 | 3 | 1 | 1 | 0 | 1 |" in told
+    assert "| beta &lt;i&gt; | CC0-1.0 | 3 | 2 | 1 | 1 | 0 | 1 |" in told
+
+
+def test_scores_are_drawn_with_their_number_mean_and_ties(
+    run: tuple[Path, dict[str, Any]],
+) -> None:
+    """Scores of the first dimension: 1 2, 3 4, 5 (see ``report_run.score_of``): of each level one, no
+    pair tied. Of the second 3 five times, both pairs tied. The judge gives each of them twice."""
+    told = section(card_of(run[0])[1], "### Scores (simulated clips and raters)")
+    assert "| prompt_following | signal | 5 | 3.00 | 0.0 % | 1 to 5 | `█████` |" in told
+    assert (
+        "| video_quality | org/judge &lt;b&gt; | 10 | 3.00 | 100.0 % | 1 to 5 | `··█··` |" in told
+    )
+    assert "| video_quality | 3 raters | 15 | 3.33 | – |" in told  # 3 and, of one rater, 4
+
+
+@pytest.mark.parametrize(
+    ("counts", "drawn"),
+    [([1, 4, 8], "▁▄█"), ([0, 3, 0], "·█·"), ([1, 1000], "▁█"), ([], ""), ([0], "·")],
+)
+def test_bars_are_as_high_as_their_share_of_the_fullest(counts: list[int], drawn: str) -> None:
+    assert bars(counts) == drawn
+
+
+def test_ties_are_counted_among_clips_of_one_prompt() -> None:
+    """Prompt p: 1, 1, 1 + 1e-12, 2: of six pairs the three among the first three are tied. Prompt q has
+    1 as well, but no pair. Another annotator ties nothing."""
+    rows = [("p", "j", 1.0), ("p", "j", 1.0), ("p", "j", 1 + 1e-12), ("p", "j", 2.0), ("q", "j", 1.0),
+            ("p", "k", 1.0), ("p", "k", 2.0)]  # fmt: skip
+    table = pa.table({
+        "dimension": ["d"] * len(rows), "annotator_id": [row[1] for row in rows],
+        "prompt_id": [row[0] for row in rows], "mean": [row[2] for row in rows],
+    })  # fmt: skip
+    assert tied_shares(table) == {("d", "j"): (3, 6), ("d", "k"): (0, 1)}
+
+
+def test_snapshots_are_told_with_the_rubric_that_they_answered(
+    run: tuple[Path, dict[str, Any]],
+) -> None:
+    told = section(card_of(run[0])[1], "### Annotators (simulated clips)")
+    assert "| signal | – | – | videoprefer/prompt_following | 1 | 5 |" in told
+    assert "| org/judge &lt;b&gt; | – | – | – | – | 7 |" in told  # its comparisons
+
+
+def test_what_is_claimed_stands_beside_what_is_here(run: tuple[Path, dict[str, Any]]) -> None:
+    root, record = run
+    claims = {
+        "source": "A | paper",
+        "prompts": 10,
+        "clips": None,
+        "pairs": 30,
+        "possible_pairs": 40,
+    }
+    claiming = {**record, "config": {**record["config"], "claims": claims}}
+    body = write_card(root, claiming).read_text("utf-8")
+    assert "What A \\| paper states, and what is here" in body
+    # four pairs were written of 3 prompts x 1 pair x 2 dimensions; two of them are ties
+    for row in ("| prompts | 10 | 3 |", "| clips | – | 6 |", "| decided pairs | 30 | 2 |",
+                "| possible pairs | 40 | 6 |", "| decided share | 75.0 % | 33.3 % |"):  # fmt: skip
+        assert row in body
+    write_card(root, record)
+    assert "claimed" not in card_of(root)[1]
+    assert claim_rows({"config": {"claims": None}}, Layout(root), []) == []
+
+
+def test_overall_is_no_pair_of_its_own_beside_a_claim(tmp_path: Path) -> None:
+    funnel = [{"dimension": name, "decided": 3, "possible": 6} for name in ("a", "b", "overall")]
+    rows = claim_rows({"config": {"claims": {"pairs": 1}}}, Layout(tmp_path), funnel)
+    assert {row["what"]: row["here"] for row in rows}["decided pairs"] == 6
+
+
+def test_version_origin_and_withdrawals_are_told(run: tuple[Path, dict[str, Any]]) -> None:
+    root, record = run
+    known = {
+        "dataset_version": "0123456789abcdef",
+        "schema_version": 2,
+        "withdrawn": {"clips": 3, "versions_before": ["aaaa", "bbbb"]},
+        "merged_from": [{"name": "one | run", "dataset_version": "cccc",
+                         "rows": {"videos": 1200, "preferences": 7}, "added": {"videos": 1100}}],
+    }  # fmt: skip
+    body = write_card(root, {**record, **known}).read_text("utf-8")
+    assert (
+        "**Dataset version `0123456789abcdef`**, schema version 2. The version before was `bbbb`."
+        in body
+    )
+    assert "Clips taken back by their owners, and out of every table since: 3." in body
+    assert "| one \\| run | cccc | 1,200 | 1,100 | 7 |" in body
+    assert "@misc{mini-0123456789abcdef,\n  title = {{mini}},\n" in body
+    write_card(root, record)
+    body = card_of(root)[1]
+    assert "Dataset version" not in body
+    assert "Clips taken back" not in body
+    assert "Wu, Xun and Huang, Shaohan" in body
+
+
+def test_licences_and_terms_are_counted_with_the_pairs_that_inherit_them(tmp_path: Path) -> None:
+    """Clips 0 1 | 2 3 | 4 5 of three prompts, each of the first two pairs on two dimensions."""
+    record = make_run(tmp_path)
+    (file,) = table_files(Layout(tmp_path), "videos")
+    table = pq.read_table(file)
+    order = {video: n for n, video in enumerate(v for v in _in_order(tmp_path))}
+    own = [order[video] for video in table.column("video_id").to_pylist()]
+    licences = ["CC-BY-NC-4.0", None, "CC0-1.0", "CC0-1.0", "CC0-1.0", "CC0-1.0"]
+    terms = [None, None, "no weapons", None, None, None]
+    for name, values in (("licence", licences), ("terms", terms)):
+        at = table.schema.get_field_index(name)
+        column = pa.array([values[n] for n in own], pa.string())
+        table = table.set_column(at, table.schema.field(at), column)
+    pq.write_table(table, file)
+    found = {(row["licence"], row["terms"]): row for row in terms_table(Layout(tmp_path))}
+    assert {key: (row["clips"], row["pairs"]) for key, row in found.items()} == {
+        ("CC0-1.0", None): (3, 2), ("CC0-1.0", "no weapons"): (1, 2), ("CC-BY-NC-4.0", None): (1, 2),
+        (None, None): (1, 2),
+    }  # fmt: skip
+    body = write_card(tmp_path, record).read_text("utf-8")
+    assert "| CC-BY-NC-4.0 | – | 1 | 2 | forbidden by the licence's name (NC) |" in body
+    assert "| CC0-1.0 | no weapons | 1 | 2 | read licence and terms |" in body
+    assert "Some rows state none." in body
+
+
+def _in_order(root: Path) -> list[str]:
+    """Ids of the clips in the order they were made: by prompt, then generator (seed is the number)."""
+    (file,) = table_files(Layout(root), "videos")
+    rows = pq.read_table(file, columns=["video_id", "seed"]).to_pylist()
+    return [row["video_id"] for row in sorted(rows, key=lambda row: row["seed"])]
+
+
+@pytest.mark.parametrize(
+    ("licence", "forbids"),
+    [("CC-BY-NC-4.0", True), ("cc-by-nc-sa-4.0", True), ("CC BY NC 4.0", True), ("CC0-1.0", False),
+     ("Foo, Inc. licence", False), ("ncsa", False), ("Apache-2.0", False), (None, False)],
+)  # fmt: skip
+def test_only_a_name_with_nc_is_called_non_commercial(licence: str | None, forbids: bool) -> None:
+    assert is_non_commercial(licence) is forbids
+
+
+@pytest.mark.parametrize(
+    ("licences", "told"),
+    [(["CC-BY-NC-SA-4.0"], "cc-by-nc-sa-4.0"), ([None], "unknown"), (["Mine"], "other"),
+     (["MIT", None], "other"), (["MIT", "mit"], "mit")],
+)  # fmt: skip
+def test_the_hub_is_told_of_one_licence_only_where_there_is_one(
+    licences: list[str | None], told: str
+) -> None:
+    assert hub_licence(licences) == told
+
+
+def test_the_request_is_shown_as_it_is_rendered() -> None:
+    rubric = load_rubric("videoprefer/video_quality")
+    given = {"name": rubric.name, "version": rubric.version, "sha256": rubric.sha256, "text": None}
+    (row,) = rubric_rows({"rubrics": [given], "frames": {"count": 6}})
+    words = render(rubric, prompt=PLACE, n_frames=6)
+    assert (row["system"], row["user"], row["captions"]) == (words.system, words.user, [])
+    assert "The 6 frames of the video follow" in row["user"]
+    assert PLACE in row["user"]
+
+    compared = as_protocol(rubric, "listwise")
+    given |= {"sha256": compared.sha256, "protocol": "listwise"}
+    config = {"config": {"frames": {"montage": {"columns": 2}}}}
+    (row,) = rubric_rows({"rubrics": [given], "frames": {"count": 6}, **config})
+    words = render_several(compared, prompt=PLACE, clips=[(6, ())] * 4, montage=True)
+    assert (row["system"], row["user"]) == (words.system, words.user)
+    assert row["captions"] == [text for text, _ in words.captions]
+
+
+def test_a_request_whose_rubric_or_template_is_another_now_is_not_shown(tmp_path: Path) -> None:
+    rubric = load_rubric("videoprefer/video_quality")
+    given = {"name": rubric.name, "version": rubric.version, "sha256": "f" * 64, "text": None}
+    (row,) = rubric_rows({"rubrics": [given]})
+    assert row["system"] is row["user"] is None
+    body = write_card(tmp_path, manifest({name: [] for name in TABLES}) | {"rubrics": [given]})
+    assert "The request cannot be shown" in body.read_text("utf-8")
+
+
+def test_a_rubric_of_ones_own_is_rendered_from_its_recorded_text(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    text = (
+        Path(__file__).parents[1] / "prompts/rubrics/videoprefer/video_quality.v1.yaml"
+    ).read_text()
+    own.write_text(text.replace("name: videoprefer/video_quality", "name: mine/quality"))
+    rubric = load_rubric(str(own))
+    given = {"name": "mine/quality", "version": 1, "sha256": rubric.sha256, "text": own.read_text()}
+    (row,) = rubric_rows({"rubrics": [given], "frames": {"count": 2}})
+    assert row["system"] == render(rubric, prompt=PLACE, n_frames=2).system
+
+
+def test_nothing_in_two_splits_is_said_only_where_it_is_so(tmp_path: Path) -> None:
+    """Moved to another split, a pair of the first prompt stands in two."""
+    record = make_run(tmp_path)
+    told = section(
+        write_card(tmp_path, record).read_text("utf-8"), "### Splits (simulated prompts and clips)"
+    )
+    assert "Prompts: `train` 1, `validation` 1, `test` 0." in told
+    assert "| prompts with pairs in two splits | 0 |" in told
+    assert "| clip contents (SHA-256) in pairs of two splits | 0 |" in told
+    assert "None of these stands in two splits" in told
+    train, validation, _ = table_files(Layout(tmp_path), "preferences")
+    moved = pq.read_table(train).slice(0, 1)
+    pq.write_table(pa.concat_tables([pq.read_table(validation), moved]), validation)
+    pq.write_table(pq.read_table(train).slice(1), train)
+    told = section(
+        write_card(tmp_path, record).read_text("utf-8"), "### Splits (simulated prompts and clips)"
+    )
+    assert "| prompts with pairs in two splits | 1 |" in told
+    assert "**Something stands in two splits" in told
+    assert "None of these" not in told
+
+
+def test_what_was_left_out_of_all_splits_is_counted_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {
+        "counts": {"train": 1200, "validation": 0, "test": 30, "left_out": 5},
+        "rule": {"near_duplicates": 0.9, "held_out_generators": ["gen_1"], "decided": True},
+        "overlap": {"prompts": 0, "words": 0, "near_duplicates": 0, "contents": 0,
+                    "held_out_generators": 0},
+        "groups": 7, "largest_group": 3, "left_out": {"related to prompts of two splits": 5},
+        "unpaired_clips": 2,
+    }  # fmt: skip
+    monkeypatch.setattr("pipeline.dataset.card_leaks.split_facts", lambda _: facts)
+    body = write_card(tmp_path, manifest({name: [] for name in TABLES})).read_text("utf-8")
+    told = section(body, "### Splits")
+    for sentence in (
+        "Prompts: `train` 1,200, `validation` 0, `test` 30.",
+        "Prompts whose words are at least 0.9 alike count as nearly the same.",
+        "Generators held out for the test: gen_1.",
+        "Groups of related prompts: 7, the largest of 3 prompts; each stands in one split.",
+        "because they would join two: 5 related to prompts of two splits.",
+        "Clips in no pair, because their content stands under prompts of two splits: 2.",
+        "| pairs with a clip of a held-out generator outside `test` | 0 |",
+        "None of these stands in two splits",
+    ):
+        assert sentence in told
+    facts["overlap"]["held_out_generators"] = 1
+    body = write_card(tmp_path, manifest({name: [] for name in TABLES})).read_text("utf-8")
+    assert "**Something stands in two splits" in section(body, "### Splits")
+
+
+def test_the_same_run_gives_the_same_card_in_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    record = make_run(tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "other")
+    one, other = (
+        write_card(tmp_path / name, record).read_text("utf-8") for name in ("one", "other")
+    )
+    assert one == other
+    assert str(tmp_path) not in one

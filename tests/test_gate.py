@@ -235,6 +235,7 @@ def test_an_estimate_tells_the_share_of_the_gate(
     assert "audit.require" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_whose_end_falls_short_can_still_be_shown_and_rated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

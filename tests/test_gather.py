@@ -7,8 +7,8 @@ import yaml
 
 from pipeline.config import load_config
 from pipeline.plan import Plan, make_plan
-from pipeline.preference.options import SplitOptions
-from pipeline.preference.splits import in_one_split, split_of
+from pipeline.sources.base import Found, SourceSpec
+from pipeline.sources.gather import gather
 from schemas import Prompt
 from schemas.ids import prompt_id
 from schemas.options import SetupError
@@ -71,31 +71,24 @@ def test_two_sources_that_put_a_prompt_into_two_splits(tmp_path: Path) -> None:
     assert "(0.csv) and 'x' (1.csv) have the same words" in message
 
 
-def test_the_same_words_under_several_ids_share_a_split() -> None:
-    """Drawn by id alone, two ids would part in 2 * 0.25 * 0.75 of the cases."""
-    options = SplitOptions(test=0.25, validation=0)
-    pairs = [(f"a{i}", f"b{i}") for i in range(100)]
-    prompts = [
-        Prompt(prompt_id=one, text=text, source="s")
-        for i, (a, b) in enumerate(pairs)
-        for one, text in ((b, f"text {i}"), (a, f" text  {i}"))
-    ]
-    alone = {p.prompt_id: split_of(p, options) for p in prompts}
-    together = in_one_split(prompts, options)
-    split = {p.prompt_id: split_of(p, options) for p in together}
-    assert 20 < sum(alone[a] != alone[b] for a, b in pairs) < 55  # 37.5, standard deviation 4.8
-    assert all(split[b] == split[a] == alone[a] for a, b in pairs)  # that of the smallest id
-    assert [p.prompt_id for p in together] == [p.prompt_id for p in prompts]
-    (single,) = in_one_split(prompts[:1], options)
-    assert single == prompts[0]  # nothing is stated where nothing is shared
+def test_two_runs_that_disagree_about_a_prompt_the_first_counts() -> None:
+    class Run(SourceSpec):
+        splits: dict[str, str | None]
 
+        def read(self) -> Found:
+            prompts = [Prompt(prompt_id=name, text=f"t {name}", source="r") for name in self.splits]
+            return Found(prompts=prompts, settled=self.splits)
 
-def test_a_stated_split_wins_over_the_smallest_id() -> None:
-    prompts = [
-        Prompt(prompt_id="a", text="t", source="s"),
-        Prompt(prompt_id="b", text="t", source="s", split="validation"),
-    ]
-    assert {p.split for p in in_one_split(prompts, SplitOptions())} == {"validation"}
+    first, second = {"p": "train", "q": None}, {"p": "test", "q": "test", "r": "test"}
+    found = gather([Run(kind="run", splits=first), Run(kind="run", splits=second)])
+    assert found.settled == {"p": "train", "q": None, "r": "test"}
+    (note,) = found.notes
+    assert note == (
+        "sources: 2 prompts stand where the first of two runs has it, such as 'p', train in sources.0 and "
+        "test in sources.1"
+    )
+    one = gather([Run(kind="run", splits=second, limit=1)])
+    assert list(one.settled) == [p.prompt_id for p in one.prompts]
 
 
 def test_prompts_without_clips_are_told(tmp_path: Path) -> None:

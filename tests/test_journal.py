@@ -252,6 +252,7 @@ def _kill_many_times(tmp_path: Path, n_questions: int, n_kills: int) -> str:
     return rows
 
 
+@pytest.mark.slow
 def test_killed_runs_pay_again_only_for_what_was_in_flight(tmp_path: Path) -> None:
     _kill_many_times(tmp_path, n_questions=60, n_kills=2)
 

@@ -483,7 +483,7 @@ def test_an_unset_key_names_variable_and_annotator(
     if value is not None:
         monkeypatch.setenv("MY_KEY", value)
     with pytest.raises(SetupError, match=r"annotator judge: .* MY_KEY is not set or is empty"):
-        OpenAISpec(model="m", name="judge", api_key_env="MY_KEY").check([QUALITY], 8)
+        OpenAISpec(model="m", name="judge", api_key_env="MY_KEY").check_key()
 
 
 def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated() -> None:

@@ -1,11 +1,13 @@
 """Which kind of human data a file is, told by its content alone."""
 
 import gzip
+import typing
 from pathlib import Path
 
 import pytest
 from people_examples import EXAMPLES, as_json, rows_csv
 
+from pipeline.audit.options import RatingsTable
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.people import Reader
 from pipeline.formats.readers import READERS, reader_of
@@ -95,3 +97,8 @@ def test_no_kind_and_several_kinds_are_named(tmp_path: Path) -> None:
         reader_of(tmp_path / "absent.csv")
     with pytest.raises(SetupError, match="is none of the kinds"):
         reader_of(as_json(tmp_path / "z.json", 3))
+
+
+def test_a_configuration_may_name_every_kind() -> None:
+    named = typing.get_args(RatingsTable.model_fields["kind"].annotation)
+    assert sorted(named) == sorted(["auto", *READERS])

@@ -1,4 +1,4 @@
-"""Consensus, pairs, ties, sides and splits, on cases small enough to work out by hand."""
+"""Consensus, pairs, ties and sides, on cases small enough to work out by hand."""
 
 import itertools
 import statistics
@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.preference.consensus import Mark, scores_of_prompt
-from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
+from pipeline.preference.options import ConsensusOptions, PreferenceOptions
 from pipeline.preference.pairing import label_of, pairs_of_prompt
-from pipeline.preference.splits import split_of
 from schemas import CONSENSUS, OVERALL, Prompt
 
 DIMENSIONS = ("prompt_following", "video_quality")
@@ -138,26 +137,6 @@ def test_float_noise_makes_no_winner():
 
 def test_tie_margin_includes_its_end():
     assert [label_of(m, 0.5) for m in (0.5, 0.51, -0.5, -0.51)] == ["tie", "a", "tie", "b"]
-
-
-def test_splits_are_drawn_by_hash_kept_from_the_manifest_and_stable():
-    options = SplitOptions(validation=0.2, test=0.3)
-    prompts = [Prompt(prompt_id=f"p{i}", text="t", source="s") for i in range(3000)]
-    drawn = [split_of(p, options) for p in prompts]
-    shares = {s: drawn.count(s) / 3000 for s in ("train", "validation", "test")}
-    # standard error of a share is at most sqrt(0.25 / 3000) = 0.009
-    assert shares["test"] == pytest.approx(0.3, abs=0.04)
-    assert shares["validation"] == pytest.approx(0.2, abs=0.04)
-    fixed = Prompt(prompt_id="p1", text="t", source="s", split="test")
-    assert split_of(fixed, SplitOptions(validation=0, test=0)) == "test"
-    assert drawn == [split_of(p, options) for p in prompts]
-
-
-def test_a_growing_test_share_only_adds_prompts():
-    prompts = [Prompt(prompt_id=f"p{i}", text="t", source="s") for i in range(500)]
-    small = {p.prompt_id for p in prompts if split_of(p, SplitOptions(test=0.1)) == "test"}
-    large = {p.prompt_id for p in prompts if split_of(p, SplitOptions(test=0.3)) == "test"}
-    assert small < large
 
 
 @given(st.lists(st.floats(1, 5), min_size=2, max_size=6))

@@ -26,7 +26,13 @@ from schemas.ids import sha256_hex
 from schemas.options import SetupError
 
 GOLDEN = Path(__file__).parent / "golden"
-RELEASED = ["videoprefer/prompt_following@1", "videoprefer/video_quality@1"]
+RELEASED = [
+    "videoprefer/prompt_following@1",
+    "videoprefer/video_quality@1",
+    "visionprefer/aesthetic@1",
+    "visionprefer/fidelity@1",
+    "visionprefer/harmlessness@1",
+]
 # SHA-256 of files that paid replies are keyed by: they never change. A rubric's own sha256 covers
 # its file, a zero byte and its template.
 HASHES = {
@@ -34,6 +40,12 @@ HASHES = {
         "b185f1bc041933e9b16e54e2921282747f850932a6b9e52354764eccb0107833",
     "rubrics/videoprefer/video_quality.v1.yaml":
         "8fdab46a0500c2a627967d5d194af1be3c204d42cd96b57b11bfc5df640e40d0",
+    "rubrics/visionprefer/aesthetic.v1.yaml":
+        "9a42626bcd6b267b2a3448613ff9dc8156c90dcbda962adc9f6ed9dea05360c1",
+    "rubrics/visionprefer/fidelity.v1.yaml":
+        "58a4b7090f317062d25ad20936caf0099fa6e728e6b9fe0a910fb9ff9a79e956",
+    "rubrics/visionprefer/harmlessness.v1.yaml":
+        "4ba26714483fffea26b956dc604158208e2633a8336cb2496e949c75ccd7079a",
     "templates/pointwise.v1.j2":
         "f7b438c44f9d5f24d52eac53c31718fcdf82c4bad006771e1d68e33c5f4eec61",
 }  # fmt: skip

@@ -104,7 +104,7 @@ def test_a_record_survives_parquet_rows(record):
 def test_every_table_has_a_schema_with_a_version():
     for record, key in TABLES.values():
         schema = arrow_schema(record)
-        assert schema.metadata[b"schema_version"] == b"1"
+        assert schema.metadata[b"schema_version"] == b"2"
         assert set(key) <= set(schema.names)
 
 

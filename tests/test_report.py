@@ -116,10 +116,14 @@ def test_the_judges_of_the_run_are_on_the_page(root: Path) -> None:
     assert rows[JUDGE, "distinct_draws"] == 1
 
 
+VERSION_1 = {"schema_version": "1", "record": "Preference"}
+
+
 def test_a_table_from_before_there_was_a_basis_rests_on_scores(tmp_path: Path) -> None:
     record = make_run(tmp_path, stages=False)
     for path in (tmp_path / "tables" / "preferences").rglob("*.parquet"):
-        pq.write_table(pq.read_table(path).drop_columns(["basis"]), path)
+        table = pq.read_table(path).drop_columns(["basis"])
+        pq.write_table(table.replace_schema_metadata(VERSION_1), path)
     write_report(tmp_path, ReportOptions(), record)
     pairs = [p for entry in data(tmp_path, "prompts-0.js")["prompts"] for p in entry["pairs"]]
     assert {p["basis"] for p in pairs} == {"scores"}

@@ -465,6 +465,7 @@ def whole_run(folder: Path, judge: NoisyJudge, history: Path, **sentinels: Any) 
     return command.main(["--config", str(folder / "config.yaml"), "--output", str(folder / "out")])
 
 
+@pytest.mark.slow
 def test_a_night_watches_its_judge_and_the_next_one_is_stopped(
     tmp_path: Path, judge: NoisyJudge, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """Clips of another run: the same ids, and what made them is kept."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def refusal(path: Path, **options: Any) -> str:
 
 def test_prompts_and_clips_keep_their_ids(root: Path) -> None:
     found = RunSource(path=str(root)).read()
-    assert list(found.prompts[:2]) == [KITE, DOG]
+    assert list(found.prompts[:2]) == [dataclasses.replace(KITE, split=None), DOG]
+    assert found.settled == {"p1": "test", "p2": None, "p3": None}  # left out of all splits
     assert [p.prompt_id for p in found.prompts] == ["p1", "p2", "p3"]
     assert list(found.clips) == [
         Clip(

@@ -8,6 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.audit.ratings import facts_of
+from pipeline.formats.finder import ClipFinder
+from pipeline.formats.readers import reader_of
 from pipeline.formats.videofeedback import DIMENSIONS, read_videofeedback
 from pipeline.sources.videofeedback import VideoFeedbackSource
 from schemas.options import SetupError
@@ -137,3 +140,22 @@ def test_clips_without_their_frames_can_be_left_out(folder: Path) -> None:
     found = VideoFeedbackSource(path=written(folder, KITE, DOG), missing="leave_out").read()
     assert [c.prompt for c in found.clips] == ["a dog digs in snow"]
     assert "1 of 2 clips are not there" in found.notes[0]
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "real/train.parquet"])
+def test_its_scores_are_ratings_of_the_clips_that_the_source_lists(folder: Path, name: str) -> None:
+    """Nine scores of two clips: the dog has none for alignment, which is missing and not a 0."""
+    path = written(folder, KITE, DOG, name=name)
+    config = "real" if "real" in name else "annotated"
+    found = VideoFeedbackSource(path=path, videos=str(folder / "images"), config=config).read()
+    reader = reader_of(path)
+    assert reader.kind == "videofeedback"
+    people = reader.read(Path(path), ClipFinder(facts_of(found.clips)), None)
+    said = {(r.video_id, r.dimension): r.score for r in people.ratings}
+    kite, dog = (clip.video_id for clip in found.clips)
+    assert len(said) == 9
+    assert said[kite, "text-to-video alignment"] == 4
+    assert (dog, "text-to-video alignment") not in said
+    assert said[dog, "dynamic degree"] == 4
+    assert set(people.scales.values()) == {(1, 4)}
+    assert {r.rater for r in people.ratings} == {"human"}

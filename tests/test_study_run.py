@@ -198,6 +198,7 @@ def test_fewer_draws_are_among_more_and_bought_once(world, tmp_path, capsys):
     assert (rows["1 draw"][2], rows["3 draws"][2], rows["4 draws"][2]) == ("0", "0", "8")
 
 
+@pytest.mark.slow
 def test_people_who_vote_and_judges_who_say_nothing_of_some_clips(world, tmp_path):
     """`whole` has every pair right, `half` those of four prompts and nothing of the others, `mute` speaks
     of another dimension. Nothing is paid for, so nobody is cheaper than the others."""
@@ -262,6 +263,7 @@ def rated_by(world: Path, out: Path, raters: dict[int, tuple[str, ...]]) -> str:
     return json.dumps({"ratings": [{"kind": "table", "path": str(out / "ratings.csv")}]})
 
 
+@pytest.mark.slow
 def test_many_raters_of_whom_one_rated_each_clip_leave_nobody_out(world, tmp_path, capsys):
     """Nobody could be left out of any pair: that is found before money is spent, not after."""
     judge = Judge()

@@ -154,6 +154,7 @@ def test_frames_that_are_decoded_as_they_are_read_train_to_the_same_model(done, 
     assert [row["validation_loss"] for row in streamed.curve] == held
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_with_the_arms_that_are_left(done, tmp_path, monkeypatch):
     data, _, metrics, _ = done
     # compared by its curves: the probes cost more than the training

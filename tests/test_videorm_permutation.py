@@ -94,6 +94,7 @@ def test_frames_one_by_one_are_blind_to_order_whatever_the_weights():
         assert accuracy(found) == 0.5
 
 
+@pytest.mark.slow
 def test_attention_without_positions_is_blind_to_order():
     # permuting the frames permutes what attention gives them, and the mean forgets that
     result = trained("transformer", blind=True)
@@ -102,6 +103,7 @@ def test_attention_without_positions_is_blind_to_order():
         assert accuracy(found) == 0.5
 
 
+@pytest.mark.slow
 def test_a_head_that_starts_at_zero_starts_blind():
     # its output projections are zero: the first reward is that of the mean frame
     assert np.abs(trained("transformer").before).max() <= ROUNDING
@@ -125,10 +127,12 @@ def test_both_together_are_no_worse_than_the_better_of_the_two():
     assert accuracy(trained("videorm").after) >= best - 0.031
 
 
+@pytest.mark.slow
 def test_an_lstm_over_frames_sees_their_order():
     assert accuracy(trained("transformer", head="lstm").after) >= 0.9
 
 
+@pytest.mark.slow
 def test_a_convolution_before_the_mean_sees_a_clip_s_ends_only():
     # the sum over frames of w0 x[t-1] + w1 x[t] + w2 x[t+1] is (w0 + w1 + w2) times the sum of x,
     # less w0 times the last frame and w2 times the first, for beyond the ends stand zeros
@@ -197,6 +201,7 @@ def test_a_shift_that_nothing_was_trained_for_moves_embeddings_and_shrinks_leads
     assert 0 < lead[1 / 2] < lead[0.0]
 
 
+@pytest.mark.slow
 def test_colour_words_are_bound_to_what_is_seen():
     model = build(options(), "videorm", DIMENSIONS, PROMPTS)
     assert accuracy(leads(train(model, options(), colour), held_out("colour"))) >= SEES
@@ -212,6 +217,7 @@ def own_leads(model):
     return (one - two).double().numpy()
 
 
+@pytest.mark.slow
 def test_text_swaps_alone_teach_a_dimension_that_no_pair_is_labelled_in():
     # every pair is of video quality; which colour a prompt names is learned from the swaps
     given = options(data={"text_swap": {"weight": 1.0}})

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotators.recorded import RecordedSpec
-from pipeline.account import Account, preference_book, score_book
+from pipeline.account import Account, draw_up
 from pipeline.dataset.parquet import write_rows
 from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
 from pipeline.preference.prompts import judge_prompt
 from pipeline.preference.rules import Rules
+from pipeline.preference.shards import shards_of
 from pipeline.preference.votes import Draw, Opinion, Ranking, marks_of, opinions, votes_of
 from pipeline.protocol import ProtocolOptions
 from schemas import (
@@ -28,7 +28,7 @@ from schemas import (
 )
 
 DIMENSIONS = ("following", "quality")
-PROMPT = Prompt(prompt_id="p", text="a red circle", source="test")
+PROMPT = Prompt(prompt_id="p", text="a red circle", source="test", split="train")
 
 
 def said(
@@ -274,8 +274,11 @@ def test_the_books_know_what_will_be_written(
     ]
     scores: list[Score] = []
     preferences: list[Preference] = []
-    for i in range(len(prompts)):
-        prompt = Prompt(prompt_id=f"p{i}", text="words", source="test")
+    listed = [
+        Prompt(prompt_id=f"p{i}", text="words", source="test", split=split)
+        for i, split in zip(range(len(prompts)), ("train", "test"))
+    ]
+    for prompt in listed:
         made = judge_prompt(
             prompt,
             [_mark(a) for a in annotations if a.prompt_id == prompt.prompt_id],
@@ -284,21 +287,29 @@ def test_the_books_know_what_will_be_written(
         )
         scores += made[0]
         preferences += made[1]
-    out = folder / "out"
-    write_rows(Score, scores, out / "scores" / "part.parquet")
-    for split in ("train", "validation", "test"):
-        own = [p for p in preferences if p.split == split]
-        write_rows(Preference, own, out / split / "preferences" / "part.parquet")
-    account = Account(
-        prompt_of={f"p{i}{video}": f"p{i}" for i in range(len(prompts)) for video in "abcde"},
-        annotators=[RecordedSpec(kind="recorded", path="none.csv", name=name) for name in "xyz"],
-        rules=asked,
-        annotations=_file(Annotation, annotations, folder / "annotations.parquet"),
-        comparisons=_file(Comparison, comparisons, folder / "comparisons.parquet"),
+    (shard,) = shards_of(
+        [("p0", "p9")],
+        [],
+        _file(Annotation, annotations, folder / "annotations.parquet"),
+        _file(Comparison, comparisons, folder / "comparisons.parquet"),
     )
-    for book in (score_book(account, out), preference_book(account, out)):
+    out = folder / "out"
+    write_rows(Score, scores, shard.part(out, "scores"))
+    for split in ("train", "test"):
+        own = [p for p in preferences if p.split == split]
+        write_rows(Preference, own, shard.part(out, f"{split}/preferences"))
+    account = Account(
+        shard=shard,
+        prompts={prompt.prompt_id: prompt for prompt in listed},
+        clips={f"{p.prompt_id}{v}": (p.prompt_id, f"g{v}") for p in listed for v in "abcde"},
+        annotators=list("xyz"),
+        rules=asked,
+    )
+    drawn = draw_up(account, out)
+    for book in (drawn.scores, drawn.preferences):
         assert book.balanced, (book.stage, book.missing, book.unexpected)
         assert book.owed == book.written + book.upstream
+    assert drawn.rows == len(annotations) + len(comparisons)
     if kind == "tie_band" and named is None:
         _check_band(preferences, scores)
 

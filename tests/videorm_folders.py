@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from videorm_run import Scores, flat, jpeg, preferences, write, write_frames
 
+from pipeline.preference.options import SplitOptions
+from pipeline.preference.splits import drawn
 from pipeline.videorm.data.corpus import load_corpus
 from schemas import HumanRating, HumanVote, Preference, Prompt
 from schemas.tables import to_table
@@ -38,10 +40,21 @@ def write_folder(
         rows = [r for p, s in scored.items() for r in preferences(p, s, split, generators)]
         write(root, "preferences", to_table(Preference, rows), split)
     texts = sorted(set(prompt_of.values()))
-    prompts = [Prompt(prompt_id=p.replace(" ", "-"), text=p, source="t") for p in texts]
+    where = {p: split for split, scored in by_split.items() for p in scored}
+    prompts = [_prompt(p.replace(" ", "-"), p, where.get(p)) for p in texts]
     write(root, "prompts", to_table(Prompt, prompts))
     people(root, generators, ratings, votes)
     return root
+
+
+def _prompt(prompt_id, text, split) -> Prompt:
+    """In its split, as a run publishes it."""
+    return Prompt(
+        prompt_id=prompt_id,
+        text=text,
+        source="t",
+        split=split or drawn(prompt_id, SplitOptions()),
+    )
 
 
 def people(root, generators, ratings, votes) -> None:

@@ -123,14 +123,19 @@ class ChatSpec(Endpoint, JudgeSpec):
         )
 
     def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
-        """Raise :class:`SetupError` for an unset key and for settings that cannot work."""
+        """Raise :class:`SetupError` for settings that cannot work."""
         super().check(rubrics, n_images)
         who = f"annotator {self.annotator_id}"
         for way in self.ways:
             check_url(who, way)
-            read_key(self.annotator_id, way)
+            check_variable(who, way)
         for fault in unsupported(self.model, self.capabilities, self.asked(n_images)):
             raise SetupError(f"{who}: {fault}")
+
+    def check_key(self) -> None:
+        """Every endpoint's variable holds a key."""
+        for way in self.ways:
+            read_key(self.annotator_id, way)
 
 
 class OpenAISpec(ChatSpec):
@@ -179,6 +184,14 @@ def check_url(who: str, way: Endpoint) -> None:
         )
 
 
+def check_variable(who: str, way: Endpoint) -> None:
+    """Raise :class:`SetupError` for what cannot be a variable's name, and never repeat it."""
+    if way.api_key_env is not None and not _VARIABLE.match(way.api_key_env):
+        raise SetupError(
+            f"{who}: api_key_env must be the name of an environment variable, not the key itself"
+        )
+
+
 def read_key(annotator_id: str, way: Endpoint) -> str:
     """As :func:`key_of`, for an annotator."""
     return key_of(f"annotator {annotator_id}", way)
@@ -192,10 +205,7 @@ def key_of(who: str, way: Endpoint) -> str:
     name = way.api_key_env
     if name is None:
         return ""
-    if not _VARIABLE.match(name):
-        raise SetupError(
-            f"{who}: api_key_env must be the name of an environment variable, not the key itself"
-        )
+    check_variable(who, way)
     key = os.environ.get(name, "").strip()
     if not key:
         raise SetupError(

@@ -8,11 +8,32 @@ from schemas import Settings
 from schemas.ids import canonical_json, sha256_hex
 from schemas.store import blob_name
 
+# Of loose entries, packs and marks together; each file states it. One that states none is of format 1:
+# packs and marks did not at first. Whoever changes what a file holds raises it, so that an older program
+# refuses the file by name instead of buying the replies again, or reading them wrongly.
 FORMAT = 1
 
 
 class JournalError(ValueError):
     """An entry cannot be trusted or kept; the message names its file and what to do."""
+
+
+def check_format(found: object, path: str) -> None:
+    """Raises :class:`JournalError` for a file of a format that is not known here.
+
+    ``found``: the number that the file states, or its digits; None where it states none.
+    """
+    stated = 1 if found is None else found
+    text = stated.decode("ascii", "replace") if isinstance(stated, bytes) else str(stated)
+    if not text.isdecimal() or int(text) < 1:
+        raise JournalError(
+            f"{path}: its format is {text!r}, not a number from 1 on; restore the file"
+        )
+    if int(text) > FORMAT:
+        raise JournalError(
+            f"{path}: was written by a newer videoprefer (journal format {text}; this one reads up to "
+            f"{FORMAT}); update videoprefer, or name another journal"
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +118,13 @@ def decode(key: str, data: bytes, path: str) -> Entry:
     """The entry in a file. Raises :class:`JournalError` unless key and body match their hashes."""
     try:
         content = json.loads(data)
+        check_format(content.get("format"), path)
         body, request, price = content["body"], content["request"], content["price"]
         whole = content["key"] == key == sha256_hex(canonical_json(request).encode()) and (
             sha256_hex(body.encode()) == content["body_sha256"]
         )
+    except JournalError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise JournalError(
             f"{path}: not a whole journal entry ({error}); restore the file, or "

@@ -6,6 +6,7 @@ overwritten: of two replies to equal requests the first one kept is the answer, 
 
 ``ab/KEY.json`` are loose entries, ``packs/SHA256.parquet`` many at once, ``aside/SHA256.json`` the
 keys of replies that count no more. Where a pack and a loose file hold one key, the pack is right.
+Every file states its format (`entry.FORMAT`): those of older ones are read, a newer one is refused.
 """
 
 import asyncio

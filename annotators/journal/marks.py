@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 
 from annotators.journal.compact import MANY_SMALL, each
-from annotators.journal.entry import JournalError
+from annotators.journal.entry import FORMAT, JournalError, check_format
 from annotators.journal.packs import listed
 from schemas.ids import canonical_json, sha256_hex
 from schemas.store import Store
@@ -17,7 +17,7 @@ FOLDER = "aside"
 
 def write_marks(store: Store, keys: Iterable[str]) -> str:
     """A file that marks these keys, on disk when this returns. Its name."""
-    data = (canonical_json({"keys": sorted(keys)}) + "\n").encode()
+    data = (canonical_json({"format": FORMAT, "keys": sorted(keys)}) + "\n").encode()
     name = _name(data)
     try:
         store.put(name, data, durable=True)
@@ -29,7 +29,7 @@ def write_marks(store: Store, keys: Iterable[str]) -> str:
 def read_marks(store: Store) -> set[str]:
     """All marked keys."""
     while True:
-        files = each(lambda name: _read(store, name), listed(store, FOLDER))
+        files = each(lambda name: keys_in(store, name), listed(store, FOLDER))
         marks = [keys for keys in files if keys is not None]
         if len(marks) == len(files):  # else one was merged into another in the meantime
             return set().union(*marks)
@@ -40,13 +40,14 @@ def merge_marks(store: Store) -> None:
     names = listed(store, FOLDER)
     if len(names) < MANY_SMALL:
         return
-    files = {name: _read(store, name) for name in names}
+    files = {name: keys_in(store, name) for name in names}
     merged = write_marks(store, set().union(*(keys for keys in files.values() if keys)))
-    if _read(store, merged) is not None:
+    if keys_in(store, merged) is not None:
         each(store.delete, [name for name in names if name != merged])
 
 
-def _read(store: Store, name: str) -> set[str] | None:
+def keys_in(store: Store, name: str) -> set[str] | None:
+    """What one file marks, None if it is gone. Raises :class:`JournalError` where it is damaged."""
     data = store.get(name)
     if data is None:
         return None
@@ -55,7 +56,9 @@ def _read(store: Store, name: str) -> set[str] | None:
             f"{store.path(name)}: its content does not match its own hash; restore the file, or "
             "delete it to let the replies count that it set aside"
         )
-    return set(json.loads(data)["keys"])
+    content = json.loads(data)
+    check_format(content.get("format"), store.path(name))
+    return set(content["keys"])
 
 
 def _name(data: bytes) -> str:

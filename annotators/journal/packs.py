@@ -10,19 +10,20 @@ import io
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annotators.journal.entry import Entry, JournalError
+from annotators.journal.entry import FORMAT, Entry, JournalError, check_format
 from schemas.ids import canonical_json, sha256_hex
 from schemas.store import Store
 
 FOLDER = "packs"
 MOST_ENTRIES, MOST_BYTES = 5_000, 64 << 20  # of a pack, before compression
 LOADED_BYTES = 256 << 20  # of the packs held in memory
+REQUESTS_AT_ONCE = 256  # made into strings at a time
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -34,7 +35,8 @@ SCHEMA = pa.schema(
         ("body", pa.string()),
         ("body_sha256", pa.string()),
         ("price", pa.string()),  # JSON
-    ]
+    ],
+    metadata={"format": str(FORMAT)},  # of the journal: `entry.FORMAT`
 )
 
 
@@ -65,6 +67,7 @@ class Pack:
         if pack_name(data) != name:
             raise JournalError(_damaged(path, "its content does not match its own hash"))
         try:
+            _check_format(pq.ParquetFile(io.BytesIO(data)), path)
             self._table = pq.read_table(io.BytesIO(data), schema=SCHEMA).combine_chunks()
         except (pa.ArrowException, OSError) as error:
             raise JournalError(_damaged(path, f"not a pack of this program ({error})")) from error
@@ -82,6 +85,12 @@ class Pack:
         if sha256_hex(request.encode()) != key or sha256_hex(body.encode()) != digest:
             raise JournalError(_damaged(self.path, f"entry {key} does not match its own hashes"))
         return Entry(key=key, request=json.loads(request), body=body, price=json.loads(price))
+
+    def requests(self) -> Iterator[tuple[str, str]]:
+        """Every key with its request as canonical JSON; no body is looked at."""
+        for start in range(0, len(self.keys), REQUESTS_AT_ONCE):
+            some = self._table["request"].slice(start, REQUESTS_AT_ONCE).to_pylist()
+            yield from zip(self.keys[start : start + REQUESTS_AT_ONCE], some, strict=True)
 
     def entries(self) -> list[Entry]:
         """All of them, in the order of their keys."""
@@ -190,10 +199,14 @@ class Packs:
             return known
         try:
             with self._store.open(name) as file:
-                keys = pq.ParquetFile(file).read(columns=["key"])["key"].to_pylist()
+                parquet = pq.ParquetFile(file)
+                _check_format(parquet, self._store.path(name))
+                keys = parquet.read(columns=["key"])["key"].to_pylist()
             return np.frombuffer(bytes.fromhex("".join(keys)), dtype="S32")
         except FileNotFoundError:
             return None
+        except JournalError:
+            raise
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             path = self._store.path(name)
             raise JournalError(_damaged(path, f"not a whole pack ({error})")) from error
@@ -223,6 +236,10 @@ def _row(entry: Entry) -> dict[str, object]:
         "body_sha256": sha256_hex(entry.body.encode()),
         "price": json.dumps(entry.price),
     }
+
+
+def _check_format(file: pq.ParquetFile, path: str) -> None:
+    check_format((file.schema_arrow.metadata or {}).get(b"format"), path)
 
 
 def _damaged(path: str, why: str) -> str:

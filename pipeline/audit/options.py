@@ -30,6 +30,15 @@ class RatingsTable(Options):
         "evalcrafter",
         "tc_bench",
         "label_studio",
+        "videofeedback",
+        "hpdv2",
+        "hpdv3",
+        "imagereward",
+        "pickapic",
+        "trl",
+        "ultrafeedback",
+        "videodpo",
+        "unifiedreward",
     ] = "auto"
     path: str
     # scores outside are missing marks, counted; None: the format's own, 1 to 5 for a plain table

@@ -14,14 +14,14 @@ Found = dict[Reason, str]
 def check_clips(
     clips: Sequence[Measured],
     options: ChecksOptions,
-    split_of: Mapping[str, str],
+    split_of: Mapping[str, str | None],
     nsfw: Mapping[str, float | None],
 ) -> tuple[list[ClipCheck], list[Failure]]:
     """One row per clip, and a failure of stage ``check`` for each that is left out.
 
-    ``split_of``: prompt_id -> split; ``nsfw``: what the hook gave, by video_id. Of near duplicates
-    the first in the order of ids stays, but a clip that another rule leaves out stands for none that
-    stays: it comes after all those.
+    ``split_of``: prompt_id -> split, None for one that is left out of all; ``nsfw``: what the hook gave,
+    by video_id. Of near duplicates the first in the order of ids stays, but a clip that another rule
+    leaves out stands for none that stays: it comes after all those.
     """
     found = {c.video_id: findings(c, options, nsfw.get(c.video_id)) for c in clips}
     out: set[str] = set(options.leave_out)
@@ -45,7 +45,7 @@ def _row(
     out: set[str],
     near: Near | None,
     prompt_of: Mapping[str, str],
-    split_of: Mapping[str, str],
+    split_of: Mapping[str, str | None],
     nsfw: Mapping[str, float | None],
 ) -> ClipCheck:
     other = prompt_of[near.of] if near else None
@@ -58,9 +58,14 @@ def _row(
         near_duplicate_of=near.of if near else None,
         near_duplicate_bits=near.bits if near else None,
         across_prompts=other != clip.prompt_id if other else None,
-        across_splits=split_of[other] != split_of[clip.prompt_id] if other else None,
+        across_splits=_parted(split_of[other], split_of[clip.prompt_id]) if other else None,
         nsfw=nsfw.get(clip.video_id),
     )
+
+
+def _parted(one: str | None, other: str | None) -> bool:
+    """Whether two prompts stand in different splits; one that is left out stands in none."""
+    return None not in (one, other) and one != other
 
 
 def _in_order(found: Found) -> list[Reason]:

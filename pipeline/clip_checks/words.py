@@ -30,13 +30,13 @@ def _said(reason: Reason, n: int, across: int) -> str:
 
 
 def notes_on(
-    rows: Sequence[ClipCheck], split_of: Mapping[str, str], *, hooked: bool
+    rows: Sequence[ClipCheck], split_of: Mapping[str, str | None], *, hooked: bool
 ) -> tuple[str, ...]:
     """What a reader of the results must know: leaks between splits, clips that the hook said nothing of."""
     return (*_leaks(rows, split_of), *(_silent(rows) if hooked else ()))
 
 
-def _leaks(rows: Sequence[ClipCheck], split_of: Mapping[str, str]) -> list[str]:
+def _leaks(rows: Sequence[ClipCheck], split_of: Mapping[str, str | None]) -> list[str]:
     prompt_of = {row.video_id: row.prompt_id for row in rows}
     leaks = [row for row in rows if row.across_splits and row.near_duplicate_of]
     if not leaks:

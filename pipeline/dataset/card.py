@@ -10,22 +10,8 @@ import jinja2
 import yaml
 
 from pipeline.dataset.card_facts import card_facts, count
-from pipeline.report.tables import NAMES
-from schemas import SPLITS
+from pipeline.dataset.card_metadata import metadata
 from schemas.layout import Layout
-
-# Licences as a hub spells them (lower case), where a card may name one for the whole set.
-HUB_LICENCES = frozenset(
-    ("apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
-)
-SIZES = (
-    (1e3, "n<1K"),
-    (1e4, "1K<n<10K"),
-    (1e5, "10K<n<100K"),
-    (1e6, "100K<n<1M"),
-    (1e7, "1M<n<10M"),
-)
-Row = dict[str, Any]
 
 
 def write_card(root: Path, manifest: Mapping[str, Any]) -> Path:
@@ -36,7 +22,7 @@ def write_card(root: Path, manifest: Mapping[str, Any]) -> Path:
     """
     layout = Layout(root)
     facts = card_facts(layout, manifest)
-    front_matter = yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True)
+    front_matter = yaml.safe_dump(metadata(layout, facts), sort_keys=False, allow_unicode=True)
     text = (
         _environment(facts["simulated"])
         .get_template("card.md.j2")
@@ -82,58 +68,16 @@ def markdown(value: Any) -> str:
     return re.sub(r"([\\`*\[\]|~!#])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 
 
-def fenced(text: str) -> str:
+def fenced(text: str, language: str = "yaml") -> str:
     """Text verbatim in a code block whose fence is longer than any run of backticks in it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}yaml\n{text.rstrip()}\n{fence}"
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def _simulated_words(simulated: Sequence[str], kinds: Iterable[str]) -> str:
     found = [kind for kind in kinds if kind in simulated]
     return f" (simulated {' and '.join(found)})" if found else ""
-
-
-def _metadata(facts: Mapping[str, Any]) -> Row:
-    """Front matter of the card: what a hub and ``datasets`` read."""
-    tables = {table["name"]: table for table in facts["tables"]}
-    n_pairs = tables["preferences"]["rows"]
-    size = next((name for limit, name in SIZES if n_pairs < limit), "10M<n<100M")
-    licence = _hub_licence(facts["licences"])
-    return {
-        "pretty_name": facts["name"],
-        "license": licence,
-        **({"license_name": "per-row-licences"} if licence == "other" else {}),
-        "language": ["en"],
-        "task_categories": ["text-to-video", "video-classification"],
-        "tags": ["preference", "reward-model", "text-to-video", "videoprefer",
-                 *(["simulated"] if facts["simulated"] else [])],
-        "size_categories": [size],
-        "configs": [_config(tables[name], facts["splits"]) for name in ("preferences", *NAMES[:-1])],
-    }  # fmt: skip
-
-
-def _config(table: Row, splits: Sequence[str]) -> Row:
-    """Where ``datasets`` finds a table. ``splits`` are those of the preferences that have rows.
-
-    A split without rows is left out: ``datasets`` (5.2) refuses to load a set that holds one. The
-    description names what the table holds, because ``datasets`` keeps what it has read under the
-    folder's own name and a hash of these blocks: without it ``a/out`` would be shown for ``b/out``,
-    and yesterday's rows after a rebuild.
-    """
-    name, of = table["name"], {"description": f"sha256 {table['sha256']}"}
-    if name == "preferences":
-        files = [{"split": s, "path": f"tables/{name}/{s}/*.parquet"} for s in (splits or SPLITS)]
-        return {"config_name": name, "data_files": files, "default": True, **of}
-    files = [{"split": "train", "path": f"tables/{name}/*.parquet"}]
-    return {"config_name": name, "data_files": files, **of}
-
-
-def _hub_licence(licences: Sequence[str | None]) -> str:
-    """The one licence of all rows where there is exactly one that a hub knows, else ``other``."""
-    names = {(licence or "unknown").lower() for licence in licences}
-    only = names.pop() if len(names) == 1 else "other"
-    return only if only in HUB_LICENCES | {"unknown"} else "other"
 
 
 def _licence_sentence(licences: Sequence[str | None]) -> str:

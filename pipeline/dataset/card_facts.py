@@ -1,7 +1,6 @@
 """What the dataset card states: counts, judges, rubrics, cost and agreement of a finished run."""
 
 import hashlib
-import importlib.resources
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.audit.names import RATER, RESERVED, STATISTICS
+from pipeline.dataset.card_cite import CITED, PAPER, citation
+from pipeline.dataset.card_counts import (
+    claim_rows,
+    counted,
+    generator_rows,
+    pair_funnel,
+    snapshot_rows,
+)
 from pipeline.dataset.card_judges import judge_rows
+from pipeline.dataset.card_leaks import leak_facts
+from pipeline.dataset.card_prompts import PLACE, WORDLESS, rubric_rows
+from pipeline.dataset.card_scores import score_rows
+from pipeline.dataset.card_terms import licences, terms_table
+from pipeline.dataset.clips import offered
 from pipeline.dataset.parquet import IMAGES, read_columns
 from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import failure_groups, preference_counts
-from pipeline.report.agreement import HEADLINES, headlines, is_whole
+from pipeline.report.agreement import HEADLINES, headlines, is_whole, without_echo
 from pipeline.report.checks import check_counts
 from pipeline.report.tables import (
     NAMES,
@@ -24,8 +37,6 @@ from pipeline.report.tables import (
     simulated_kinds,
     table_files,
 )
-from prompts import as_protocol
-from prompts.load import load_rubric, rubric_names
 from schemas import SPLITS
 from schemas.layout import Layout
 from schemas.tables import TABLES
@@ -45,35 +56,80 @@ def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
     """Everything the card's template asks for. Tables may be empty, the audit absent."""
     audit, judges = read_audit(layout.root), read_json(layout.root / JUDGES)
     counts = preference_counts(layout)
+    funnel = pair_funnel(layout, counts)
+    tables = [_table(layout, name) for name in NAMES]
+    generators = generator_rows(layout)
+    agreement = [_statistic(row) for row in _shown(audit)] if audit else []
     return {
-        "name": (manifest.get("config") or {}).get("name")
-        or manifest.get("run_id")
-        or "videoprefer",
+        **_identity(manifest),
         "simulated": simulated_kinds(layout) or ["data"] * bool(manifest.get("simulated")),
-        "tables": [_table(layout, name) for name in NAMES],
-        "generators": _generators(layout),
-        "sources": _counted(
-            read_table(layout, "prompts", columns=["source", "licence"]), "prompts"
-        ),
-        "pairs": _pair_funnel(layout, counts),
+        "tables": tables,
+        "has_images": any(one["name"] == IMAGES for one in _columns(tables, "frames")),
+        "generators": generators,
+        "unplaced": any(row["splits"][None] for row in generators),
+        "sources": counted(read_table(layout, "prompts", columns=["source", "licence"]), "prompts"),
+        "clips_offered": offered(layout),
+        "pairs": funnel,
+        "claims": claim_rows(manifest, layout, funnel),
+        "claims_source": ((manifest.get("config") or {}).get("claims") or {}).get("source"),
+        "scores": score_rows(layout, manifest),
         "splits": [s for s in SPLITS if any(row["split"] == s for row in counts)],
         "failures": failure_groups(layout, 0),
         "checks": check_counts(layout),
         "annotators": _annotators(layout, manifest),
+        "snapshots": snapshot_rows(layout),
         "judges": judge_rows(judges, manifest.get("annotators") or []) if judges else [],
         "judge_notes": judges["notes"] if judges else [],
         "frames": {"policy": None, "count": None, **(manifest.get("frames") or {})},
-        "rubrics": [_rubric(rubric) for rubric in manifest.get("rubrics") or []],
+        "rubrics": rubric_rows(manifest),
+        "wordless": _wordless(manifest),
+        "place": PLACE,
+        "montage": bool(((manifest.get("config") or {}).get("frames") or {}).get("montage")),
+        "leaks": leak_facts(layout),
         "cost": _cost(manifest.get("spend") or {}),
         "versions": manifest.get("versions") or {},
         "headlines": headlines(audit) if audit else [],
         "gate": manifest.get("gate"),  # what was required of the rated clips first; None: nothing
-        "agreement": [_statistic(row) for row in _shown(audit)] if audit else [],
+        "agreement": agreement,
+        "statistics": {
+            name: STATISTICS[name] for name in sorted({r["statistic"] for r in agreement})
+        },
         "agreement_missing": "No human ratings were given, so no agreement was computed."
         if audit is None
         else "No annotator's scores could be held against people; see `audit.json`.",
-        "licences": _licences(layout),
+        "licences": licences(layout),
+        "terms": terms_table(layout),
+        "paper": PAPER,
+        "cited": CITED,
     }
+
+
+def _identity(manifest: Mapping[str, Any]) -> Row:
+    """Name, version and origin of the set: a record may lack all but the name."""
+    name = (
+        (manifest.get("config") or {}).get("name")
+        or manifest.get("name")
+        or manifest.get("run_id")
+        or "videoprefer"
+    )
+    version = manifest.get("dataset_version")
+    withdrawn = manifest.get("withdrawn") or {}
+    before = withdrawn.get("versions_before") or []
+    return {
+        "name": name,
+        "dataset_version": version,
+        "previous": manifest.get("previous") or (before[-1] if before else None),
+        "schema_version": manifest.get("schema_version", 1),
+        "merged_from": manifest.get("merged_from") or [],
+        "withdrawn": withdrawn.get("clips"),
+        "citation": citation(name, version) if version else None,
+    }
+
+
+def _wordless(manifest: Mapping[str, Any]) -> bool:
+    """Whether no annotator of the run reads words: what is rendered was then sent to nobody."""
+    kinds = [given["kind"] for given in manifest.get("annotators") or []]
+    return all(kind in WORDLESS for kind in kinds)
 
 
 def _table(layout: Layout, name: str) -> Row:
@@ -87,6 +143,10 @@ def _table(layout: Layout, name: str) -> Row:
         "columns": [{"name": f.name, "type": str(f.type)} for f in schema],
         "sha256": content_sha256(files, schema.names),
     }
+
+
+def _columns(tables: Sequence[Row], name: str) -> list[Row]:
+    return next(table["columns"] for table in tables if table["name"] == name)
 
 
 def content_sha256(files: Sequence[Path], columns: Sequence[str]) -> str:
@@ -103,44 +163,6 @@ def content_sha256(files: Sequence[Path], columns: Sequence[str]) -> str:
     return found.hexdigest()
 
 
-def _counted(table: pa.Table, what: str) -> list[Row]:
-    """Rows per combination of the table's columns, sorted."""
-    keys = table.column_names
-    counted = table.group_by(keys).aggregate([([], "count_all")]).to_pylist()
-    rows = [{**{k: row[k] for k in keys}, what: row["count_all"]} for row in counted]
-    return sorted(rows, key=lambda row: [str(row[key]) for key in keys])
-
-
-def _generators(layout: Layout) -> list[Row]:
-    rows = _counted(read_table(layout, "videos", columns=["generator", "licence"]), "clips")
-    have = set(read_table(layout, "frames", columns=["video_id"]).column("video_id").to_pylist())
-    videos = read_table(layout, "videos", columns=["generator", "licence", "video_id"]).to_pylist()
-    for row in rows:
-        row["frames"] = sum(
-            v["video_id"] in have
-            for v in videos
-            if (v["generator"], v["licence"]) == (row["generator"], row["licence"])
-        )
-    return rows
-
-
-def _pair_funnel(layout: Layout, counts: Sequence[Row]) -> list[Row]:
-    """Per dimension: every two clips of a prompt, and what became of them."""
-    clips = _counted(read_table(layout, "videos", columns=["prompt_id"]), "n")
-    possible = sum(row["n"] * (row["n"] - 1) // 2 for row in clips)
-    funnel = []
-    for dimension in sorted({row["dimension"] for row in counts}):
-        own = [row for row in counts if row["dimension"] == dimension]
-        pairs, ties = (sum(row[field] for row in own) for field in ("pairs", "ties"))
-        funnel.append({
-            "dimension": dimension, "possible": possible, "pairs": pairs, "ties": ties,
-            "missing": possible - pairs, "decided": pairs - ties,
-            "share": f"{100 * (pairs - ties) / pairs:.1f} %",
-            "splits": {s: sum(r["pairs"] for r in own if r["split"] == s) for s in SPLITS},
-        })  # fmt: skip
-    return funnel
-
-
 def _annotators(layout: Layout, manifest: Mapping[str, Any]) -> list[Row]:
     """The configured annotators, with the models that answered and their rows."""
     table = read_table(layout, "annotations", columns=["annotator_id", "model"])
@@ -153,29 +175,6 @@ def _annotators(layout: Layout, manifest: Mapping[str, Any]) -> list[Row]:
         }
         rows.append({**known, "answered": ", ".join(answered), "rows": len(own)})
     return rows
-
-
-def _rubric(given: Mapping[str, Any]) -> Row:
-    """A rubric of the run's record with its text: as recorded, else the packaged one it names."""
-    text = given.get("text") or _packaged_text(given)
-    known = {key: given[key] for key in ("name", "version", "sha256")}
-    return {**known, "protocol": given.get("protocol", "pointwise"), "text": text}
-
-
-def _packaged_text(given: Mapping[str, Any]) -> str:
-    name = f"{given['name']}@{given['version']}"
-    if name not in rubric_names() or _sha256(name, given.get("protocol")) != given["sha256"]:
-        return "# A rubric of the run's own; its text was not recorded."
-    file = importlib.resources.files("prompts").joinpath(
-        "rubrics", f"{given['name']}.v{given['version']}.yaml"
-    )
-    return file.read_text("utf-8")
-
-
-def _sha256(name: str, protocol: str | None) -> str:
-    """Of a packaged rubric, as it is asked in a protocol: with the words of that protocol's template."""
-    rubric = load_rubric(name)
-    return (as_protocol(rubric, protocol) if protocol else rubric).sha256
 
 
 def count(value: int | None) -> str:
@@ -208,7 +207,15 @@ def _money(spend: Mapping[str, Any]) -> str:
 
 
 def _shown(audit: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    rows = [row for row in audit["rows"] if is_whole(row) and row["statistic"] in SHOWN_STATISTICS]
+    """Of the whole, without single raters, and without the references where they say nothing."""
+    rows = [
+        row
+        for row in without_echo(audit)["rows"]
+        if is_whole(row)
+        and row["statistic"] in SHOWN_STATISTICS
+        and not row["annotator"].startswith(RATER)
+        and not (row["statistic"] == "judge_tie_share" and row["annotator"] in RESERVED)
+    ]
     return sorted(rows, key=lambda row: (
         row["dimension"], SHOWN_STATISTICS.index(row["statistic"]), row["annotator"]))  # fmt: skip
 
@@ -221,9 +228,3 @@ def _statistic(row: Mapping[str, Any]) -> Row:
         "value": "undefined" if row["value"] is None else f"{row['value']:.3f}",
         "interval": f"[{bounds[0]:.3f}, {bounds[1]:.3f}]" if known else "–",
     }
-
-
-def _licences(layout: Layout) -> list[str | None]:
-    columns = [read_table(layout, name, columns=["licence"]).column("licence")
-               for name in ("prompts", "videos")]  # fmt: skip
-    return sorted({value for column in columns for value in column.to_pylist()}, key=str)

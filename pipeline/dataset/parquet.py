@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from schemas import FrameSet
 from schemas.store import Store, blob_name
-from schemas.tables import arrow_schema, from_table, key_of, to_row
+from schemas.tables import arrow_schema, from_table, key_of, to_table
+from schemas.versions import columns_in, completed, record_in
 
 R = TypeVar("R")
 IMAGES = "images"  # column of the frames table that carries the JPEGs
@@ -36,19 +37,22 @@ def write_rows(record: type, rows: Iterable[Any], path: Path, images: Store | No
     try:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             while group := list(islice(ordered, size)):
-                writer.write_table(_to_table(group, schema, images))
+                writer.write_table(_to_table(record, group, schema, images))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path
 
 
-def _to_table(rows: Sequence[Any], schema: pa.Schema, images: Store | None) -> pa.Table:
-    dicts = [to_row(row) for row in rows]
-    if images is not None:
-        for row in dicts:
-            row[IMAGES] = [_image(images, sha256) for sha256 in row["jpeg_sha256"]]
-    return pa.Table.from_pylist(dicts, schema=schema)
+def _to_table(
+    record: type, rows: Sequence[Any], schema: pa.Schema, images: Store | None
+) -> pa.Table:
+    table = to_table(record, rows)
+    if images is None:
+        return table
+    frames = [[_image(images, sha256) for sha256 in row.jpeg_sha256] for row in rows]
+    field = schema.field(IMAGES)
+    return table.append_column(field, pa.array(frames, field.type)).cast(schema)
 
 
 def _image(store: Store, sha256: str) -> dict[str, Any]:
@@ -78,20 +82,50 @@ def frames_schema() -> pa.Schema:
 
 
 def read_rows(record: type[R], paths: Iterable[Path | str]) -> Iterator[R]:
-    """Records of Parquet files, in file order, batch by batch; images are not read."""
-    names = arrow_schema(record).names  # type: ignore[arg-type]
+    """Records of Parquet files, in file order, batch by batch; images are not read.
+
+    Files of older versions are read with the defaults of what they lack; raises
+    :class:`~schemas.versions.TableError` for those of newer ones and for what is no such table.
+    """
     for path in paths:
         with pq.ParquetFile(path) as file:
+            names = columns_in(record, file.schema_arrow, path)
             for batch in file.iter_batches(batch_size=1_000, columns=names):
                 yield from from_table(record, pa.Table.from_batches([batch]))
 
 
 def read_columns(paths: Iterable[Path | str], columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Tuples of a few columns: for keys and counts, without building records."""
+    """Tuples of a few columns: for keys and counts, without building records.
+
+    Older and newer versions as :func:`read_rows`.
+    """
     for path in paths:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=10_000, columns=list(columns)):
-                yield from zip(*(batch.column(c).to_pylist() for c in columns), strict=True)
+        for batch in read_batches(path, columns):
+            yield from zip(*(batch.column(c).to_pylist() for c in columns), strict=True)
+
+
+def read_batches(
+    path: Path | str,
+    columns: Sequence[str],
+    record: type[Any] | None = None,
+    *,
+    rows: int = 10_000,
+) -> Iterator[pa.RecordBatch]:
+    """A few columns of a file, batch by batch; ``record``: that it has to hold, None for any.
+
+    Older and newer versions as :func:`read_rows`.
+    """
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        record = record or record_in(schema, path)
+        names = columns_in(record, schema, path, columns)
+        for batch in file.iter_batches(batch_size=rows, columns=names):
+            yield batch if len(names) == len(columns) else completed(record, batch, columns)
+
+
+def rows_in(paths: Iterable[Path | str]) -> int:
+    """How many rows the files have together; only their footers are read."""
+    return sum(pq.read_metadata(path).num_rows for path in paths)
 
 
 def parts(folder: Path) -> list[Path]:
@@ -106,13 +140,13 @@ def publish(files: Sequence[Path], folder: Path, record: type) -> int:
     """
     staged = folder.with_name(f".tmp-{folder.name}-{uuid.uuid4().hex}")
     staged.mkdir(parents=True)
-    full = [file for file in files if pq.ParquetFile(file).metadata.num_rows]
+    full = [file for file in files if rows_in([file])]
     for number, file in enumerate(full):
         _link(file, staged / f"part-{number:05d}-of-{len(full):05d}.parquet")
     if not full:
         write_rows(record, [], staged / "part-00000-of-00001.parquet")
     _swap(staged, folder)
-    return sum(pq.ParquetFile(file).metadata.num_rows for file in parts(folder))
+    return rows_in(parts(folder))
 
 
 def _link(source: Path, target: Path) -> None:

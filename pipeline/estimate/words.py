@@ -33,9 +33,43 @@ def heading(config: Config, plan: Plan, clips: Clips) -> tuple[str, ...]:
         f"{plural(len(plan.dimensions), 'dimension')} in "
         f"{plural(len(plan.rubrics or plan.comparing), 'rubric')}",
         f"{plural(n_frames, 'frame')}, at most {config.frames.most} per clip",
+        _pairs(plan),
+        *_claimed(config, plan),
         f"sizes of clips: {_origins(clips, measured)}",
         *_compared(config.protocol, clips),
     )
+
+
+def possible_pairs(plan: Plan) -> int:
+    """Pairs of clips of one prompt, each dimension counted."""
+    sizes = Counter(clip.prompt_id for clip in plan.clips).values()
+    return sum(math.comb(n, 2) for n in sizes) * len(plan.dimensions)
+
+
+def _pairs(plan: Plan) -> str:
+    """A pair is a prompt, two of its clips and a dimension."""
+    return f"at most {plural(possible_pairs(plan), 'pair')} of clips of one prompt, every dimension counted"
+
+
+def _claimed(config: Config, plan: Plan) -> Iterator[str]:
+    """What the publication says that the recipe rebuilds, beside the counts above."""
+    claims = config.claims
+    if claims is None:
+        return
+    told = [
+        f"{said:,} {what}"
+        for said, what in (
+            (claims.prompts, "prompts"),
+            (claims.clips, "clips"),
+            (claims.pairs, "decided pairs"),
+        )
+        if said is not None
+    ]
+    share = claims.untied_share
+    of = (
+        "" if share is None else f", {100 * share:.1f} % of {claims.possible_pairs:,} possible ones"
+    )
+    yield f"{claims.source} says: {', '.join(told)}{of}"
 
 
 def _origins(clips: Clips, measured: int) -> str:

@@ -3,17 +3,25 @@
 from pathlib import Path
 
 from pipeline.formats import (
+    chosen_votes,
     evalcrafter_ratings,
     fetv,
     genai_bench_results,
+    hpdv2,
+    hpdv3,
+    imagereward,
     label_studio,
+    pickapic,
     ratings,
     t2vqa,
     tc_bench,
+    trl,
     tvge,
+    ultrafeedback,
     vbench_votes,
     video_bench,
     videoalign_votes,
+    videofeedback,
     votes,
 )
 from pipeline.formats.peek import columns_of
@@ -34,6 +42,15 @@ _ALL = (
     evalcrafter_ratings.READER,
     tc_bench.READER,
     label_studio.READER,
+    videofeedback.READER,
+    hpdv2.READER,
+    hpdv3.READER,
+    imagereward.READER,
+    pickapic.READER,
+    trl.READER,
+    ultrafeedback.READER,
+    chosen_votes.VIDEODPO,
+    chosen_votes.UNIFIEDREWARD,
 )
 TABLES = (".csv", ".tsv", ".parquet")
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.formats.cells import number_or_none
+from pipeline.formats.finder import ClipFinder
+from pipeline.formats.gathering import Gathering
 from pipeline.formats.labelled import (
     UNKNOWN,
     ClipRow,
@@ -18,6 +20,10 @@ from pipeline.formats.labelled import (
     words,
     words_or_none,
 )
+from pipeline.formats.peek import columns_of
+from pipeline.formats.people import ANYBODY, PeopleRead, Reader, Scale
+from pipeline.formats.picture_votes import exported
+from pipeline.formats.said import Said
 from schemas.options import SetupError
 from schemas.rows import Row, read_rows
 
@@ -29,6 +35,7 @@ DIMENSIONS = (
     "factual consistency",
 )
 SCALE = (1, 4)
+REAL = "real"  # the configuration, and the generator, of camera footage
 FRAME_RATE = 8.0  # frames per second
 REQUIRED = ("id", "images", "text prompt", *DIMENSIONS)
 
@@ -43,6 +50,42 @@ def read_videofeedback(path: str | Path, generator: str = UNKNOWN) -> Iterator[C
     """
     file = Path(path)
     return (_row(file, number, row, generator) for number, row in read_rows(file, REQUIRED))
+
+
+def read_people(path: Path, finder: ClipFinder, scale: Scale | None = None) -> PeopleRead:
+    """The five scores of each clip as ratings of one rater, ``human``; ``scale`` is 1 to 4 unless given.
+
+    Clips of a file in a folder named ``real`` are camera footage, as the source has them. Raises as
+    :func:`read_videofeedback` does.
+    """
+    gathering = Gathering()
+    for row in read_videofeedback(path, REAL if path.parent.name == REAL else UNKNOWN):
+        place, named = (path, row.number), row.clip
+        said = Said(
+            video_id=named.video_id(row.prompt),
+            prompt=row.prompt,
+            generator=named.generator,
+            video=named.video,
+        )
+        clip = gathering.clip(place, finder, said)
+        for dimension, score in named.scores.items() if clip else ():
+            assert clip is not None
+            gathering.rating(
+                place, clip, rater=ANYBODY, dimension=dimension, score=score, scale=scale or SCALE
+            )
+    return gathering.read(
+        "most clips were scored by one of some 20 raters, who is not named: agreement between raters "
+        "is not known",
+        *exported(path),
+    )
+
+
+READER = Reader(
+    kind="videofeedback",
+    what="VideoFeedback's five scores of each clip",
+    read=read_people,
+    is_it=lambda path: columns_of(path).issuperset(REQUIRED),
+)
 
 
 def _row(file: Path, number: int, row: Row, generator: str) -> ClipRow:

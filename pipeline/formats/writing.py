@@ -32,6 +32,12 @@ class Material:
     scales: Mapping[str, tuple[float, float]]  # of a dimension's rubric, where it has bounds
     preferences: Sequence[Preference]  # of the chosen splits, all dimensions
     rationales: Mapping[tuple[str, str], str]  # of one draw, by (video_id, dimension)
+    # why a clip's file cannot be placed, by video_id: it is gone, or lies in an object store
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    # the split of a prompt, by prompt_id; a prompt that is in none is not there
+    splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    # preferences that no format can say are not in `preferences`, and counted here as in Plan
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -59,17 +65,29 @@ class Medium:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """The media that one row holds together (a clip, a pair, a ranking) and the prompt it states."""
+
+    prompt: str
+    media: tuple[str, ...]  # keys of ``Plan.media``
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What an export would write.
 
     ``files`` maps each table's path in the export to its rows; ``media`` each media file's path to
     what it holds. ``left_out`` counts what cannot be written, by a phrase that ends a sentence
     beginning with the number (``pairs are ties, which the format cannot say``); ``lost`` are
-    sentences on what the format has no place for (margins, other dimensions, motion).
+    sentences on what the format has no place for (margins, other dimensions, motion). Of ``named`` the
+    room holds that the prompt is that of every clip, byte for byte, and that the clips of one row
+    differ in content.
     """
 
     files: Mapping[str, Sequence[Row]]
     media: Mapping[str, Medium]
+    named: Sequence[Named] = ()  # every medium stands in one of them, at least
+    embedded: Sequence[Medium] = ()  # what rows hold themselves, as bytes; no file of its own
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     lost: Sequence[str] = ()
     notes: Sequence[str] = ()  # what a user of the export must know
@@ -95,8 +113,10 @@ class Writer:
     what: str  # in a few words, for a list of the formats
     loader: str  # whose loader's rules are checked: repository and file
     unit: Literal["clip", "pair", "ranking", "text"]
-    theirs: Mapping[str, str]  # their dimension -> ours, where names differ and the user says nothing
+    # their dimension -> ours, where names differ and the user says nothing
+    theirs: Mapping[str, str]
     plan: Callable[[Material, Choice], Plan]
     write: Callable[[Plan, Path], None]
     check: Callable[[Path, Plan], Mapping[str, int]]
     read: Callable[[Path, str], Sequence[Row]]  # folder, path of the table in it
+    cannot: str = ""  # what the format has no place for, in a few words, for a list of the formats

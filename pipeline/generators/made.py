@@ -37,34 +37,36 @@ class Made:
         notes: where the notes lie.
         media: the run's media store.
         shared: whether ``notes`` is for several runs, and holds the bytes, too.
+        withdrawn: SHA-256 of clips that their owners took back: such bytes are kept nowhere.
     """
 
     notes: Store
     media: Store
     shared: bool = False
+    withdrawn: frozenset[str] = frozenset()
 
     def noted(self, key: str) -> bool:
         """Whether a clip was made; its bytes are not looked at."""
-        return self.notes.exists(_note_name(key))
+        return self.notes.exists(note_name(key))
 
     def get(self, key: str) -> bytes | None:
         """The clip's bytes, None if it is still to be made. Damaged bytes, or a damaged note, count as
         none."""
-        note = self.notes.get(_note_name(key))
+        note = self.notes.get(note_name(key))
         if note is None:
             return None
         try:
             said = json.loads(note)
             where, sha256 = str(said["name"]), said["sha256"]
         except (ValueError, KeyError, TypeError):
-            self.notes.delete(_note_name(key))
+            self.notes.delete(note_name(key))
             return None
         for store, name in self._places(where):
             data = store.get(name)
             if data is not None and sha256_hex(data) == sha256:
                 return data
             store.delete(name)  # what is damaged would keep the right bytes from being put
-        self.notes.delete(_note_name(key))
+        self.notes.delete(note_name(key))
         return None
 
     def put(self, key: str, clip: Clip, data: bytes) -> None:
@@ -80,12 +82,13 @@ class Made:
             "seed": clip.seed,
             "settings": json.loads(clip.settings or "{}"),
         }
-        self.notes.put(_note_name(key), canonical_json(note).encode(), durable=True)
+        self.notes.put(note_name(key), canonical_json(note).encode(), durable=True)
 
     def _places(self, name: str) -> list[tuple[Store, str]]:
         shared = [(self.notes, f"bytes/{name}")] if self.shared else []
         return [(self.media, name), *shared]
 
 
-def _note_name(key: str) -> str:
+def note_name(key: str) -> str:
+    """Where the note of a clip lies, by :func:`key_of`."""
     return f"{key[:2]}/{key}.json"

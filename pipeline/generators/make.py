@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.generators.base import GenerationError, GeneratorSpec, Tools
 from pipeline.generators.made import Made, key_of
-from pipeline.media.ingest import store_generated
+from pipeline.media.ingest import store_generated, withdrawn_content
 from schemas import Clip, Failure, Reason, Video
+from schemas.ids import sha256_hex
 
 STAGE = "video"
 Outcome = Video | Failure
@@ -24,7 +25,13 @@ def taken_up(spec: GeneratorSpec, clips: Sequence[Clip], made: Made) -> dict[str
     if not spec.kept:
         return {}
     known = ((clip, made.get(key_of(spec.kind, clip))) for clip in clips)
-    return {c.video_id: store_generated(c, data, made.media) for c, data in known if data}
+    return {c.video_id: _stored(c, data, made) for c, data in known if data}
+
+
+def _stored(clip: Clip, data: bytes, made: Made) -> Outcome:
+    if sha256_hex(data) in made.withdrawn:
+        return withdrawn_content(clip)
+    return store_generated(clip, data, made.media)
 
 
 def _fresh(
@@ -45,9 +52,9 @@ def _fresh(
         if isinstance(result, GenerationError):
             yield clip.video_id, failure_of(clip, result)
             continue
-        if spec.kept:
+        if spec.kept and sha256_hex(result) not in made.withdrawn:
             made.put(key_of(spec.kind, clip), clip, result)
-        yield clip.video_id, store_generated(clip, result, made.media)
+        yield clip.video_id, _stored(clip, result, made)
 
 
 def failure_of(clip: Clip, error: GenerationError) -> Failure:

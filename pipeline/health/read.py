@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.dataset.parquet import parts
+from pipeline.dataset.parquet import parts, read_batches
 from pipeline.health.items import Bools, Codes, Floats, Ints, Items, join
 from pipeline.health.keys import owed_by
 from pipeline.health.kinds import USABLE, kind_of
@@ -129,11 +128,11 @@ class Tables:
         return self._verdicts(named, items, np.array(kinds, dtype=np.intp))
 
     def _batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        schema = pa.schema([arrow_schema(TABLES[table][0]).field(name) for name in columns])
+        record = TABLES[table][0]
+        schema = pa.schema([arrow_schema(record).field(name) for name in columns])
         yield pa.RecordBatch.from_pylist([], schema=schema)  # a table may have no rows at all
         for path in parts(self._layout.table(table)):
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(batch_size=_BATCH, columns=list(columns))
+            yield from read_batches(path, columns, record, rows=_BATCH)
 
     def _clips(self, names: Sequence[str], table: str) -> Ints:
         gone = next((name for name in names if name not in self.clips), None)

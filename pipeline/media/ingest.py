@@ -1,6 +1,7 @@
 """Clip to Video: the bytes are read once, checked, and kept in the run or left where they are."""
 
 import os
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from pipeline.media.errors import MediaError
@@ -19,15 +20,20 @@ _DEFAULTS = FramesOptions()
 MEDIA = "media"  # the store's folder below the run's folder: uris start with it
 
 
-def ingest(clip: Clip, media: Store, options: FramesOptions = _DEFAULTS) -> Video | Failure:
+def ingest(
+    clip: Clip,
+    media: Store,
+    options: FramesOptions = _DEFAULTS,
+    withdrawn: Collection[str] = (),
+) -> Video | Failure:
     """The video of a clip that lies at a path or address, or is given as pictures.
 
     ``keep="copy"`` puts the bytes into ``media`` under their digest; ``keep="reference"`` leaves
     the file alone and the uri is its absolute path, or its address in a store. What comes over https
     or as pictures (put together into a video file) can be copied only: to reference it is a
     ``ValueError``. Whether a file can be decoded is found out when frames are taken. What is wrong
-    with the clip is a :class:`Failure` of stage ``video``; a store that cannot be written raises
-    ``OSError``.
+    with the clip is a :class:`Failure` of stage ``video``, and so is content whose SHA-256 is
+    ``withdrawn``, which is kept nowhere; a store that cannot be written raises ``OSError``.
     """
     if clip.path is None:
         raise ValueError(f"clip {clip.video_id} has no path: generate it, then store_generated")
@@ -37,10 +43,23 @@ def ingest(clip: Clip, media: Store, options: FramesOptions = _DEFAULTS) -> Vide
         data, suffix = _read(clip, clip.path, options)
     except MediaError as error:
         return Failure(stage=STAGE, key=clip.video_id, reason=error.reason, message=error.message)
+    if sha256_hex(data) in withdrawn:
+        return withdrawn_content(clip)
     if clip.keep == "reference":
         uri = clip.path if is_address(clip.path) else os.path.abspath(clip.path)
         return _video(clip, data, uri)
     return _video(clip, data, _store(data, suffix, media))
+
+
+def withdrawn_content(clip: Clip) -> Failure:
+    """What a clip is whose bytes their owner took back, under whatever id they come."""
+    return Failure(
+        stage=STAGE,
+        key=clip.video_id,
+        reason=Reason.WITHDRAWN,
+        message="its content was withdrawn from this folder (withdrawn.json), so it is left out; "
+        "take it out of the source",
+    )
 
 
 def store_generated(clip: Clip, data: bytes, media: Store) -> Video:

@@ -1,8 +1,7 @@
 """Which pairs lie in the tie band: too close, by their scores, to say which is better."""
 
 import itertools
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline.preference.consensus import Mark, scores_of_prompt
 from pipeline.preference.rules import Rules
@@ -10,16 +9,13 @@ from schemas import CONSENSUS, Score
 
 
 def close_pairs(
-    marks: Iterable[tuple[str, Mark]], rules: Rules
+    marks: Mapping[str, Iterable[Mark]], rules: Rules
 ) -> Iterator[tuple[str, str, tuple[str, str]]]:
     """(prompt_id, dimension, pair) of every pair within ``rules.protocol.band``; pairs are sorted.
 
-    ``marks`` are keyed by prompt, in any order, and all held in memory: a few tens of bytes each.
+    ``marks``: those of every prompt.
     """
-    by_prompt: dict[str, list[Mark]] = defaultdict(list)
-    for prompt_id, mark in marks:
-        by_prompt[prompt_id].append(mark)
-    for prompt_id, own in sorted(by_prompt.items()):
+    for prompt_id, own in sorted(marks.items()):
         scores = scores_of_prompt(
             prompt_id, own, rules.dimensions, rules.consensus, rules.preferences, rules.fitted
         )

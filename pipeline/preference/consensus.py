@@ -1,9 +1,10 @@
 """Annotations of a prompt's clips -> one score per clip, dimension and annotator, and a consensus."""
 
+import functools
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.preference.fitted import NOTHING, Fitted, fold_of, needed
 from pipeline.preference.options import ConsensusOptions, PreferenceOptions
@@ -20,6 +21,15 @@ class Mark(NamedTuple):
     draw: int
     score: float
     simulated: bool = False
+
+
+# The columns of an annotation that are read.
+MARK_COLUMNS = ("prompt_id", *Mark._fields)
+
+
+def keyed_mark(columns: tuple[Any, ...]) -> tuple[str, Mark]:
+    """``MARK_COLUMNS`` of an annotation, keyed by its prompt."""
+    return columns[0], Mark._make(columns[1:])
 
 
 def scores_of_prompt(
@@ -55,7 +65,7 @@ def scores_of_prompt(
             prompt_id=prompt_id,
             generator=clips[video].generator,
             mean=statistics.fmean(values),
-            spread=statistics.stdev(values) if len(values) > 1 else None,
+            spread=_spread(tuple(values)),
             n=len(values),
             simulated=clips[video].simulated,
         )
@@ -63,6 +73,12 @@ def scores_of_prompt(
     ]
     scores += _consensus(prompt_id, scores, consensus, fitted)
     return scores + _overall(scores, dimensions, preferences.weights)
+
+
+@functools.lru_cache(maxsize=4096)  # it reckons in fractions, and scores of a scale repeat
+def _spread(values: tuple[float, ...]) -> float | None:
+    """Sample sd; None of a single value."""
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 def _consensus(
@@ -94,7 +110,7 @@ def _together(given: Sequence[Score], options: ConsensusOptions, fitted: Fitted)
         prompt_id=first.prompt_id,
         generator=first.generator,
         mean=_combined(given, values, options, fitted),
-        spread=statistics.stdev(values) if len(values) > 1 else None,
+        spread=_spread(tuple(values)),
         n=sum(score.n for score in given),
         simulated=first.simulated,
     )

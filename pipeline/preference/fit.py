@@ -18,7 +18,7 @@ from pipeline.preference.dawid_skene import (
 from pipeline.preference.fitted import Fitted
 from pipeline.preference.options import ConsensusOptions
 from pipeline.preference.weights import Weights, human_weights
-from schemas import HumanRating
+from schemas import HumanRating, Rubric
 from schemas.options import SetupError
 
 # dimension -> annotator -> clip -> mean of its draws
@@ -62,6 +62,15 @@ def fit(
     return Fitted(
         options=options, scales=places, weights=weights, error_rates=rates, notes=tuple(notes)
     )
+
+
+def points_of(rubrics: Iterable[Rubric]) -> dict[str, list[float]]:
+    """The scale points of every dimension, as :func:`fit` wants them."""
+    return {
+        dimension.name: [float(point.score) for point in dimension.scale]
+        for rubric in rubrics
+        for dimension in rubric.dimensions
+    }
 
 
 def _means(marks: Iterable[tuple[str, Mark]], counted: Sequence[str] | None) -> Means:

@@ -42,11 +42,16 @@ class PreferenceOptions(Options):
 
 
 class SplitOptions(Options):
-    """Shares of prompts per split; a prompt with a split in its manifest keeps it."""
+    """Shares of prompts per split, and what must not stand in two of them; a prompt with a split in
+    its manifest keeps it."""
 
     validation: float = Field(0.1, ge=0, lt=1)
     test: float = Field(0.1, ge=0, lt=1)
     seed: int = 0
+    # Jaccard similarity of their words from which two prompts count as one; None: equal words alone
+    near_duplicates: float | None = Field(0.85, ge=0.5, le=1)
+    # generators whose clips stand in pairs of the test split alone
+    held_out_generators: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _leave_something_to_train(self) -> "SplitOptions":

@@ -6,7 +6,6 @@ from pipeline.preference.compared import broken_ties, pairs_compared, with_overa
 from pipeline.preference.consensus import Mark, scores_of_prompt
 from pipeline.preference.pairing import pairs_of_prompt
 from pipeline.preference.rules import Rules
-from pipeline.preference.splits import split_of
 from pipeline.preference.votes import Ranking, marks_of, opinions, votes_of
 from schemas import Preference, Prompt, Score
 
@@ -19,7 +18,7 @@ def judge_prompt(
     Clips that are only compared have a score too: the share of their comparisons they win.
     """
     rankings = list(rankings)
-    split = split_of(prompt, rules.splits)
+    split = rules.split_of(prompt)
     scores = scores_of_prompt(
         prompt.prompt_id,
         marks if rules.protocol.scores else marks_of(rankings),
@@ -28,14 +27,26 @@ def judge_prompt(
         rules.preferences,
         rules.fitted,
     )
+    if split is None:
+        return scores, []
+    pairs = _pairs(prompt, scores, rankings, rules, split)
+    return scores, [
+        pair
+        for pair in pairs
+        if rules.keeps(split, (pair.video_a, pair.generator_a), (pair.video_b, pair.generator_b))
+    ]
+
+
+def _pairs(
+    prompt: Prompt, scores: Sequence[Score], rankings: Sequence[Ranking], rules: Rules, split: str
+) -> Iterable[Preference]:
+    """By the scores, by the comparisons, or by the scores but for what is too close."""
     if not rules.protocol.scores:
-        return scores, list(_compared(prompt, rankings, rules, split, rules.preferences.tie_margin))
-    pairs = pairs_of_prompt(prompt, scores, rules.dimensions, split, rules.preferences)
+        return _compared(prompt, rankings, rules, split, rules.preferences.tie_margin)
+    scored = pairs_of_prompt(prompt, scores, rules.dimensions, split, rules.preferences)
     if not rankings:
-        return scores, list(pairs)
-    return scores, list(
-        broken_ties(pairs, _compared(prompt, rankings, rules, split), rules.protocol.band)
-    )
+        return scored
+    return broken_ties(scored, _compared(prompt, rankings, rules, split), rules.protocol.band)
 
 
 def _compared(

@@ -1,5 +1,6 @@
 """The tables of a finished run, read back for pages and card."""
 
+import itertools
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from pipeline.audit.result import DETAILS
 from schemas import SPLITS
 from schemas.layout import PUBLISHED, Layout
 from schemas.tables import TABLES, arrow_schema
+from schemas.versions import columns_in, completed
 
 NAMES = (*PUBLISHED, "preferences")
 
@@ -36,17 +39,34 @@ def read_table(
     """A published table with the columns of its record: images are left on disk.
 
     ``columns`` keeps only some; ``among`` is a column and the values to keep. A table that was
-    never written has no rows.
+    never written has no rows; what files of older versions lack has the record's defaults. Raises
+    :class:`~schemas.versions.TableError` for a file of a newer version.
     """
-    schema = arrow_schema(TABLES[name][0])
+    record = TABLES[name][0]
+    schema = arrow_schema(record)
     keep = list(columns) if columns is not None else schema.names
-    files = [str(path) for path in table_files(layout, name)]
-    if not files:
-        return schema.empty_table().select(keep)
+    files = table_files(layout, name)
+    wanted = [*keep, *([among[0]] if among is not None and among[0] not in keep else [])]
+    there = {file: columns_in(record, pq.read_schema(file), file, wanted) for file in files}
     where = None
     if among is not None:
         where = ds.field(among[0]).isin(pa.array(sorted(among[1]), pa.string()))
-    return ds.dataset(files, schema=schema, format="parquet").to_table(columns=keep, filter=where)
+    tables = [schema.empty_table().select(keep)]
+    for whole, group in itertools.groupby(files, lambda file: len(there[file]) == len(wanted)):
+        if whole:
+            found = ds.dataset([str(file) for file in group], schema=schema, format="parquet")
+            tables.append(found.to_table(columns=keep, filter=where))
+        else:
+            older = [_older(record, file, there[file], wanted) for file in group]
+            tables += [(t if where is None else t.filter(where)).select(keep) for t in older]
+    return pa.concat_tables(tables)
+
+
+def _older(record: type, file: Path, there: list[str], wanted: list[str]) -> pa.Table:
+    """A file of a version that had fewer columns, with the defaults of those that came later."""
+    batches = pq.read_table(file, columns=there, partitioning=None).to_batches()
+    schema = pa.schema([arrow_schema(record).field(name) for name in wanted])
+    return pa.Table.from_batches([completed(record, b, wanted) for b in batches], schema=schema)
 
 
 def read_rows(layout: Layout, name: str, **selection: Any) -> list[dict[str, Any]]:

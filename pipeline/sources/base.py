@@ -5,7 +5,7 @@ One kind, one file. A kind subclasses :class:`SourceSpec` (or :class:`ClipSource
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -17,11 +17,23 @@ from schemas.options import Options
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a source names, in its order, and sentences on what it left out."""
+    """What a source names, in its order, and sentences on what it left out.
+
+    ``settled``: by prompt_id, where a dataset that is published put the prompt (None: it left it out); it
+    stays there, whatever a list states.
+    """
 
     prompts: Sequence[Prompt]
     clips: Sequence[Clip] = ()
     notes: Sequence[str] = ()
+    settled: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+
+
+class Expects(Options):
+    """What a source is said to hold, by whoever wrote the recipe."""
+
+    prompts: int | None = Field(default=None, ge=1)  # None: as many as `limit`
+    clips: int = Field(default=0, ge=0)
 
 
 class SourceSpec(Options):
@@ -29,6 +41,7 @@ class SourceSpec(Options):
 
     kind: str
     limit: int | None = Field(default=None, ge=1)  # this many of its prompts, chosen by hash
+    expects: Expects | None = None  # counted by an estimate while the file is not there
 
     def read(self) -> Found:
         """Everything the source names. Raises :class:`SetupError` naming file, row and fault."""
@@ -57,4 +70,5 @@ def limited(found: Found, limit: int | None) -> Found:
         found,
         prompts=[prompt for prompt in found.prompts if prompt.prompt_id in kept],
         clips=[clip for clip in found.clips if clip.prompt_id in kept],
+        settled={p: split for p, split in found.settled.items() if p in kept},
     )

@@ -1,7 +1,7 @@
 """All sources of a run together: prompts that agree, every clip once."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.sources.base import Found, SourceSpec, limited
 from schemas import Clip, Prompt
@@ -11,11 +11,14 @@ from schemas.options import SetupError
 def gather(sources: Iterable[SourceSpec]) -> Found:
     """What the sources name, in their order; a prompt of several stands once, as the first has it.
 
-    A split that one source states holds for the others, too. Raises :class:`SetupError` naming the
+    A split that one source states holds for the others, too. Of two runs that put a prompt into different
+    splits the first counts, and a note says so. Raises :class:`SetupError` naming the
     sources for a ``prompt_id`` with two texts or two splits and for a clip that two of them name.
     """
     prompts: dict[str, tuple[str, Prompt]] = {}
     clips: dict[str, tuple[str, Clip]] = {}
+    settled: dict[str, tuple[str, str | None]] = {}
+    moved: list[str] = []
     notes: list[str] = []
     for number, source in enumerate(sources):
         found = limited(source.read(), source.limit)
@@ -27,13 +30,28 @@ def gather(sources: Iterable[SourceSpec]) -> Found:
             first, taken = clips.setdefault(clip.video_id, (name, clip))
             if taken is not clip:
                 raise SetupError(_twice(first, taken, name, clip))
+        for prompt_id, split in found.settled.items():
+            other, held = settled.setdefault(prompt_id, (name, split))
+            if held != split:
+                moved.append(
+                    f"{prompt_id!r}, {held or 'left out'} in {other} and {split or 'left out'} in {name}"
+                )
         notes += found.notes
-    notes += _repeated(clips.values())
+    notes += [*_repeated(clips.values()), *_moved(moved)]
     return Found(
         prompts=[prompt for _, prompt in prompts.values()],
         clips=[clip for _, clip in clips.values()],
         notes=notes,
+        settled={prompt_id: split for prompt_id, (_, split) in settled.items()},
     )
+
+
+def _moved(told: Sequence[str]) -> list[str]:
+    """Of runs that do not agree where a prompt stands."""
+    if not told:
+        return []
+    n = "1 prompt stands" if len(told) == 1 else f"{len(told):,} prompts stand"
+    return [f"sources: {n} where the first of two runs has it, such as {told[0]}"]
 
 
 def _agreed(first: str, known: Prompt, name: str, prompt: Prompt) -> Prompt:

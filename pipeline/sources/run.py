@@ -1,20 +1,23 @@
 """The prompts and clips of another run, to be judged again or beside other clips."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pipeline.dataset.parquet import read_rows
+from pipeline.preference.settled import published_splits
 from pipeline.sources.base import ClipSource, Found
 from pipeline.sources.labelled import open_list
 from pipeline.sources.listing import Listing, Where
 from schemas import Prompt, RecordError, Video
 from schemas.layout import Layout
 from schemas.options import SetupError
-from schemas.tables import from_table, table_of
+from schemas.tables import table_of
+from schemas.versions import TableError
 
 R = TypeVar("R")
 
@@ -29,8 +32,9 @@ class RunSource(ClipSource):
         """Prompts and clips of the run, sorted by id; their ids stay the same.
 
         A generated clip keeps its generator and seed; its settings and its source stand in ``extra``
-        (``settings``, ``source``). Every clip must still have the digest that the run noted. Raises
-        :class:`SetupError` for a folder without ``run.json`` and for clips that are not there.
+        (``settings``, ``source``). A prompt stays in the split that the run put it into, or out of all; of
+        a run of schema version 1, where its pairs are. Every clip must still have the digest that the run
+        noted. Raises :class:`SetupError` for a folder without ``run.json`` and for clips that are not there.
         """
         folder = Path(self.path)
         layout = Layout(folder)
@@ -47,7 +51,7 @@ class RunSource(ClipSource):
             _list_prompt(listing, Where(layout.table("prompts")), prompt)
         for video in _rows(Video, layout):
             _list_clip(listing, Where(layout.table("videos")), video, prompts)
-        return listing.found()
+        return dataclasses.replace(listing.found(), settled=published_splits(layout))
 
 
 def _rows(record: type[R], layout: Layout) -> Iterator[R]:
@@ -57,7 +61,9 @@ def _rows(record: type[R], layout: Layout) -> Iterator[R]:
         raise SetupError(f"{folder}: holds no *.parquet; run that run again to have its tables")
     for file in files:
         try:
-            yield from from_table(record, pq.read_table(file, partitioning=None))
+            yield from read_rows(record, [file])
+        except TableError:
+            raise
         except (pa.ArrowException, RecordError, OSError) as error:
             raise SetupError(
                 f"{file}: not readable as a table of {folder.name}: {error}"
@@ -69,7 +75,6 @@ def _list_prompt(listing: Listing, where: Where, prompt: Prompt) -> Prompt:
         where,
         prompt.text,
         prompt_id=prompt.prompt_id,
-        split=prompt.split,
         licence=prompt.licence,
         source=prompt.source,
         simulated=prompt.simulated,

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.formats.labelled import UNKNOWN
-from pipeline.formats.videofeedback import FRAME_RATE, read_videofeedback
+from pipeline.formats.videofeedback import FRAME_RATE, REAL, read_videofeedback
 from pipeline.sources.base import Found
 from pipeline.sources.labelled import LabelledSource, clips_found
 from schemas.options import SetupError
 
-CONFIGS = ("annotated", "real")
-REAL = "real"  # the generator of camera footage
+CONFIGS = ("annotated", REAL)
 
 
 class VideoFeedbackSource(LabelledSource):
@@ -36,7 +35,7 @@ class VideoFeedbackSource(LabelledSource):
         return clips_found(self, rows, "images", FRAME_RATE, videos)
 
     def _generator(self) -> str:
-        if self.config == "real":
+        if self.config == REAL:
             if self.generator not in (UNKNOWN, REAL):
                 raise SetupError(
                     f"{self.path}: generator {self.generator!r}: config real is camera footage; take "

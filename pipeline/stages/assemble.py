@@ -1,15 +1,22 @@
 """Annotations and comparisons -> scores and preferences, and every table published."""
 
+import functools
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline import graph
-from pipeline.account import Account, preference_book, score_book
-from pipeline.books import book_of, funnel
+from pipeline.account import Account, Drawn, draw_up
+from pipeline.books import Book, BooksError, book_of, funnel, merge
 from pipeline.config import Config
-from pipeline.dataset.parquet import read_rows, write_rows
+from pipeline.dataset.parquet import parts, read_rows, rows_in, write_rows
 from pipeline.people import rating_files
+from pipeline.preference.shards import Shard
 from pipeline.publish import publish_tables
+from pipeline.stages.shards import shards_in
 from pipeline.state import fingerprint, fresh
+from pipeline.transforms.children import in_children
 from pipeline.waves import Waves
 from schemas import Failure, Prompt
 from schemas.tables import to_row
@@ -27,6 +34,7 @@ def assemble(run: Waves, judged: str) -> str:
         config.protocol.model_dump(),
         [to_row(f) for f in read_rows(Failure, run.wave_files("check", "failures"))],
         _people(config) if config.consensus.method == "human_weights" else None,
+        *([sorted(barred)] if (barred := run.recipe.rules.barred) else []),
     )
     noted = run.once("assemble", made, lambda: _score_and_publish(run))
     run.books |= {b["stage"]: book_of(b) for b in noted["books"]}
@@ -40,32 +48,72 @@ def _people(config: Config) -> Any:
 
 
 def _score_and_publish(run: Waves) -> dict[str, Any]:
-    layout, plan = run.layout, run.plan
-    out = fresh(layout.work / "assemble")
-    prompts = write_rows(Prompt, plan.prompts, layout.work / "plan" / "prompts.parquet")
+    out = fresh(run.layout.work / "assemble")
+    prompts = write_rows(Prompt, run.plan.prompts, run.layout.work / "plan" / "prompts.parquet")
     annotations = run.wave_files("annotate", "annotations")
     comparisons = run.wave_files("compare", "comparisons")
+    shards = shards_in(
+        run.plan, prompts=[prompts], annotations=annotations, comparisons=comparisons
+    )
     run.say("assemble: scores and preferences")
-    run.engine.run(
-        lambda p: graph.assemble(
-            p,
-            run.recipe,
-            (str(prompts),),
-            tuple(map(str, annotations)),
-            tuple(map(str, comparisons)),
-            str(out),
-        )
-    )
-    account = Account(
-        prompt_of={clip.video_id: clip.prompt_id for clip in plan.clips},
-        annotators=plan.annotators,
-        rules=run.recipe.rules,
-        annotations=annotations,
-        comparisons=comparisons,
-        left_out=run.left_out,
-    )
-    books = [score_book(account, out), preference_book(account, out)]
+    run.engine.run(lambda p: graph.assemble(p, run.recipe, shards, str(out)))
+    _require_done(out)
+    books = _books(run, shards, out, rows_in([*annotations, *comparisons]))
     for book in books:
         run.require(book)
     publish_tables(run, [prompts], out)
     return {"books": [{"stage": b.stage, **b.as_dict()} for b in books]}
+
+
+def _require_done(out: Path) -> None:
+    """A shard fails for a fault of the program or the machine, never for what is in its rows."""
+    failed = list(read_rows(Failure, parts(out / "failures")))
+    if failed:
+        first = min(failed, key=lambda failure: failure.key)
+        raise RuntimeError(
+            f"assemble: shards of prompts that were not written: {len(failed)}, for example "
+            f"{first.key}: {first.message}; every paid reply is kept, so run the same command again, with "
+            "more memory or `concurrency.processes: 1` where a process was killed"
+        )
+
+
+# the books
+
+
+def _books(run: Waves, shards: Sequence[Shard], out: Path, rows: int) -> list[Book]:
+    """Drawn up in child processes, shard by shard, without the engine.
+
+    Raises ``BooksError`` where annotations or comparisons are in no shard, or in two.
+    """
+    work = functools.partial(draw_up, out=str(out))
+    found: list[Drawn] = in_children(
+        work, _accounts(run, shards), processes=run.recipe.processes, timeout_s=graph.SHARD_S
+    )
+    drawn = sorted(found, key=lambda one: one.shard)
+    books = [merge(d.scores for d in drawn), merge(d.preferences for d in drawn)]
+    if (seen := sum(d.rows for d in drawn)) != rows:
+        raise BooksError(
+            f"the books of stage assemble do not balance: {rows} annotations and comparisons are "
+            f"there, and {seen} were found by the prompts they are of. Delete the folder "
+            f"{run.layout.work} and run the same command again: every paid reply is reused."
+        )
+    return books
+
+
+def _accounts(run: Waves, shards: Sequence[Shard]) -> Iterator[Account]:
+    plan, ids = run.plan, [annotator.annotator_id for annotator in run.plan.annotators]
+    first_prompt = first_clip = 0
+    for shard in shards:
+        last = shard.wanted.last
+        end_prompt = bisect_right(plan.prompts, last, key=lambda prompt: prompt.prompt_id)
+        end_clip = bisect_right(plan.clips, last, key=lambda clip: clip.prompt_id)
+        clips = plan.clips[first_clip:end_clip]
+        yield Account(
+            shard=shard,
+            prompts={p.prompt_id: p for p in plan.prompts[first_prompt:end_prompt]},
+            clips={clip.video_id: (clip.prompt_id, clip.generator) for clip in clips},
+            annotators=ids,
+            rules=run.recipe.rules,
+            left_out=run.left_out.intersection(clip.video_id for clip in clips),
+        )
+        first_prompt, first_clip = end_prompt, end_clip

@@ -1,6 +1,5 @@
 """Frames of all waves -> what the clip checks find, and the frames of the clips that are kept."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,13 @@ from typing import Any
 from pipeline.books import book_of
 from pipeline.check import Stopped, clip_check_book
 from pipeline.clip_checks.check import STAGE, check_clips
+from pipeline.clip_checks.made_from import fingerprint_of
 from pipeline.clip_checks.nsfw import HookError, nsfw_values
 from pipeline.clip_checks.rules import COLUMNS, Measured, measured
 from pipeline.clip_checks.words import notes_on, told
 from pipeline.dataset.parquet import parts, publish, read_columns, read_rows, write_rows
-from pipeline.preference.splits import split_of
+from pipeline.preference.splits import Splits
+from pipeline.stages.splits import decide
 from pipeline.state import fingerprint, fresh
 from pipeline.waves import Waves
 from schemas import ClipCheck, Failure, FrameSet
@@ -26,7 +27,8 @@ def check(run: Waves, collected: str) -> str:
     Returns the fingerprint of what there is to judge: the one given, unless clips are left out.
     Raises :class:`~pipeline.check.Stopped` where the NSFW hook fails.
     """
-    splits = {p.prompt_id: split_of(p, run.config.splits) for p in run.plan.prompts}
+    decide(run)
+    splits = {p.prompt_id: p.split for p in run.plan.prompts}
     noted = _once(run, STAGE, splits, run.numbers())
     run.add(book_of(noted))
     rows = list(read_rows(ClipCheck, run.wave_files(STAGE, "clip_checks")))
@@ -48,20 +50,20 @@ def check_first(run: Waves) -> None:
     What is found here counts until ``check`` has seen every clip. It may leave out another clip then, such
     as one that a later clip with a smaller id repeats; its wave is done anew, from the journal.
     """
-    splits = {p.prompt_id: split_of(p, run.config.splits) for p in run.plan.prompts}
+    decide(run, run.first)
+    splits = {p.prompt_id: p.split for p in run.plan.prompts}
     _once(run, FIRST, splits, run.first)
     files = [path for n in run.first for path in parts(run.folder(FIRST, n) / "clip_checks")]
     _leave_out(run, FIRST, read_rows(ClipCheck, files))
 
 
 def _once(
-    run: Waves, stage: str, splits: Mapping[str, str], numbers: Collection[int]
+    run: Waves, stage: str, splits: Splits, numbers: Collection[int]
 ) -> dict[str, Any]:
     """The book of the stage, which is done unless it is whole."""
     waves = {number: _measured(run, number) for number in numbers}
-    made = fingerprint(
-        stage, run.config.checks.model_dump(mode="json"), splits, _digest(waves.values())
-    )
+    rules = fingerprint(stage, run.config.checks.model_dump(mode="json"), splits)
+    made = fingerprint_of(rules, waves.values())
     noted: dict[str, Any] = run.once(stage, made, lambda: _work(run, stage, waves, splits))
     return noted
 
@@ -76,17 +78,8 @@ def _measured(run: Waves, number: int) -> list[Measured]:
     return [measured(row) for row in read_columns(run.taken(number), COLUMNS)]
 
 
-def _digest(waves: Iterable[Sequence[Measured]]) -> str:
-    """Of all that the checks read: collecting a wave again may have given other frames."""
-    found = hashlib.sha256()
-    for number, clips in enumerate(waves):
-        for clip in sorted(clips, key=lambda clip: clip.video_id):
-            found.update(repr((number, clip)).encode())
-    return found.hexdigest()
-
-
 def _work(
-    run: Waves, stage: str, waves: Mapping[int, Sequence[Measured]], splits: Mapping[str, str]
+    run: Waves, stage: str, waves: Mapping[int, Sequence[Measured]], splits: Splits
 ) -> dict[str, Any]:
     run.again(stage)  # until it is whole once more, what lies there is not
     clips = [clip for wave in waves.values() for clip in wave]

@@ -19,7 +19,7 @@ def collect(run: Waves, numbers: Collection[int] | None = None) -> str:
     first = [sorted(run.order.first)] if run.order.first else []  # in which wave each clip is
     made = fingerprint(
         "collect",
-        [to_row(clip) for clip in plan.clips],
+        [to_row(clip) for clip in plan.named],
         config.generators and [shape_of(spec) for spec in config.generators.pool],
         config.frames.model_dump(mode="json"),
         config.wave_size,

@@ -10,11 +10,12 @@ from annotators.base import AnnotatorSpec, Question
 from pipeline import check, graph
 from pipeline.books import Book
 from pipeline.dataset.parquet import read_columns, read_rows, write_rows
+from pipeline.preference.assembly import marks_in
 from pipeline.preference.close import close_pairs
 from pipeline.protocol import compared, comparing, lineups_of_prompt
 from pipeline.stages.judging import compact, fingerprint_of_rows, held, prepare, shape
+from pipeline.stages.shards import shards_in
 from pipeline.state import fingerprint
-from pipeline.transforms.assemble import MARK_COLUMNS, keyed_mark
 from pipeline.waves import Waves
 from schemas import FrameSet, Lineup
 from schemas.ids import sha256_hex
@@ -80,11 +81,11 @@ def _made_from(
 def _close(run: Waves, numbers: Collection[int]) -> Close:
     """The pairs inside the tie band, by the rubric that asks for the dimension."""
     files = run.wave_files("annotate", "annotations", numbers)
-    marks = map(keyed_mark, read_columns(files, MARK_COLUMNS))
     rubric_of = {d.name: rubric.name for rubric in run.plan.comparing for d in rubric.dimensions}
     found: dict[str, dict[str, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
-    for prompt_id, dimension, pair in close_pairs(marks, run.recipe.rules):
-        found[prompt_id][rubric_of[dimension]].add(pair)
+    for shard in shards_in(run.plan, annotations=files):
+        for prompt_id, dimension, pair in close_pairs(marks_in(shard), run.recipe.rules):
+            found[prompt_id][rubric_of[dimension]].add(pair)
     return found
 
 

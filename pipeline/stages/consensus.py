@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 from pipeline.dataset.parquet import read_columns, read_rows
 from pipeline.people import people_of
-from pipeline.preference.fit import fit
-from pipeline.transforms.assemble import MARK_COLUMNS, keyed_mark
+from pipeline.preference.consensus import MARK_COLUMNS, keyed_mark
+from pipeline.preference.fit import fit, points_of
 from pipeline.waves import Waves
 from schemas import HumanRating, Video
 
@@ -32,11 +32,7 @@ def learn(run: Waves, numbers: Collection[int] | None = None) -> tuple[str, ...]
         config.consensus,
         people,
         config.audit.dimensions if config.audit else {},
-        {
-            dimension.name: [float(point.score) for point in dimension.scale]
-            for rubric in run.plan.rubrics
-            for dimension in rubric.dimensions
-        },
+        points_of(run.plan.rubrics),
     )
     for note in fitted.notes:
         run.say(f"consensus: {note}")

@@ -22,6 +22,7 @@ from pipeline.audit.result import AuditResult, AuditRow, rows_of, told
 from pipeline.dataset.parquet import parts, read_columns, read_rows, write_rows
 from pipeline.gate import RequirementError, clips_told, required
 from pipeline.people import people_of, rating_files
+from pipeline.preference.consensus import MARK_COLUMNS, keyed_mark
 from pipeline.preference.prompts import judge_prompt
 from pipeline.preference.votes import RANKING_COLUMNS, keyed_ranking
 from pipeline.publish import publish_tables
@@ -33,7 +34,6 @@ from pipeline.stages.compare import compare
 from pipeline.stages.consensus import learn
 from pipeline.stages.judging import shape
 from pipeline.state import fingerprint, fresh, shape_of
-from pipeline.transforms.assemble import MARK_COLUMNS, keyed_mark
 from pipeline.waves import Waves
 from schemas import SPLITS, Preference, Prompt, Score, Video
 from schemas.layout import Layout

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing import connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -149,6 +149,33 @@ class Children:
         first = child.tasks.popleft()[0] if child.tasks else _NONE
         self._queue.extendleft(task for task, _ in reversed(child.tasks))
         return first
+
+
+def in_children(
+    work: Callable[[Any], Any], tasks: Iterable[Any], *, processes: int, timeout_s: float
+) -> list[Any]:
+    """The results of all tasks, in any order. Raises ``RuntimeError`` where one of them has none."""
+    children, results = Children(work, processes=processes, timeout_s=timeout_s), []
+
+    def take() -> None:
+        for done in children.wait():
+            if done.raised or done.exit_code is not None or done.timed_out:
+                why = done.raised or (
+                    "it hung" if done.timed_out else f"exit code {done.exit_code}"
+                )
+                raise RuntimeError(f"a child process gave no result: {why}")
+            results.append(done.result)
+
+    try:
+        for task in tasks:
+            children.add(task)
+            while children.full:
+                take()
+        while children.busy:
+            take()
+    finally:
+        children.stop()
+    return results
 
 
 _NONE = object()  # no task: None may be one

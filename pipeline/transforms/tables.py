@@ -8,7 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.dataset.parquet import read_columns, read_rows, write_rows
+from pipeline.dataset.parquet import read_rows, write_rows
 from schemas.store import Store
 from schemas.tables import key_of, table_of
 
@@ -31,25 +31,6 @@ class ReadTable(beam.PTransform):
 
 def _read(path: str, record: type) -> Iterator[Any]:
     yield from read_rows(record, [path])
-
-
-@dataclasses.dataclass
-class ReadColumns(beam.PTransform):
-    """Parquet files -> tuples of a few columns; the other columns are never loaded."""
-
-    paths: tuple[str, ...]
-    columns: tuple[str, ...]
-
-    def expand(self, root: beam.Pipeline) -> beam.PCollection:
-        return (
-            root
-            | "Paths" >> beam.Create(self.paths, reshuffle=False)
-            | "Columns" >> beam.FlatMap(_columns, self.columns)
-        )
-
-
-def _columns(path: str, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    yield from read_columns([path], columns)
 
 
 @dataclasses.dataclass

@@ -71,6 +71,7 @@ def card_facts(
         "answers": metrics.get("answers", {}),
         "audits": _audits(data, audit),
         "notes": metrics.get("notes", ()),
+        "withdrawn": metrics.get("withdrawn", 0),
         "validated": any("validation_loss" in row for row in metrics.get("curve", ())),
         "files": [(name, _sha256(folder / name)) for name in FILES],
         **{name: _rows(metrics, name) for name in SECTIONS},

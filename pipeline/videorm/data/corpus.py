@@ -46,10 +46,11 @@ def load_corpus(
     the people's dimensions answer for ours, several averaged; one that is not named answers for
     itself. ``splits``: those that are wanted. ``threads`` decode the frames that are held.
 
-    A prompt that any folder tests on is trained on nowhere (:func:`settle`); what is left
-    out stands in ``notes``. The order of the folders changes nothing. Raises SetupError for folders
-    that hold nothing to learn from, a dimension without pairs, a prompt in two splits of one folder,
-    one clip with two sets of frames, a clip without frames, and a JPEG that is absent or no picture.
+    A prompt that any folder tests on is trained on nowhere, and one that any folder leaves out of all
+    splits counts nowhere (:func:`settle`); what is left out stands in ``notes``. The order of the folders
+    changes nothing. Raises SetupError for folders that hold nothing to learn from, a dimension without
+    pairs, a prompt in two splits of one folder, one clip with two sets of frames, a clip without frames,
+    and a JPEG that is absent or no picture.
     """
     tables = read_folders(_distinct(folders), options.labels)
     index = index_frames(folders)
@@ -184,12 +185,17 @@ def _settled(pairs: pa.Table, sources: Sources) -> tuple[pa.Table, list[str]]:
     words = {text: words_of(text) for _, text in key}
     settled = [split_of[prompt_id, words[text]] for prompt_id, text in key]
     stated = pairs["split"].to_pylist()
-    kept = np.array([s is None or s == t for s, t in zip(stated, settled, strict=True)], bool)
+    kept = np.array(
+        [t is not None and s in (None, t) for s, t in zip(stated, settled, strict=True)], bool
+    )
+    nowhere = {k for k, t in zip(key, settled, strict=True) if t is None}
     lost = {(k, s) for k, s, fine in zip(key, stated, kept, strict=True) if not fine}
     notes = [
         f"{n} prompts of {split} left out: by id or by words they stand in a stricter split"
-        for split, n in sorted(Counter(s for _, s in lost).items())
+        for split, n in sorted(Counter(s for k, s in lost if k not in nowhere).items())
     ]
+    if nowhere:
+        notes.append(f"{len(nowhere)} prompts left out: a dataset leaves them out of all its splits")
     column = pa.array(settled, pa.string())
     return keep(
         pairs.set_column(pairs.schema.get_field_index("split"), "split", column), kept

@@ -8,9 +8,11 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.preference.settled import published_splits
 from pipeline.videorm.data.frame_index import FrameIndex
 from pipeline.videorm.data.pairs import PAIRS, machine_pairs
 from pipeline.videorm.data.people import VOTES, pairs_by_ratings, pairs_by_votes
+from pipeline.videorm.data.splits import LEFT_OUT
 from pipeline.videorm.data.tables import check_folder, check_rows, read_columns
 from schemas import OVERALL, HumanRating, HumanVote, Prompt
 from schemas.layout import Layout
@@ -27,7 +29,7 @@ class Sources:
     """All that was read, before anything is left out."""
 
     pairs: pa.Table  # PAIRS; by people: of no split yet
-    prompts: tuple[tuple[str, str, str | None], ...]  # prompt_id, text, the split that is stated
+    prompts: tuple[tuple[str, str, str | None], ...]  # prompt_id, text, stated split or LEFT_OUT
     machine: tuple[str, ...]  # dimensions of the preferences but `overall`
     people: tuple[str, ...]  # dimensions on which people rated or voted
     where: str  # the folders, in words
@@ -40,7 +42,7 @@ class Folder:
 
     path: Path
     machine: pa.Table  # PAIRS
-    prompts: pa.Table  # prompt_id, text, split
+    prompts: pa.Table  # prompt_id, text, split (or LEFT_OUT)
     ratings: pa.Table
     votes: pa.Table
 
@@ -115,10 +117,21 @@ def _read(path: Path) -> Folder:
     return Folder(
         path=path,
         machine=machine_pairs(path),
-        prompts=read_columns(layout.table("prompts"), Prompt, ("prompt_id", "text", "split")),
+        prompts=_marked(
+            read_columns(layout.table("prompts"), Prompt, ("prompt_id", "text", "split")), layout
+        ),
         ratings=ratings,
         votes=votes,
     )
+
+
+def _marked(prompts: pa.Table, layout: Layout) -> pa.Table:
+    """The prompts, those marked that the dataset leaves out of all splits."""
+    where = published_splits(layout)
+    ids = pc.unique(prompts["prompt_id"]).to_pylist()
+    out = pa.array([i for i in ids if where.get(i, "") is None], pa.string())
+    split = pc.if_else(pc.is_in(prompts["prompt_id"], value_set=out), LEFT_OUT, prompts["split"])
+    return prompts.set_column(prompts.schema.get_field_index("split"), "split", split)
 
 
 def _check_filled(folder: Folder, labels: Labels) -> None:

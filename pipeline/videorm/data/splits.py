@@ -7,35 +7,33 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.preference.options import SplitOptions
-from pipeline.preference.splits import split_of
-from schemas import Prompt
+from pipeline.preference.splits import STRICTEST, drawn
+from pipeline.preference.wording import words_of
+
+__all__ = ["LEFT_OUT", "settle", "words_of"]
 
 Key = tuple[str, str]  # prompt_id, words
-STRICTEST = ("test", "validation", "train")
+LEFT_OUT = "left out"  # instead of a split: a dataset leaves the prompt out of all of them
 
 
-def words_of(text: str) -> str:
-    """A prompt's words alone: two texts that differ in white space or case are one prompt."""
-    return " ".join(text.split()).casefold()
-
-
-def settle(stated: Iterable[tuple[str, str, str | None]]) -> Mapping[Key, str]:
+def settle(stated: Iterable[tuple[str, str, str | None]]) -> Mapping[Key, str | None]:
     """The split of each prompt, from rows (prompt_id, text, split or None) of all folders.
 
-    Prompts of one id or of the same words belong together, also by way of a third. Their split is
-    the strictest that any row states: test before validation before train. Where none states one it
-    is drawn by hash of the smallest id, as a run with default ``splits:`` does.
+    Prompts of one id or of the same words (case, punctuation and white space apart) belong together,
+    also by way of a third. Where any row is :data:`LEFT_OUT` they are neither trained nor tested on, and
+    have None. Else their split is the strictest that any row states: test before validation before
+    train. Where none states one it is drawn by hash of the smallest id, as a run with default
+    ``splits:`` does.
     """
     rows = {(prompt_id, words_of(text), split) for prompt_id, text, split in stated}
     keys = sorted({(prompt_id, words) for prompt_id, words, _ in rows})
     together = dict(zip(keys, _components(keys), strict=True))
-    found: dict[int, str] = {}
-    for split in reversed(STRICTEST):
-        found |= {together[p, w]: split for p, w, said in rows if said == split}
+    found: dict[int, str | None] = {}
+    for split in reversed((LEFT_OUT, *STRICTEST)):
+        own = None if split == LEFT_OUT else split
+        found |= {together[p, w]: own for p, w, said in rows if said == split}
     for prompt_id, words in keys:  # sorted: the smallest id of each component comes first
-        if together[prompt_id, words] not in found:
-            prompt = Prompt(prompt_id=prompt_id, text=words, source="")
-            found[together[prompt_id, words]] = split_of(prompt, SplitOptions())
+        found.setdefault(together[prompt_id, words], drawn(prompt_id, SplitOptions()))
     return {key: found[together[key]] for key in keys}
 
 

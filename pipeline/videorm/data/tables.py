@@ -12,6 +12,7 @@ from schemas import OVERALL, SPLITS, HumanRating, HumanVote, Preference, RecordE
 from schemas.layout import Layout
 from schemas.options import SetupError
 from schemas.tables import arrow_schema, from_table
+from schemas.versions import columns_in, completed
 
 R = TypeVar("R")
 
@@ -30,7 +31,8 @@ def check_folder(folder: Path) -> None:
 def read_columns(folder: Path, record: type[Any], names: Sequence[str]) -> pa.Table:
     """Columns of all of a table's files, in file order; no rows where the folder does not exist.
 
-    Raises SetupError for a file that is no Parquet, lacks a column or has one of another type.
+    Raises SetupError for a file that is no Parquet, is not of this table, is of a newer version, lacks a
+    column or has one of another type. What an older one lacks has the record's defaults.
     """
     parts = [file_columns(file, record, names) for file in sorted(folder.glob("*.parquet"))]
     return pa.concat_tables([_schema(record, names).empty_table(), *parts])
@@ -41,12 +43,10 @@ def file_columns(file: Path, record: type[Any], names: Sequence[str]) -> pa.Tabl
     schema = _schema(record, names)
     try:
         with pq.ParquetFile(file) as parquet:
-            absent = sorted(set(schema.names) - set(parquet.schema_arrow.names))
-            if absent:
-                raise SetupError(
-                    f"{file}: has no column {absent[0]}; name a folder that this program wrote"
-                )
-            return parquet.read(columns=schema.names).select(schema.names).cast(schema)
+            there = columns_in(record, parquet.schema_arrow, file, schema.names)
+            batches = parquet.read(columns=there).to_batches()
+            whole = [completed(record, batch, schema.names) for batch in batches]
+            return pa.Table.from_batches(whole, schema=schema)
     except (pa.ArrowException, OSError) as error:
         raise SetupError(f"{file}: cannot be read ({error}); copy the folder anew") from error
 

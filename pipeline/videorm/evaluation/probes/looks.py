@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
+from pipeline.videorm.data.tables import read_columns
+from schemas import FrameSet
 from schemas.layout import Layout
 
 MOVES = 1.0  # levels of 255 between neighbouring frames, on average: less is compression
@@ -56,9 +57,8 @@ def files_of(folders: Sequence[Path], video_ids: Sequence[str]) -> dict[str, dic
     """
     wanted, found = set(video_ids), {}
     for folder in folders:
-        files = sorted(Layout(folder).table("frames").glob("*.parquet"))
-        columns = ["video_id", "duration_s", "width_px", "height_px"]
-        for row in ds.dataset(files).to_table(columns=columns).to_pylist() if files else ():
+        columns = ("video_id", "duration_s", "width_px", "height_px")
+        for row in read_columns(Layout(folder).table("frames"), FrameSet, columns).to_pylist():
             if row["video_id"] in wanted:
                 known = {"resolution": float(row["width_px"] * row["height_px"])}
                 if row["duration_s"] is not None:
