@@ -11,12 +11,12 @@ import pytest
 import yaml
 from report_run import HOSTILE, make_run, manifest, write_tables
 
-from pipeline.dataset.card import fenced, markdown, write_card
-from pipeline.dataset.card_counts import claim_rows
-from pipeline.dataset.card_metadata import hub_licence
-from pipeline.dataset.card_prompts import PLACE, rubric_rows
-from pipeline.dataset.card_scores import bars, tied_shares
-from pipeline.dataset.card_terms import is_non_commercial, terms_table
+from pipeline.dataset.card.card import fenced, markdown, write_card
+from pipeline.dataset.card.counts import claim_rows
+from pipeline.dataset.card.metadata import hub_licence
+from pipeline.dataset.card.prompts import PLACE, rubric_rows
+from pipeline.dataset.card.scores import bars, tied_shares
+from pipeline.dataset.card.terms import is_non_commercial, terms_table
 from pipeline.report.tables import NAMES, table_files
 from prompts import as_protocol
 from prompts.load import load_rubric

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from merge_folders import BOAT, DOG, KITE, clip, put, write_run
 
-from pipeline.dataset.diff import diff
-from pipeline.dataset.diff_labels import preference_diff
+from pipeline.dataset.diff.diff import diff
+from pipeline.dataset.diff.labels import preference_diff
 from pipeline.dataset.withdrawn import Withdrawal, Withdrawn, write_withdrawn
 from pipeline.state import write_json
 from pipeline.verbs import diff as verb

@@ -17,7 +17,7 @@ from annotators.chat.spec import OpenAISpec
 from annotators.chat.wire import body_around, image_parts
 from annotators.judge.request import request_of
 from pipeline import __main__ as cli
-from pipeline.dataset.card import write_card
+from pipeline.dataset.card.card import write_card
 from pipeline.report.options import ReportOptions
 from pipeline.report.write import write_report
 from prompts import as_protocol, load_rubric, render

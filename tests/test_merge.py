@@ -8,9 +8,10 @@ import pytest
 from merge_folders import BOAT, DOG, KITE, clip, picture, preferences, record_of, rows, write_run
 
 from annotators.journal import Journal, Request
-from pipeline.dataset.merge import _check_empty, merge, plan_merge
-from pipeline.dataset.merge_files import bring, bring_notes
-from pipeline.dataset.merge_replies import bring_journals, take_out_withdrawn
+from pipeline.dataset.merge import write
+from pipeline.dataset.merge.files import bring, bring_notes
+from pipeline.dataset.merge.merge import _check_empty, merge, plan_merge
+from pipeline.dataset.merge.replies import bring_journals, take_out_withdrawn
 from pipeline.dataset.version import dataset_version
 from pipeline.dataset.withdrawn import Withdrawal, Withdrawn, withdrawn, write_withdrawn
 from pipeline.sources.run import RunSource
@@ -286,15 +287,14 @@ def test_a_lost_row_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """What is written is read back: where a row is lost on the way the merge is not complete."""
     write_run(tmp_path / ONE, {KITE: "train"}, {"j1": {(KITE, A): 4, (KITE, B): 2}})
     write_run(tmp_path / TWO, {DOG: "train"}, {"j1": {(DOG, A): 4, (DOG, B): 2}})
-    from pipeline.dataset import merge_write
 
-    whole = merge_write.chosen_batches
+    whole = write.chosen_batches
 
     def without_last(source: Any, table: str, *rest: Any) -> Any:
         for batch in whole(source, table, *rest):
             yield batch.slice(0, len(batch) - 1) if table == "annotations" else batch
 
-    monkeypatch.setattr(merge_write, "chosen_batches", without_last)
+    monkeypatch.setattr(write, "chosen_batches", without_last)
     arguments = [str(tmp_path / ONE), str(tmp_path / TWO), "--output", str(tmp_path / "out")]
     assert verb(arguments) == 1
     assert not (tmp_path / "out" / "run.json").exists()

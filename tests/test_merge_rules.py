@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from merge_folders import BOAT, DOG, KITE, RUBRIC, clip, rows, write_run
 
 from pipeline.dataset.digests import column_digests, row_digests
-from pipeline.dataset.merge import MergePlan, plan_merge
-from pipeline.dataset.merge_failures import failure_key
-from pipeline.dataset.merge_judges import EARLIER, LATER, UNJUDGED, settle
-from pipeline.dataset.merge_record import spend_of
-from pipeline.dataset.merge_tables import OTHER_FRAMES
-from pipeline.dataset.merge_union import Part, Union
-from pipeline.dataset.merge_write import write_tables
+from pipeline.dataset.merge.failures import failure_key
+from pipeline.dataset.merge.judges import EARLIER, LATER, UNJUDGED, settle
+from pipeline.dataset.merge.merge import MergePlan, plan_merge
+from pipeline.dataset.merge.record import spend_of
+from pipeline.dataset.merge.tables import OTHER_FRAMES
+from pipeline.dataset.merge.union import Part, Union
+from pipeline.dataset.merge.write import write_tables
 from schemas import Annotation, Comparison, Failure, Reason
 from schemas.ids import prompt_id
 from schemas.layout import Layout

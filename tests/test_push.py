@@ -20,10 +20,10 @@ from report_run import make_run
 
 from pipeline.dataset.finish import describe
 from pipeline.dataset.parquet import parts, publish, read_rows, write_rows
-from pipeline.dataset.push import Pushed, PushOptions, push
-from pipeline.dataset.push_files import DEFAULT_PARTS, published
-from pipeline.dataset.push_hub import Interrupted
-from pipeline.dataset.push_said import Progress, duration, size
+from pipeline.dataset.push.files import DEFAULT_PARTS, published
+from pipeline.dataset.push.hub import Interrupted
+from pipeline.dataset.push.push import Pushed, PushOptions, push
+from pipeline.dataset.push.said import Progress, duration, size
 from pipeline.dataset.version import dataset_version
 from pipeline.verbs.push import push as verb
 from schemas import Video

@@ -22,12 +22,12 @@ from annotators.batch.state import OUTPUT, TICKETS
 from annotators.journal import Journal
 from annotators.journal import remove as removal
 from pipeline.__main__ import main
-from pipeline.dataset import withdraw as command
-from pipeline.dataset.withdraw import Asked, withdraw
-from pipeline.dataset.withdraw_facts import Facts
-from pipeline.dataset.withdraw_find import sought
-from pipeline.dataset.withdraw_stores import Gone
-from pipeline.dataset.withdraw_work import take_batches
+from pipeline.dataset.withdraw import withdraw as command
+from pipeline.dataset.withdraw.facts import Facts
+from pipeline.dataset.withdraw.find import sought
+from pipeline.dataset.withdraw.stores import Gone
+from pipeline.dataset.withdraw.withdraw import Asked, withdraw
+from pipeline.dataset.withdraw.work import take_batches
 from pipeline.dataset.withdrawn import NAME, PENDING, refuse_pending, withdrawn
 from schemas import SPLITS
 from schemas.ids import sha256_hex
@@ -383,7 +383,7 @@ def test_nothing_but_what_is_wanted_leaves_a_journal(folder, rows) -> None:
 
 def test_every_published_table_names_clips_in_columns_that_are_known() -> None:
     """A new table, or column, with ids of clips must be thought of here."""
-    from pipeline.dataset.withdraw_rows import ONE, SEVERAL
+    from pipeline.dataset.withdraw.rows import ONE, SEVERAL
 
     ways = {*ONE, SEVERAL}
     for name, (record, _) in TABLES.items():

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.dataset.card import write_card
-from pipeline.dataset.card_cite import CITED, citation
-from pipeline.dataset.card_terms import licences
+from pipeline.dataset.card.card import write_card
+from pipeline.dataset.card.cite import CITED, citation
+from pipeline.dataset.card.terms import licences
 from pipeline.dataset.checksums import write_checksums
 from pipeline.dataset.clips import write_clips
 from pipeline.dataset.croissant import write_croissant

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.dataset.merge_config import scales_of
+from pipeline.dataset.merge.config import scales_of
 from pipeline.dataset.parquet import parts, read_columns, read_rows, rows_in, write_rows
 from pipeline.preference.assembly import assemble_shard
 from pipeline.preference.consensus import MARK_COLUMNS, keyed_mark

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.dataset.withdrawn import refuse_pending
 from pipeline.export.media import sha256_of
 from pipeline.formats.writing import Choice, Material, Plan, Writer
 from pipeline.state import record_of
@@ -31,7 +32,8 @@ class Source:
 
 
 def source_of_dataset(layout: Layout) -> Source:
-    """What the dataset's own record says of it."""
+    """What the dataset's own record says of it. Refused while clips are being withdrawn from it."""
+    refuse_pending(layout)
     record = record_of(layout)
     return Source(
         name=record.get("name"),

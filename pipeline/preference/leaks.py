@@ -82,9 +82,7 @@ def split_facts(layout: Layout) -> dict[str, Any]:
             "words": _same_words(texts, where),
             "near_duplicates": _near(relations, placed) if rule.near_duplicates else None,
             "contents": _contents_in_two(shared, pairs),
-            "held_out_generators": sum(
-                pairs[split].n_with for split in ("train", "validation")
-            )
+            "held_out_generators": sum(pairs[split].n_with for split in ("train", "validation"))
             if rule.held_out_generators
             else None,
         },
@@ -117,7 +115,8 @@ def _shared_contents(layout: Layout) -> tuple[dict[str, str], dict[str, set[str]
     tables = [pa.table({name: pa.array([], pa.string()) for name in columns})]
     for path in parts(layout.table("videos")):
         tables += (
-            pa.table(batch.select(columns)) for batch in read_batches(path, columns, Video, rows=ROWS)
+            pa.table(batch.select(columns))
+            for batch in read_batches(path, columns, Video, rows=ROWS)
         )
     videos = pa.concat_tables(tables)
     own = videos.group_by("sha256").aggregate([("prompt_id", "count_distinct")])

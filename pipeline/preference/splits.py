@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.preference.near_duplicates import Marks
 from pipeline.preference.options import SplitOptions
-from pipeline.preference.related import NONE, Marks, Relations
+from pipeline.preference.related import NONE, Relations
 from schemas import SPLITS, Prompt
 from schemas.ids import hash_fraction
 from schemas.options import SetupError

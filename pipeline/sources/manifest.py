@@ -1,7 +1,8 @@
 """A manifest: a table of clips, one row each.
 
 CSV, JSON Lines or Parquet with at least ``prompt``, ``generator`` and ``video``; optional
-``prompt_id``, ``video_id``, ``sha256``, ``licence``, ``terms`` (of the generator), ``split``. Other columns are kept.
+``prompt_id``, ``video_id``, ``sha256``, ``licence``, ``terms`` (of the generator), ``split``. Other
+columns are kept.
 """
 
 import dataclasses

@@ -57,9 +57,7 @@ def check_first(run: Waves) -> None:
     _leave_out(run, FIRST, read_rows(ClipCheck, files))
 
 
-def _once(
-    run: Waves, stage: str, splits: Splits, numbers: Collection[int]
-) -> dict[str, Any]:
+def _once(run: Waves, stage: str, splits: Splits, numbers: Collection[int]) -> dict[str, Any]:
     """The book of the stage, which is done unless it is whole."""
     waves = {number: _measured(run, number) for number in numbers}
     rules = fingerprint(stage, run.config.checks.model_dump(mode="json"), splits)

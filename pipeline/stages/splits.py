@@ -93,9 +93,7 @@ def _enter(run: Waves, noted: Mapping[str, Any]) -> None:
     run.recipe = dataclasses.replace(run.recipe, rules=rules)
 
 
-def _held_out(
-    run: Waves, found: Assigned, clips: Collection[tuple[str, ...]]
-) -> list[str]:
+def _held_out(run: Waves, found: Assigned, clips: Collection[tuple[str, ...]]) -> list[str]:
     names = set(run.config.splits.held_out_generators)
     n = sum(g in names and found.split[p] in ("train", "validation") for _, p, g, _ in clips)
     if not n:

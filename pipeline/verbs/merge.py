@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pipeline.verbs.words import check_folder, count, guarded, parser
 
 if TYPE_CHECKING:
-    from pipeline.dataset.merge import MergePlan
-    from pipeline.dataset.merge_union import Counts
+    from pipeline.dataset.merge.merge import MergePlan
+    from pipeline.dataset.merge.union import Counts
 
 
 def merge(argv: Sequence[str]) -> int:
@@ -18,8 +18,8 @@ def merge(argv: Sequence[str]) -> int:
     arguments = _merge_parser().parse_args(argv)
 
     def work() -> int:
-        from pipeline.dataset.merge import BooksError, plan_merge
-        from pipeline.dataset.merge import merge as merged
+        from pipeline.dataset.merge.merge import BooksError, plan_merge
+        from pipeline.dataset.merge.merge import merge as merged
 
         check_folder(arguments.output)
         plan = plan_merge(
@@ -128,7 +128,7 @@ def diff(argv: Sequence[str]) -> int:
     arguments = p.parse_args(argv)
 
     def work() -> int:
-        from pipeline.dataset.diff import diff as difference
+        from pipeline.dataset.diff.diff import diff as difference
         from pipeline.state import write_json
         from pipeline.verbs.diff_words import summary
 

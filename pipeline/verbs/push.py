@@ -13,7 +13,7 @@ INTERRUPTED = 3  # exit code: ended early, and the same command goes on
 
 def push(argv: Sequence[str]) -> int:
     """A complete run's folder as a dataset on the Hub."""
-    from pipeline.dataset.push_files import DEFAULT_PARTS, PARTS
+    from pipeline.dataset.push.files import DEFAULT_PARTS, PARTS
 
     p = parser(
         "push",
@@ -50,9 +50,9 @@ def push(argv: Sequence[str]) -> int:
     arguments = p.parse_args(argv)
 
     def work() -> int:
-        from pipeline.dataset.push import PushOptions
-        from pipeline.dataset.push import push as publish
-        from pipeline.dataset.push_hub import Interrupted
+        from pipeline.dataset.push.hub import Interrupted
+        from pipeline.dataset.push.push import PushOptions
+        from pipeline.dataset.push.push import push as publish
         from schemas.layout import Layout
 
         both = sorted(set(arguments.include) & set(arguments.without))

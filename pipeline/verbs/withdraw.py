@@ -11,7 +11,7 @@ from schemas.options import SetupError
 SHOWN = 12  # of what could not be reached
 
 if TYPE_CHECKING:
-    from pipeline.dataset.withdraw_stores import Gone
+    from pipeline.dataset.withdraw.stores import Gone
 
 
 def withdraw(argv: Sequence[str]) -> int:
@@ -52,8 +52,8 @@ def withdraw(argv: Sequence[str]) -> int:
 
     def work() -> int:
         from annotators.journal import JournalError
-        from pipeline.dataset.withdraw import Asked
-        from pipeline.dataset.withdraw import withdraw as take
+        from pipeline.dataset.withdraw.withdraw import Asked
+        from pipeline.dataset.withdraw.withdraw import withdraw as take
 
         asked = Asked(
             names=[*arguments.clips, *_listed(arguments.file)],

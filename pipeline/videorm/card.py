@@ -8,8 +8,8 @@ from typing import Any
 import jinja2
 import yaml
 
-from pipeline.dataset.card import markdown
-from pipeline.dataset.card_facts import count
+from pipeline.dataset.card.card import markdown
+from pipeline.dataset.card.facts import count
 from pipeline.videorm.card_facts import Row, card_facts
 from pipeline.videorm.options import VideoRMOptions
 

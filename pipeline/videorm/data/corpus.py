@@ -195,7 +195,9 @@ def _settled(pairs: pa.Table, sources: Sources) -> tuple[pa.Table, list[str]]:
         for split, n in sorted(Counter(s for k, s in lost if k not in nowhere).items())
     ]
     if nowhere:
-        notes.append(f"{len(nowhere)} prompts left out: a dataset leaves them out of all its splits")
+        notes.append(
+            f"{len(nowhere)} prompts left out: a dataset leaves them out of all its splits"
+        )
     column = pa.array(settled, pa.string())
     return keep(
         pairs.set_column(pairs.schema.get_field_index("split"), "split", column), kept
