@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from pydantic import ValidationError
 
 from pipeline.config import Config, changed_keys
 from pipeline.generators.base import GeneratorSpec
@@ -157,13 +158,22 @@ def check_claim(layout: Layout, config: Config) -> None:
     path = layout.work / CLAIM
     if path.is_file():
         held = json.loads(path.read_text())["config"]
-        changed = changed_keys(shaping(held), shaping(plain(config)))
+        changed = changed_keys(shaping(_with_new_keys(held)), shaping(plain(config)))
         if changed:
             raise SetupError(
                 f"{layout.root} holds a run of another configuration; changed: "
                 f"{', '.join(changed)}. Use another --output, or --rebuild to go on here with the "
                 "new one (every paid reply is reused)"
             )
+
+
+def _with_new_keys(held: dict[str, Any]) -> dict[str, Any]:
+    """A plain configuration that an earlier version of the program wrote, with today's defaults for keys
+    that it did not know: the same configuration file says as much today."""
+    try:
+        return plain(Config.model_validate(held))
+    except ValidationError:  # of a key that is no more: told as changed
+        return held
 
 
 def record_of(layout: Layout) -> dict[str, Any]:

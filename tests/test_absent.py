@@ -33,7 +33,7 @@ def test_videoprefer_is_counted_without_its_data() -> None:
     told = "\n".join(notes)
     assert "VidProM_unique.csv is not here yet: counted as 12,900 prompts" in told
     assert "activitynet/manifest.csv is not here yet: counted as 900 prompts and 900 clips" in told
-    assert "generator modelscope-t2v: " in told
+    assert "generator modelscope-t2v: models/modelscope is no folder here" in told
     assert "models/hps-v2 is not here yet" in told
     assert "OPENAI_API_KEY is not set" in told
 
@@ -95,3 +95,18 @@ def test_a_source_of_unknown_size_is_refused_as_ever(tmp_path: Path) -> None:
 def test_a_run_still_refuses_what_is_absent(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--config", "videoprefer", "--output", "out"]) == 2
     assert "VidProM_unique.csv: no such file" in capsys.readouterr().err
+
+
+def test_two_sources_whose_files_have_one_name_are_both_counted(tmp_path: Path) -> None:
+    """Ten prompts of four clips each, of the second only five prompts, so with twenty clips."""
+    sources = [
+        f"  - {{kind: manifest, path: {name}/data/manifest.csv, expects: {{prompts: 10, clips: 40}}{more}}}"
+        for name, more in (("a", ""), ("b", ", limit: 5"))
+    ]
+    text = ["sources:", *sources, "annotators: [{kind: signal}]"]
+    Path("two.yaml").write_text("\n".join(text))
+    config, notes = without_absent(load_config("two.yaml"))
+    plan = make_plan(config, keys=False)
+    assert (len(plan.prompts), len(plan.clips)) == (15, 60)
+    assert possible_pairs(plan) == 15 * 6 * 2
+    assert "counted as 5 prompts and 20 clips" in notes[1]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from report_run import HOSTILE, make_run, manifest, write_tables
 from pipeline.dataset.card.card import fenced, markdown, write_card
 from pipeline.dataset.card.counts import claim_rows
 from pipeline.dataset.card.metadata import hub_licence
+from pipeline.dataset.card.pair_rules import pair_rules
 from pipeline.dataset.card.prompts import PLACE, rubric_rows
 from pipeline.dataset.card.scores import bars, tied_shares
 from pipeline.dataset.card.terms import is_non_commercial, terms_table
@@ -404,7 +406,7 @@ def test_what_was_left_out_of_all_splits_is_counted_with_its_reason(
         "groups": 7, "largest_group": 3, "left_out": {"related to prompts of two splits": 5},
         "unpaired_clips": 2,
     }  # fmt: skip
-    monkeypatch.setattr("pipeline.dataset.card_leaks.split_facts", lambda _: facts)
+    monkeypatch.setattr("pipeline.dataset.card.leaks.split_facts", lambda _: facts)
     body = write_card(tmp_path, manifest({name: [] for name in TABLES})).read_text("utf-8")
     told = section(body, "### Splits")
     for sentence in (
@@ -432,3 +434,50 @@ def test_the_same_run_gives_the_same_card_in_another_folder(tmp_path: Path) -> N
     )
     assert one == other
     assert str(tmp_path) not in one
+
+
+def test_a_dimension_that_nobody_judged_is_told_with_its_pairs(tmp_path: Path) -> None:
+    """Three prompts of two clips, two dimensions: six possible pairs. Without any score on prompt_following
+    its three are undecided, and so is overall; on video_quality the two that were written are ties."""
+    record = make_run(tmp_path)
+    for name in ("preferences", "annotations", "comparisons"):
+        for file in table_files(Layout(tmp_path), name):
+            table = pq.read_table(file)
+            pq.write_table(table.filter(pc.field("dimension") == "video_quality"), file)
+    rubric = load_rubric("videoprefer/prompt_following")
+    given = {"name": rubric.name, "version": rubric.version, "sha256": rubric.sha256}
+    record["rubrics"] = [*record["rubrics"], given]
+    claims = {"source": "A", "pairs": 30, "possible_pairs": 40}
+    record["config"] = {**record["config"], "claims": claims}
+    body = write_card(tmp_path, record).read_text("utf-8")
+    assert "| prompt_following | 3 | 0 | 3 | 0 | 0 | – | 0 | 0 |" in body
+    assert "| overall | 3 | 0 | 3 | 0 | 0 | – | 0 | 0 |" in body
+    assert "| possible pairs | 40 | 6 |" in body
+    assert "Nobody judged the pairs of prompt_following, so\n3 of the possible" in body
+    assert "of the others 0.0 % are decided." in body
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({}, "Equal scores are ties and are kept as ties."),
+        ({}, "the consensus of each clip: the mean of all annotators."),
+        ({"config": {"preferences": {"tie_margin": 0.5}}}, "differ by at most 0.5 are ties"),
+        ({"config": {"preferences": {"weights": {"a": 2.0, "b": 0.0}}}}, "one of them is: a 2."),
+        ({"config": {"consensus": {"method": "median", "annotators": ["x", "y"]}}}, "the median of x, y."),
+        ({"protocol": "pairwise"}, "The scores of a pair are how often each clip was preferred"),
+        ({"protocol": "tie_band", "config": {"protocol": {"kind": "tie_band", "band": 0.25}}},
+         "Where they differ by at most 0.25, they are how often"),
+    ],
+)  # fmt: skip
+def test_the_card_says_how_pairs_were_made(record: dict[str, Any], said: str) -> None:
+    assert said in " ".join(pair_rules(record))
+
+
+def test_a_model_that_learned_from_withdrawn_clips_is_told(
+    run: tuple[Path, dict[str, Any]],
+) -> None:
+    root, record = run
+    body = write_card(root, {**record, "videorm_trained_with_withdrawn": 4}).read_text("utf-8")
+    assert "The reward model of this run learned before 4 such clips were taken back" in body
+    assert "learned before" not in write_card(root, record).read_text("utf-8")

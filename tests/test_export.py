@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,11 @@ import pytest
 from export_folder import DOG, JUDGED, KITE, content, write_dataset
 
 from pipeline.__main__ import main
+from pipeline.audit.options import AuditOptions
+from pipeline.audit.ratings import facts_of, read_people
 from pipeline.export import export as room
 from pipeline.export.material import open_material
+from pipeline.formats.finder import ClipFinder
 from pipeline.formats.writers import WRITERS
 from pipeline.formats.writing import Choice, ExportError, Plan
 from schemas import Annotation
@@ -312,3 +317,120 @@ def test_every_format_says_what_it_is_and_what_it_cannot(
         assert f"  {name}: " in listed
         assert writer.what
         assert writer.loader
+
+
+# splits and people
+
+
+def test_a_clip_in_no_pair_does_not_slip_into_a_split_that_it_is_kept_out_of(
+    tmp_path: Path,
+) -> None:
+    """Prompts without a pair have no pairs to tell the splits of their clips: the rule does."""
+    judged = {
+        "k1": (KITE, "m1", (3.0, 4.0)),  # with k2 held out, no pair of this prompt is left
+        "k2": (KITE, "held", (3.0, 2.0)),
+        "d1": (DOG, "held", (4.0, 2.0)),
+        "d2": (DOG, "m1", (1.0, 5.0)),
+        "s1": ("the sea", "m1", (2.0, 2.0)),  # of the content of d1, as it were
+    }
+    root = write_dataset(
+        tmp_path / "data", judged, splits={KITE: "train", DOG: "test", "the sea": "train"}
+    )
+    for name in ("train", "test"):
+        file = Layout(root).table("preferences", name) / "part-00000-of-00001.parquet"
+        pq.write_table(pq.read_table(file).slice(0, 0), file)
+    rule = {"near_duplicates": 0.85, "held_out_generators": ["held"], "left_out": {}}
+    decided = {"format": 1, **rule, "unpaired": ["s1"]}
+    (root / "splits.json").write_text(json.dumps(decided))
+    run(root, tmp_path / "out", "t2vqa")
+    assert (tmp_path / "out/train.txt").read_text() == f"m1/k1.mp4|{KITE}|62.5\n"
+    assert [line[:9] for line in (tmp_path / "out/test.txt").open()] == ["held/d1.m", "m1/d2.mp4"]
+    assert json.loads((tmp_path / "out/export.json").read_text())["left_out"] == {
+        "clips are in no split: their prompt is in none, or their generator or content is kept out of it": 2
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("videoalign", "train.csv"),
+        ("videogen_rewardbench", "train.csv"),
+        ("genai_bench", "train.json"),
+        ("unifiedreward", "train/dpo_data.json"),
+        ("videodpo", "train/pair.json"),
+        ("vbench", "train/overall.json"),
+    ],
+)
+def test_an_export_finds_the_dataset_again_and_is_not_taken_for_people(
+    dataset: Path, tmp_path: Path, name: str, file: str
+) -> None:
+    """Sent out and labelled anew, its clips are found by the names that the export gave them."""
+    run(dataset, tmp_path / "out", name)
+    table = {"kind": "auto", "path": str(tmp_path / "out" / file)}
+    clips = facts_of(open_material(dataset).videos.values())
+    people = read_people(AuditOptions.model_validate({"ratings": [table]}), ClipFinder(clips))
+    won = {
+        frozenset((v.video_a, v.video_b)): {"a": v.video_a, "b": v.video_b}[v.choice]
+        for v in people.votes
+        if v.dimension.lower() == "overall" or name in ("genai_bench", "videoalign")
+        if v.dimension in ("overall", "Overall", "preference", "VQ")
+    }
+    # overall: k3 (4), k1 (3.5), k2 (2.5); video_quality: k1 (4), k3 (3), k2 (2)
+    best = "k1" if name == "videoalign" else "k3"
+    pairs = {frozenset(("k1", "k2")): "k1", frozenset(("k3", "k2")): "k3"}
+    assert won == {**pairs, frozenset(("k1", "k3")): best}
+    assert sum("its labels are its judges', not people's" in note for note in people.notes) == 1
+
+
+def test_a_terminated_export_leaves_nothing(
+    dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def terminated(*given: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr(room, "place", terminated)
+    output = ["--output", str(tmp_path / "out")]
+    assert main(["export", str(dataset), "--format", "videoalign", *output]) == 3
+    assert "nothing was left behind" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_in_two_splits_is_told(tmp_path: Path) -> None:
+    """As in datasets that were split by prompt_id alone; d1 is the file of k1."""
+    root = write_dataset(
+        tmp_path / "data",
+        videos={"d1": {"sha256": sha256_hex(content("k1"))}},
+        record={"simulated": True},
+    )
+    (root / open_material(root).videos["d1"].uri).write_bytes(content("k1"))
+    for name in ("genai_bench", "t2vqa"):
+        exported = run(root, tmp_path / name, name)
+        notes = exported.record["notes"]
+        assert any(
+            n.startswith("ATTENTION: 1 contents of clips stand in two splits") for n in notes
+        )
+        assert not any("prompts stand in two splits" in note for note in notes)
+        assert any("is simulated" in note for note in notes)
+
+
+def test_an_output_that_is_a_link_is_followed(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    run(dataset, tmp_path / "out")
+    run(dataset, tmp_path / "out", replace=True)
+    assert (tmp_path / "disk/export.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "out"]
+
+
+def test_clips_of_ties_alone_are_neither_good_nor_bad(dataset: Path, tmp_path: Path) -> None:
+    exported = run(dataset, tmp_path / "out", "trl-unpaired")
+    assert exported.rows == {"train.jsonl": 2}  # k3 won twice, k2 lost twice
+    assert exported.record["left_out"] == {
+        # k1 won once and lost once; d1 and d2 are a tie
+        "clips won as many of their pairs as they lost, so that they are neither good nor bad": 3,
+        "pairs are ties, which the format cannot say": 1,
+    }

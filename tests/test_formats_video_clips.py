@@ -81,7 +81,7 @@ def test_t2vqa_leaves_out_prompts_that_a_line_cannot_hold(tmp_path: Path) -> Non
     root = write_dataset(tmp_path / "data", judged, splits=splits)
     plan = Written(root, "t2vqa", tmp_path / "out").plan
     assert plan.left_out == {
-        "clips are of a prompt that is in no split": 1,
+        "clips are in no split: their prompt is in none, or their generator or content is kept out of it": 1,
         "clips have a prompt with | or a line break in it, or blanks at its ends": 3,
     }
     assert plan.n_rows == len(JUDGED)

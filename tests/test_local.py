@@ -116,7 +116,7 @@ def test_every_family_gives_a_verdict_on_whatever_it_is_asked(
     } == {1}
     assert sorted(found[-1][0].ranking) == [1, 2, 3]
     scores = {row.score for rows in found for row in rows if isinstance(row, Annotation)}
-    assert len(scores) > 2
+    assert len(scores) > 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -63,7 +63,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Card and report take most of the time, and one test has them."""
     for name in ("describe", "write_report", "audit_merged"):
-        monkeypatch.setattr(f"pipeline.dataset.merge.{name}", lambda *_: None)
+        monkeypatch.setattr(f"pipeline.dataset.merge.merge.{name}", lambda *_: None)
 
 
 def test_other_judges_of_the_same_clips(world: Path) -> None:
@@ -164,8 +164,8 @@ def test_an_interrupted_merge_starts_over(world: Path, monkeypatch: pytest.Monke
 
     out = world / "killed"
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.dataset.merge.write_judges", killed)
-        patched.setattr("pipeline.dataset.merge.audit_merged", lambda *_: None)
+        patched.setattr("pipeline.dataset.merge.merge.write_judges", killed)
+        patched.setattr("pipeline.dataset.merge.merge.audit_merged", lambda *_: None)
         arguments = [str(world / ONE), str(world / TWO), "--output", str(out)]
         assert verb(arguments) == 3
     assert (out / "tables" / "annotations").is_dir()

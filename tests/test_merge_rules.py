@@ -14,10 +14,12 @@ from pipeline.dataset.digests import column_digests, row_digests
 from pipeline.dataset.merge.failures import failure_key
 from pipeline.dataset.merge.judges import EARLIER, LATER, UNJUDGED, settle
 from pipeline.dataset.merge.merge import MergePlan, plan_merge
-from pipeline.dataset.merge.record import spend_of
+from pipeline.dataset.merge.sources import Source
+from pipeline.dataset.merge.spend import bought, spend_of
 from pipeline.dataset.merge.tables import OTHER_FRAMES
 from pipeline.dataset.merge.union import Part, Union
 from pipeline.dataset.merge.write import write_tables
+from pipeline.dataset.withdrawn import Withdrawn
 from schemas import Annotation, Comparison, Failure, Reason
 from schemas.ids import prompt_id
 from schemas.layout import Layout
@@ -74,10 +76,9 @@ def test_a_contradiction_is_refused_with_an_example(twice: Path) -> None:
 
 
 def test_the_first_or_the_last_word(twice: Path) -> None:
-    first = plan(twice, on_conflict="first")
+    first, last = (plan(twice, on_conflict=choice) for choice in ("first", "last"))
     assert first.counts["annotations"][1].left_out == {EARLIER: 1}
     assert said(first, twice)[clip(KITE, A), "j1"] == 4
-    last = plan(twice, on_conflict="last")
     assert last.counts["annotations"][0].left_out == {LATER: 1}
     assert last.counts["annotations"][1].added == 1
     found = said(last, twice)
@@ -315,6 +316,45 @@ def test_cost_that_one_run_does_not_know() -> None:
     # of a run that was resumed, what all of its runs spent
     resumed = {"usd": 0.0, "requests": 0, "all_runs": {"usd": 2.0, "requests": 4}}
     assert spend_of([known, resumed], [{}, {}])["usd"] == 3.5
+
+
+def test_a_run_that_is_there_twice_is_paid_once(tmp_path: Path) -> None:
+    """`first` costs 1.25 and went into `both`, where its judge is known as j1@first; `second` 0.5."""
+    first, second = ({"usd": usd, "by_annotator": {"j1": {"usd": usd}}} for usd in (1.25, 0.5))
+    parts = [
+        {"run_id": "1", "spend": first, "renamed": {"j1": "j1@first"}},
+        {"run_id": "2", "spend": second, "renamed": {}},
+    ]
+    both = {"run_id": "3", "spend": spend_of([first, second], [{}, {}]), "merged_from": parts}
+    records = [both, {"run_id": "1", "spend": first}, both]
+    sources = [
+        Source(name=str(n), layout=Layout(tmp_path), record=record, withdrawn=Withdrawn())
+        for n, record in enumerate(records)
+    ]
+    found = spend_of(*bought(sources, [{"j1": "j1@both"}, {}, {}]))
+    assert found["usd"] == 1.75
+    assert {n: one["usd"] for n, one in found["by_annotator"].items()} == {
+        "j1@first": 1.25, "j1@both": 0.5
+    }  # fmt: skip
+
+
+def test_scores_on_different_scales_are_not_averaged(tmp_path: Path) -> None:
+    """As a run refuses it: 1 to 5 beside a metric without bounds."""
+    write_run(tmp_path / "first", {KITE: "train"}, {"j1": KITES})
+    write_run(
+        tmp_path / "second",
+        {KITE: "train"},
+        {"j2": KITES},
+        row={"scale_low": None, "scale_high": None},
+    )
+    with pytest.raises(SetupError, match=r"different scales do not average: j1 .*j2 .unbounded"):
+        plan(tmp_path)
+    with pytest.raises(SetupError, match=r"--set consensus\.scale=standardised"):
+        plan(tmp_path)
+    for setting in ("consensus.scale=standardised", "consensus.annotators=[j1]"):
+        assert plan(tmp_path, settings=[setting])
+    with pytest.raises(SetupError, match="no annotator 'j3'"):
+        plan(tmp_path, settings=["consensus.annotators=[j3]"])
 
 
 # the union itself

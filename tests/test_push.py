@@ -75,7 +75,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         monkeypatch.setattr(constants, "ENDPOINT", hub.url)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr("pipeline.dataset.push.token_of_hub", lambda: token)
+        monkeypatch.setattr("pipeline.dataset.push.push.token_of_hub", lambda: token)
 
     return use
 
@@ -103,6 +103,17 @@ def withdraw_one(layout: Layout) -> tuple[Video, Video]:
 
 
 # what is sent
+
+
+@pytest.mark.parametrize("name", ["tables/scores", "judges.json"])
+def test_a_folder_that_lacks_a_part_is_not_published(layout, hub, name):
+    pushed(layout)
+    before = hub.repos[REPO].files()
+    path = layout.root / name
+    (path if path.is_file() else sorted(path.glob("*.parquet"))[0]).unlink()
+    with pytest.raises(SetupError, match=f"{name}.*: gone"):
+        pushed(layout)
+    assert hub.repos[REPO].files() == before
 
 
 def test_a_repository_holds_what_is_published_and_nothing_else(layout, hub):
@@ -243,7 +254,7 @@ def test_a_branch_of_its_own_leaves_main_alone(layout, hub):
 
 
 def test_many_clips_come_before_the_one_commit_that_names_them(layout, hub, monkeypatch):
-    monkeypatch.setattr("pipeline.dataset.push_work.COMMIT_FILES", 2)
+    monkeypatch.setattr("pipeline.dataset.push.work.COMMIT_FILES", 2)
     pushed(layout)
     commits = hub.repos[REPO].commits[1:]
     assert len(commits) == 4  # six clips, two at a time, and everything else
@@ -254,7 +265,7 @@ def test_many_clips_come_before_the_one_commit_that_names_them(layout, hub, monk
 
 
 def test_a_first_push_that_stopped_between_commits_goes_on(layout, here, monkeypatch):
-    monkeypatch.setattr("pipeline.dataset.push_work.COMMIT_FILES", 2)
+    monkeypatch.setattr("pipeline.dataset.push.work.COMMIT_FILES", 2)
     faults = scripted(("POST", "/validate-yaml", 413))  # of the last commit, which has the card
     with HubServer(fault=faults) as hub:
         here(hub)
@@ -269,8 +280,8 @@ def test_a_first_push_that_stopped_between_commits_goes_on(layout, here, monkeyp
 
 
 def test_attempts_are_counted_from_the_last_commit_on(layout, here, monkeypatch):
-    monkeypatch.setattr("pipeline.dataset.push_work.COMMIT_FILES", 2)
-    monkeypatch.setattr("pipeline.dataset.push.ATTEMPTS", 2)
+    monkeypatch.setattr("pipeline.dataset.push.work.COMMIT_FILES", 2)
+    monkeypatch.setattr("pipeline.dataset.push.push.ATTEMPTS", 2)
     answers = iter([None, 503, None, 503])  # to commits; two failures in a row would end it
     with HubServer(
         fault=lambda _, path: next(answers, None) if "/commit/" in path else None

@@ -76,7 +76,15 @@ def test_what_is_stated_is_kept() -> None:
         ("A red kite.", "a  RED kite!", True, True),  # case, punctuation, white space
         ("ｒｅｄ kite ①", "red kite 1", True, True),  # NFKC
         ("the dog's kite", "the dogs kite", True, True),
+        (
+            "the dog´s kite",
+            "the dogʼs kite",
+            True,
+            True,
+        ),  # apostrophes, whatever NFKC makes of them
+        ("п'ять котів", "пʼять котів", True, True),
         ("close-up of a kite", "close up of a kite", True, True),
+        ("a ❤ of paper", "a ❤\ufe0f of paper", True, True),  # how an emoji is drawn
         ("a 🐱", "a 🐶", False, False),  # symbols speak
         ("???", "!!!", False, False),  # and so does punctuation where nothing else does
         ("a red kite", "Red kites", True, False),  # article and plural

@@ -1,9 +1,20 @@
 """A run's folder: marks of whole stages, the configuration it is bound to, its lock."""
 
+import json
+
 import pytest
 
 from pipeline.config import Config, changed_keys
-from pipeline.state import Marks, claim, fingerprint, locked, plain, shaping, write_json
+from pipeline.state import (
+    Marks,
+    check_claim,
+    claim,
+    fingerprint,
+    locked,
+    plain,
+    shaping,
+    write_json,
+)
 from schemas.layout import Layout
 from schemas.options import SetupError
 
@@ -50,6 +61,18 @@ def test_a_folder_is_bound_to_what_shapes_its_rows(tmp_path):
         claim(layout, hotter, "a", rebuild=False)
     claim(layout, hotter, "a", rebuild=True)
     claim(layout, hotter, "a", rebuild=False)
+
+
+def test_a_key_that_an_earlier_version_did_not_know_is_no_change(tmp_path):
+    layout = Layout(tmp_path)
+    claim(layout, config(), "a", rebuild=False)
+    path = layout.work / "config.json"
+    held = json.loads(path.read_text())
+    del held["config"]["splits"]["near_duplicates"], held["config"]["splits"]["held_out_generators"]
+    write_json(path, held)
+    check_claim(layout, config())
+    with pytest.raises(SetupError, match=r"changed: splits\.near_duplicates\. "):
+        check_claim(layout, config(splits={"near_duplicates": None}))
 
 
 def test_changed_keys_are_dotted_and_complete():

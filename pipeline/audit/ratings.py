@@ -11,6 +11,7 @@ from pipeline.formats.cells import optional_text
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.finder import ClipFinder
 from pipeline.formats.people import PeopleRead
+from pipeline.formats.picture_votes import exported
 from pipeline.formats.ratings import ALIASES
 from pipeline.formats.readers import reader_of
 from schemas import Clip, HumanRating, HumanVote, Video
@@ -58,7 +59,10 @@ def read_people(options: AuditOptions, finder: ClipFinder) -> People:
     for table in tables_of(options):
         path = Path(table.path)
         reader = reader_of(path, None if table.kind == "auto" else table.kind)
-        people.add(path.name, reader.read(path, finder, table.scale))
+        read = reader.read(path, finder, table.scale)
+        people.add(path.name, read)
+        if not set(warned := exported(path)) & set(read.notes):
+            people.notes.extend(warned)  # judged by a machine: no standard to hold a machine to
     return people
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.dataset.whole import FAULTS, damaged
 from schemas.tables import arrow_schema
 from schemas.versions import columns_in, completed
 
@@ -35,14 +36,18 @@ def batches(
     """Batches of a table's files in the record's schema, or a few columns of it.
 
     Columns that an older file lacks hold the defaults of the record. ``renamed``: other names of
-    annotators. Raises :class:`schemas.versions.TableError` for a file that is no such table.
+    annotators. Raises :class:`schemas.versions.TableError` for a file that is no such table, and
+    :class:`SetupError` for one that cannot be read.
     """
     wanted = list(arrow_schema(record).names if columns is None else columns)
     for path in files:
-        with pq.ParquetFile(path) as file:
-            there = columns_in(record, file.schema_arrow, path, wanted)
-            for batch in file.iter_batches(batch_size=rows, columns=there):
-                yield _renamed(completed(record, batch, wanted), renamed)
+        try:
+            with pq.ParquetFile(path) as file:
+                there = columns_in(record, file.schema_arrow, path, wanted)
+                for batch in file.iter_batches(batch_size=rows, columns=there):
+                    yield _renamed(completed(record, batch, wanted), renamed)
+        except FAULTS as error:
+            raise damaged(path, error) from error
 
 
 def _renamed(batch: pa.RecordBatch, renamed: Mapping[str, str] | None) -> pa.RecordBatch:

@@ -27,6 +27,7 @@ class StandInSource(SourceSpec):
 
     kind: Literal["stand-in"] = "stand-in"
     name: str
+    place: int  # among the sources: two files of one name are two sources
     n_prompts: int
     n_clips: int
 
@@ -37,7 +38,7 @@ class StandInSource(SourceSpec):
         return Found(prompts=prompts, clips=clips)
 
     def _prompt(self, number: int) -> Prompt:
-        text = f"{number} of {self.name} ".ljust(PROMPT_CHARACTERS, "x")
+        text = f"{number} of source {self.place} ".ljust(PROMPT_CHARACTERS, "x")
         return Prompt(prompt_id=ids.prompt_id(text), text=text, source=self.name)
 
     def _clip(self, prompt: Prompt, number: int) -> Clip:
@@ -74,7 +75,9 @@ def without_absent(config: Config) -> tuple[Config, tuple[str, ...]]:
     Where nothing is absent it is the very same object.
     """
     notes: list[str] = []
-    changes: dict[str, Any] = {"sources": [_source(one, notes) for one in config.sources]}
+    changes: dict[str, Any] = {
+        "sources": [_source(one, place, notes) for place, one in enumerate(config.sources)]
+    }
     if config.generators is not None:
         changes["generators"] = _pool(config.generators, notes)
     if config.videorm is not None and (trunk := config.videorm.trunk) and _is_absent(trunk):
@@ -87,22 +90,24 @@ def without_absent(config: Config) -> tuple[Config, tuple[str, ...]]:
     return (config.model_copy(update=changes), (*notes, *unset)) if notes else (config, unset)
 
 
-def _source(source: SourceSpec, notes: list[str]) -> SourceSpec:
+def _source(source: SourceSpec, place: int, notes: list[str]) -> SourceSpec:
     path, expects = getattr(source, "path", None), source.expects
     if path is None or not _is_absent(path, on_hub=source.kind == "huggingface"):
         return source
     n_prompts = (expects and expects.prompts) or source.limit
     if n_prompts is None:
         return source  # refused when it is read, as ever
-    n_prompts = min(n_prompts, source.limit or n_prompts)
     n_clips = (expects and expects.clips) or 0
+    if source.limit is not None and source.limit < n_prompts:  # with their clips alone
+        n_clips = -(-n_clips * source.limit // n_prompts)
+        n_prompts = source.limit
     notes.append(
         f"{path} is not here yet: counted as {n_prompts:,} prompts"
         + (f" and {n_clips:,} clips" if n_clips else "")
         + f"; a prompt as {PROMPT_CHARACTERS} characters"
     )
     name = "/".join(Path(path).parts[-2:])
-    return StandInSource(name=name, n_prompts=n_prompts, n_clips=n_clips)
+    return StandInSource(name=name, place=place, n_prompts=n_prompts, n_clips=n_clips)
 
 
 def _is_absent(path: str, on_hub: bool = False) -> bool:

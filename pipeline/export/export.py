@@ -17,6 +17,7 @@ from pipeline.export.material import open_material
 from pipeline.export.media import bytes_needed, place
 from pipeline.export.record import RECORD, record_of_export, refuse_other, source_of_dataset
 from pipeline.export.shared_rules import check_files, check_plan
+from pipeline.export.warnings import warnings_of
 from pipeline.formats.writers import WRITERS
 from pipeline.formats.writing import Choice, ExportError, Material, Plan, Writer
 from pipeline.state import write_json
@@ -62,12 +63,15 @@ def export(
     layout = Layout(root.expanduser().resolve())
     source = source_of_dataset(layout)
     if output is not None:
-        output = output.expanduser().absolute()
+        output = output.expanduser().resolve()  # what a link names, not the link
         _check_place(layout.root, output)
         refuse_other(output, name, source, replace)
     material = open_material(layout.root, choice.splits)
     plan = writer.plan(material, choice)
-    plan = dataclasses.replace(plan, left_out={**material.left_out, **plan.left_out})
+    warned = warnings_of(material, plan, choice, simulated=source.simulated)
+    plan = dataclasses.replace(
+        plan, left_out={**material.left_out, **plan.left_out}, notes=[*plan.notes, *warned]
+    )
     size = bytes_needed(material, plan.media)
     _tell(writer, plan, choice, size, say)
     _check_worth(writer, plan, layout.root)

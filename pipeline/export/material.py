@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pyarrow.compute as pc
 
 from pipeline.formats.writing import Material
+from pipeline.preference.decision import read_decision
 from pipeline.report.tables import read_table, table_files
 from pipeline.state import record_of
 from schemas import CONSENSUS, OVERALL, SPLITS, FrameSet, Preference, Prompt, Score, Video
@@ -45,6 +46,7 @@ def open_material(root: Path, splits: Sequence[str] = SPLITS) -> Material:
         key=lambda preference: preference.pair_id,
     )
     prompts = _by(Prompt, layout, "prompts", lambda prompt: prompt.prompt_id)
+    decided = read_decision(layout)
     return Material(
         layout=layout,
         prompts=prompts,
@@ -62,6 +64,8 @@ def open_material(root: Path, splits: Sequence[str] = SPLITS) -> Material:
         rationales=Rationales(layout),
         absent=absent_clips(layout, videos),
         splits=splits_of(layout, prompts.values()),
+        unpaired=frozenset(decided.unpaired if decided else ()),
+        held_out=frozenset(decided.held_out_generators if decided else ()),
         left_out={what: n for what, n in sorted(left_out.items()) if n},
     )
 

@@ -13,7 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from pipeline.formats.clip_files import safe_name
+from pipeline.formats.clip_files import clip_splits, safe_name
 from pipeline.formats.videofeedback import DIMENSIONS, SCALE
 from pipeline.formats.writing import Choice, Material, Medium, Named
 from schemas import OVERALL, Score, Video
@@ -103,7 +103,7 @@ def answers(material: Material, choice: Choice) -> dict[str, str]:
     if lacking:
         options = " ".join(f'--dimension "{aspect}=OURS"' for aspect in lacking)
         raise SetupError(
-            f"the dataset has no scores of {', '.join(ours[aspect] for aspect in lacking)}, and the "
+            f"the dataset has no scores of {', '.join(dict.fromkeys(ours[a] for a in lacking))}, and the "
             f"format's loader wants all five aspects of every clip; say which of "
             f"{', '.join(sorted(known)) or 'none'} answers: {options}"
         )
@@ -121,7 +121,7 @@ def scored_clips(material: Material, choice: Choice, left_out: Counter[str]) -> 
 
     Raises :class:`SetupError` as :func:`answers` does, and for a score outside its rubric's scale.
     """
-    ours, splits = answers(material, choice), _splits(material, choice)
+    ours, splits = answers(material, choice), clip_splits(material, choice)
     found = []
     for video_id, video in material.videos.items():
         split, frames = splits.get(video_id), material.frames.get(video_id)
@@ -163,22 +163,6 @@ def _scored(
 def _breaks(prompt: str) -> bool:
     marked = any(mark in prompt for mark in (BEFORE, AFTER, IMAGE))
     return marked or recovered(question(prompt, 1)) != prompt
-
-
-def _splits(material: Material, choice: Choice) -> dict[str, str]:
-    """The split of each clip: that of its pairs, for a generator may be held out of all but one.
-
-    Where no clip of a prompt is in a pair, each has the prompt's split.
-    """
-    found, paired = {}, set()
-    for pair in material.preferences:
-        paired.add(pair.prompt_id)
-        found[pair.video_a] = found[pair.video_b] = pair.split
-    for video in material.videos.values():
-        split = material.splits.get(video.prompt_id)
-        if split in choice.splits and video.prompt_id not in paired:
-            found[video.video_id] = split
-    return found
 
 
 def _mapped(score: Score, low: float, high: float) -> float:

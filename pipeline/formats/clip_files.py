@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from pipeline.formats.pair_labels import PairLabels
-from pipeline.formats.writing import Material, Medium
+from pipeline.formats.writing import Choice, Material, Medium
 from pipeline.media.sniff import SUFFIXES, container_of
 from schemas import FrameSet, Preference, ids
 
@@ -119,4 +119,23 @@ def sayable(
             found.append(pair)
         else:
             left_out[f"pairs have a prompt that is or holds {what}"] += 1
+    return found
+
+
+def clip_splits(material: Material, choice: Choice) -> dict[str, str]:
+    """The split of each clip: that of its pairs, for a generator may be held out of all but one.
+
+    Where no clip of a prompt is in a pair, each has the prompt's split, if it might be in a pair there:
+    its generator is not held out of it, nor does its content stand in another one.
+    """
+    found, paired = {}, set()
+    for pair in material.preferences:
+        paired.add(pair.prompt_id)
+        found[pair.video_a] = found[pair.video_b] = pair.split
+    for video in material.videos.values():
+        split = material.splits.get(video.prompt_id)
+        barred = split != "test" and video.generator in material.held_out
+        barred = barred or video.video_id in material.unpaired
+        if split in choice.splits and video.prompt_id not in paired and not barred:
+            found[video.video_id] = split
     return found

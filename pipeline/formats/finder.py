@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from pipeline.formats.clip_files import safe_name
 from pipeline.formats.facts import ClipFacts
 from pipeline.formats.labelled import UNKNOWN
 from schemas import ids
@@ -28,6 +29,7 @@ class ClipFinder:
         self._open = open
         self._clips: dict[str, ClipFacts] = {}
         self._by_video: dict[str, set[str]] = {}
+        self._by_name: dict[str, str] = {}  # file name in an export, without suffix
         self._by_origin: dict[Origin, set[str]] = {}
         self._by_text: dict[Origin, set[str]] = {}  # with the hash of the prompt's text
         self._prompts: set[str] = set()
@@ -99,8 +101,9 @@ class ClipFinder:
         What the row says first decides: ``video_id``; else ``video``, the path as a list writes it,
         with ``generator`` and prompt where they are said; else the prompt (``prompt_id``, or that of
         its text, or a known clip's text) and ``generator``. Among known clips a path elsewhere
-        stands for the same file of the same prompt and generator. Whatever else the row says of a
-        clip that others left open is kept.
+        stands for the same file of the same prompt and generator, and a file named as exports name
+        a clip of the prompt, by its id, for that clip. Whatever else the row says of a clip that
+        others left open is kept.
 
         Raises :class:`SetupError` for a row that says too little, matches several clips, or
         contradicts an earlier one.
@@ -168,7 +171,21 @@ class ClipFinder:
                 for one in self._of(prompt_id, generator, of_text)
                 if PurePosixPath(self._clips[one].video or "").name == name
             }
+        if not exact and not self._open and prompt_id is not None:
+            exact = self._exported(PurePosixPath(video), prompt_id, generator, of_text)
         return self._one(file, number, exact)
+
+    def _exported(
+        self, video: PurePosixPath, prompt_id: str, generator: str | None, of_text: bool
+    ) -> set[str]:
+        """The clip after whose id an export of ours named a file."""
+        one = self._by_name.get(video.name) or self._by_name.get(video.stem)
+        if one is None:
+            return set()
+        clip = self._clips[one]
+        if generator == safe_name(clip.generator):  # as a folder is named
+            generator = clip.generator
+        return {one} if self._fits(clip, prompt_id, generator, of_text) else set()
 
     @staticmethod
     def _fits(clip: ClipFacts, prompt_id: str | None, generator: str | None, of_text: bool) -> bool:
@@ -253,6 +270,7 @@ class ClipFinder:
 
     def _add(self, clip: ClipFacts) -> None:
         self._clips[clip.video_id] = clip
+        self._by_name[safe_name(clip.video_id)] = clip.video_id
         self._prompts.add(clip.prompt_id)
         self._makers.add(clip.generator)
         self._by_origin.setdefault((clip.prompt_id, clip.generator), set()).add(clip.video_id)

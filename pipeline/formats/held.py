@@ -4,8 +4,10 @@ Files are read here by code that shares nothing with what wrote them.
 """
 
 import json
-from collections import Counter
+import os
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -22,6 +24,8 @@ PICTURES = "pictures are there and decode"
 PLACES = "paths are relative, without a leading slash and without .."
 KEYS = "rows have the same keys"
 CELLS = "cells are text, lists of text or turns of talk, as the format has them"
+_THREADS = min(8, os.cpu_count() or 1)  # of decoding, for which Python's lock is let go
+_WAITING = 256  # pictures that may be on their way at once
 _SMALL = (64, 64)  # px; a JPEG decoded at an eighth of its size is read to its end all the same
 
 
@@ -46,18 +50,29 @@ def are_turns(value: Any) -> bool:
 
 
 class Held:
-    """What was found right below a folder, by rule. The first thing wrong is an error."""
+    """What was found right below a folder, by rule. The first thing wrong is an error.
+
+    Pictures are decoded by some threads; one that is damaged may be told some rows later.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen: set[str] = set()
-        self.counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: deque[tuple[Future[bool], str, str, str]] = deque()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many things each rule held for, once all pictures are decoded."""
+        self._wait(0)
+        return self._counts
 
     def that(self, good: bool, rule: str, at: str, field: str, got: object) -> None:
         """Count a rule that holds. Raises :class:`ExportError` naming file, row and field if not."""
         if not good:
             raise ExportError(f"{at}, {field}: {str(got)[:200]!r} breaks the rule that {rule}")
-        self.counts[rule] += 1
+        self._counts[rule] += 1
 
     def rows(
         self,
@@ -86,7 +101,20 @@ class Held:
         if path in self._seen:
             return
         self._seen.add(path)
-        self.that(opens((self._folder / path).read_bytes()), PICTURES, at, field, path)
+        self._pool = self._pool or ThreadPoolExecutor(_THREADS)
+        opened = self._pool.submit(_file_opens, self._folder / path)
+        self._waiting.append((opened, at, field, path))
+        self._wait(_WAITING)
+
+    def _wait(self, most: int) -> None:
+        """Until no more than ``most`` pictures are on their way."""
+        try:
+            while len(self._waiting) > most:
+                opened, at, field, path = self._waiting.popleft()
+                self.that(opened.result(), PICTURES, at, field, path)
+        except ExportError:
+            self._waiting.clear()
+            raise
 
     def file(self, at: str, field: str, path: Any) -> None:
         """A file that a row names: a relative path, and something is there."""
@@ -115,6 +143,10 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
 def _is_below(path: str) -> bool:
     pure = PurePosixPath(path)
     return bool(path) and not pure.is_absolute() and ".." not in pure.parts and "\\" not in path
+
+
+def _file_opens(file: Path) -> bool:
+    return opens(file.read_bytes())
 
 
 def opens(data: bytes) -> bool:

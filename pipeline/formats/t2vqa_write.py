@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.formats.chosen import told
-from pipeline.formats.clip_files import ClipFiles, safe_name
+from pipeline.formats.clip_files import ClipFiles, clip_splits, safe_name
 from pipeline.formats.held import Held
 from pipeline.formats.t2vqa import SCALE
 from pipeline.formats.writing import Choice, Material, Named, Plan, Row, Writer
@@ -31,12 +31,12 @@ def _plan(material: Material, choice: Choice) -> Plan:
     left_out: Counter[str] = Counter()
     files = ClipFiles(material)
     tables: dict[str, list[Row]] = {split: [] for split in choice.splits}
-    named = []
+    named, splits = [], clip_splits(material, choice)
     for video_id, video in material.videos.items():
         score = material.scores.get((video_id, ours))
-        split = material.splits.get(video.prompt_id)
-        if split is not None and split not in tables:
+        if material.splits.get(video.prompt_id, choice.splits[0]) not in tables:
             continue  # not asked for
+        split = splits.get(video_id)
         fault = _fault(material, files, video_id, video.prompt, score, split)
         if fault is not None or score is None or split is None:
             left_out[f"clips {fault}"] += 1
@@ -104,7 +104,7 @@ def _fault(
     if score is None:
         return "have no score"
     if split is None:
-        return "are of a prompt that is in no split"
+        return "are in no split: their prompt is in none, or their generator or content is kept out of it"
     if any(sign in prompt for sign in _BREAKS) or prompt != prompt.strip():
         return "have a prompt with | or a line break in it, or blanks at its ends"
     fault = files.fault(video_id)

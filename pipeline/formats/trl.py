@@ -89,7 +89,8 @@ def plan_unpaired(material: Material, choice: Choice) -> Plan:
     """Clips of each split that won or lost more of their pairs."""
     dimension, clips = one_dimension(material, choice), Clips(material)
     left_out: Counter[str] = Counter()
-    pairs = decided(clips.whole(pairs_of(material, dimension), left_out), left_out)
+    pairs = clips.whole(pairs_of(material, dimension), left_out)
+    decided(pairs, left_out)  # counts the ties, whose clips are counted below
     files: dict[str, Sequence[Row]] = {}
     for split, own in by_split(pairs).items():
         rows = _labelled(own, clips, left_out)
@@ -116,10 +117,13 @@ def _labelled(pairs: Sequence[Preference], clips: Clips, left_out: Counter[str])
     balance: Counter[str] = Counter()
     prompts: dict[str, str] = {}
     for pair in pairs:
-        winner, loser = winner_first(pair)
-        balance[winner] += 1
-        balance[loser] -= 1
-        prompts[winner] = prompts[loser] = pair.prompt
+        for side in (pair.video_a, pair.video_b):
+            prompts[side] = pair.prompt
+            balance[side] += 0
+        if pair.label != "tie":
+            winner, loser = winner_first(pair)
+            balance[winner] += 1
+            balance[loser] -= 1
     left_out[EVEN] += sum(not n for n in balance.values())
     rows = []
     for video_id, n in sorted(balance.items()):

@@ -61,12 +61,7 @@ def read_people(path: Path, finder: ClipFinder, scale: Scale | None = None) -> P
     gathering = Gathering()
     for row in read_videofeedback(path, REAL if path.parent.name == REAL else UNKNOWN):
         place, named = (path, row.number), row.clip
-        said = Said(
-            video_id=named.video_id(row.prompt),
-            prompt=row.prompt,
-            generator=named.generator,
-            video=named.video,
-        )
+        said = Said(prompt=row.prompt, generator=named.generator, video=named.video)
         clip = gathering.clip(place, finder, said)
         for dimension, score in named.scores.items() if clip else ():
             assert clip is not None

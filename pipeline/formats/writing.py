@@ -36,6 +36,9 @@ class Material:
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     # the split of a prompt, by prompt_id; a prompt that is in none is not there
     splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    # clips that stand in no split, for their content does in another one, by video_id
+    unpaired: frozenset[str] = frozenset()
+    held_out: frozenset[str] = frozenset()  # generators whose clips stand in the test split alone
     # preferences that no format can say are not in `preferences`, and counted here as in Plan
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 

@@ -9,6 +9,12 @@ al. (2008). Here it is worked out for one pair of sizes at a time, so that prefi
 whole blocks of candidates are compared at once. Every candidate is compared in full: nothing is missed
 and nothing is guessed, which hashing (MinHash) could not promise.
 
+Prompts made from one long template share its words, and what is left differs in a few tokens that are
+all frequent: too many meet in one token. The first k tokens that two sets share stand among the first
+``n - a + k`` and ``s - a + k``, so that both have the same k of them in their prefixes (the k-prefixes of
+Wang, Li and Feng, 2012, Can we beat the prefix filtering?). Where single tokens make too many
+candidates, two, three or more together do, as long as they make fewer.
+
 Two sets of the same colour need not be compared: of prompts that stand in one split already, or that
 belong together by a chain of others, nobody asks. That keeps a hundred thousand prompts made from one
 template from being compared each with each.
@@ -22,6 +28,8 @@ arise; at 0.75, of 390, and "a sheep bending down to drink" is "a zebra bending 
 exchanged joins two prompts of 13 and more words that count, one word added two of 6 and more.
 """
 
+import functools
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,6 +42,8 @@ Marks = NDArray[np.bool_]
 Table = tuple[Ints, NDArray[np.int32]]  # places of sets (m,), their tokens as numbers (m, size)
 Tables = dict[int, Table]  # by size
 CANDIDATES = 1 << 18  # compared at once: some 50 MB for sets of 20 tokens
+MANY = 1 << 20  # candidates from which longer keys are tried
+ENTRIES = 1 << 22  # of keys made at most for one table: 32 MB each array of them
 EXACT = 1e-9  # of a bound: t / (1 + t) * (n + s) is a whole number where floating point is not
 
 
@@ -95,6 +105,70 @@ def _by_size(sets: Sequence[frozenset[str]]) -> Tables:
     }
 
 
+class _Meetings:
+    """Who meets whom: rows that have the same ``together`` tokens among their first ones.
+
+    Args:
+        tables: the tokens of the larger sets (m, n) and of the smaller (l, s), each row in order.
+        shared: how many tokens two sets must share.
+        together: how many of them, the first ones, make a key.
+    """
+
+    def __init__(
+        self, tables: tuple[NDArray[np.int32], NDArray[np.int32]], shared: int, together: int
+    ) -> None:
+        larger, smaller = tables
+        base = _base(tables)
+        own, their = (table.shape[1] - shared + together for table in tables)
+        keys = _keys(smaller, their, together, base)
+        self.own, per = math.comb(own, together), math.comb(their, together)
+        self.several = self.own * per > 1  # a pair may meet in more than one key
+        order = np.argsort(keys, kind="stable")
+        self.postings = order // per  # rows of `smaller`, by key
+        entries = _keys(larger, own, together, base)
+        sorted_keys = keys[order]
+        self.start = np.searchsorted(sorted_keys, entries, "left")
+        self.n = np.searchsorted(sorted_keys, entries, "right") - self.start
+        self.entry = np.flatnonzero(self.n)
+        starts, first, self.range = np.unique(
+            self.start[self.entry], return_index=True, return_inverse=True
+        )
+        self.bounds = np.stack([starts, starts + self.n[self.entry][first]], 1).ravel()
+        self.candidates = int(self.n.sum())
+
+
+def _meetings(tables: tuple[NDArray[np.int32], NDArray[np.int32]], shared: int) -> _Meetings:
+    """With keys of one token, or of as many as make the fewest candidates."""
+    found = _Meetings(tables, shared, 1)
+    for together in range(2, shared + 1):
+        made = (len(t) * math.comb(t.shape[1] - shared + together, together) for t in tables)
+        worth = found.candidates > MANY and max(made) <= min(ENTRIES, found.candidates)
+        if not worth or _base(tables) ** together >= 1 << 63:
+            break
+        other = _Meetings(tables, shared, together)
+        if other.candidates >= found.candidates:
+            break
+        found = other
+    return found
+
+
+def _base(tables: tuple[NDArray[np.int32], NDArray[np.int32]]) -> int:
+    return 1 + max(int(table.max()) for table in tables)
+
+
+def _keys(table: NDArray[np.int32], prefix: int, together: int, base: int) -> Ints:
+    """Every choice of so many of a row's first tokens as one number, row by row."""
+    columns = table[:, :prefix].astype(np.int64)
+    choices = itertools.combinations(range(prefix), together)
+    keys = [
+        functools.reduce(
+            lambda key, at: key * base + columns[:, at], chosen[1:], columns[:, chosen[0]]
+        )
+        for chosen in choices
+    ]
+    return np.stack(keys, axis=1).ravel()
+
+
 class _Join:
     """The sets of one size against those of another (or of the same): candidates by their prefixes."""
 
@@ -102,61 +176,53 @@ class _Join:
         (self._rows, larger), (self._others, smaller) = one, other
         self._larger, self._smaller, self._itself = larger, smaller, larger is smaller
         self._shared, self._colour = shared, colour
-        own, their = larger.shape[1] - shared + 1, smaller.shape[1] - shared + 1
-        self._several = own * their > 1  # a pair may meet in more than one token
-        postings = smaller[:, :their].ravel()
-        order = np.argsort(postings, kind="stable")
-        self._postings = order // their  # rows of `smaller`, by token
-        entries = larger[:, :own].ravel()
-        self._start = np.searchsorted(postings[order], entries, "left")
-        self._n = np.searchsorted(postings[order], entries, "right") - self._start
-        self._entry = np.flatnonzero(self._n)
-        self._own = own
+        self._met = _meetings((larger, smaller), shared)
 
     def pairs(self) -> Iterator[tuple[Ints, Ints]]:
         """Blocks of similar pairs of different colours."""
-        at, lively = 0, self._lively()
-        while at < len(self._entry):
-            ahead = self._entry[at : at + (1 << 12)]
+        met, at, lively, since = self._met, 0, self._lively(), 0
+        look = max(len(met.postings), len(met.entry))  # what a look at all colours costs
+        while at < len(met.entry):
+            ahead = met.entry[at : at + (1 << 12)]
             wanted = np.flatnonzero(lively[at : at + (1 << 12)])
             if not len(wanted):
                 at += len(ahead)
                 continue
-            room = np.searchsorted(np.cumsum(self._n[ahead[wanted]]), CANDIDATES, "right")
+            room = np.searchsorted(np.cumsum(met.n[ahead[wanted]]), CANDIDATES, "right")
             taken = wanted[: max(1, int(room))]
             at += int(taken[-1]) + 1
+            since += int(met.n[ahead[taken]].sum())
             a, b = self._similar(*self._candidates(ahead[taken]))
             if len(a):
                 yield self._rows[a], self._others[b]
-                lively = self._lively()  # colours may be others now
+                if since >= look:
+                    lively, since = self._lively(), 0  # colours may be others now
 
     def _lively(self) -> Marks:
         """Of each entry, whether anything it meets has another colour."""
-        if not len(self._entry):
+        met = self._met
+        if not len(met.entry):
             return np.zeros(0, bool)
         # one more at the end, so that a range may end there
-        colour = np.append(self._colour[self._others[self._postings]], 0)
-        starts, first, place = np.unique(
-            self._start[self._entry], return_index=True, return_inverse=True
-        )
-        bounds = np.stack([starts, starts + self._n[self._entry][first]], 1).ravel()
-        low = np.minimum.reduceat(colour, bounds)[::2]
-        high = np.maximum.reduceat(colour, bounds)[::2]
-        own = self._colour[self._rows[self._entry // self._own]]
-        found: Marks = (low[place] != own) | (high[place] != own)
+        colour = np.append(self._colour[self._others[met.postings]], 0)
+        low = np.minimum.reduceat(colour, met.bounds)[::2]
+        high = np.maximum.reduceat(colour, met.bounds)[::2]
+        own = self._colour[self._rows[met.entry // met.own]]
+        found: Marks = (low[met.range] != own) | (high[met.range] != own)
         return found
 
     def _candidates(self, entries: Ints) -> tuple[Ints, Ints]:
         """Rows of the larger and of the smaller sets that meet in these entries."""
-        n = self._n[entries]
+        met = self._met
+        n = met.n[entries]
         within = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-        a = np.repeat(entries // self._own, n)
-        b = self._postings[np.repeat(self._start[entries], n) + within]
+        a = np.repeat(entries // met.own, n)
+        b = met.postings[np.repeat(met.start[entries], n) + within]
         kept = self._colour[self._rows[a]] != self._colour[self._others[b]]
         if self._itself:
             kept &= a < b
         a, b = a[kept], b[kept]
-        if self._several:
+        if met.several:
             key = np.unique(a * len(self._smaller) + b)
             a, b = key // len(self._smaller), key % len(self._smaller)
         return a, b

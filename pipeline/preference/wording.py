@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 
 APOSTROPHES = "'’ʼ`´"
+_APOSTROPHE = {ord(sign): "'" for sign in APOSTROPHES}  # before NFKC, which parts "´" in two
 _ARTICLES = ("a", "an", "the", "this", "that", "there", "some")
 _LINKS = ("of", "on", "in", "at", "to", "by", "with", "and", "is", "are")
 _MEDIUM = ("video", "videos", "footage", "clip")
@@ -32,18 +33,28 @@ def words_of(text: str) -> str:
 
     A text of punctuation alone stays as it is, in NFKC and without white space at its ends.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    spoken = "".join(_spoken(folded))
-    return " ".join(spoken.split()) or " ".join(folded.split())
+    folded = unicodedata.normalize(
+        "NFKC", unicodedata.normalize("NFKC", text.translate(_APOSTROPHE)).casefold()
+    )
+    return " ".join(folded.translate(_SPOKEN).split()) or " ".join(folded.split())
 
 
-def _spoken(text: str) -> Iterator[str]:
-    for sign in text:
-        if sign.isalnum():
-            yield sign
-        elif sign not in APOSTROPHES:  # "dog's" is a word, "close-up" are two
+class _Spoken(dict[int, str]):
+    """Of a sign's code point what is heard of it; asked once per sign, as ``str.translate`` does."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        heard = sign
+        if sign in APOSTROPHES or 0xFE00 <= code <= 0xFE0F:
+            heard = ""  # "dog's" is a word, "close-up" are two; how an emoji is drawn says nothing
+        elif not sign.isalnum() and unicodedata.category(sign)[0] in "PZC":
             # symbols speak, too: emoji, "+", "$"; punctuation, blanks and control signs part words
-            yield " " if unicodedata.category(sign)[0] in "PZC" else sign
+            heard = " "
+        self[code] = heard
+        return heard
+
+
+_SPOKEN = _Spoken()
 
 
 def tokens_of(text: str) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """A dataset in the format of another trainer or benchmark: `export`."""
 
 import argparse
+import signal
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,11 @@ def export(argv: Sequence[str]) -> int:
             raise SetupError("give the dataset's folder and --output OUT; --dry-run needs no OUT")
         return _export(arguments)
 
-    return guarded(work)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left
+    try:
+        return guarded(work, interrupted="interrupted; nothing was left behind")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--link",
         action="store_true",
-        help="hard links to the dataset's files instead of copies, where the disk has them",
+        help="hard links to the dataset's files instead of copies, where the disk has them: one file under "
+        "two names, so that changing it here changes the dataset",
     )
     p.add_argument("--dry-run", action="store_true", help="say what would be written, and stop")
     p.add_argument(

@@ -104,8 +104,10 @@ def _tell(gone: "Gone", *, dry: bool, everything: Path) -> None:
     """What went, and what could not be reached."""
     if not gone.found:
         print(f"nothing of these clips is in {everything}; the tombstones stand")
-        return
-    print("would go:" if dry else "gone:")
+        if not gone.beyond:
+            return
+    else:
+        print("would go:" if dry else "gone:")
     for table, n in gone.rows.items():
         print(f"  {n:,} rows of {table}")
     for n, what in (

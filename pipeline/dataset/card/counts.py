@@ -1,6 +1,6 @@
 """Counts of clips, pairs and judgements for the card, without a loop over rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -61,19 +61,29 @@ def snapshot_rows(layout: Layout) -> list[Row]:
     return counted(pa.concat_tables(tables), "rows")
 
 
-def pair_funnel(layout: Layout, counts: Sequence[Row]) -> list[Row]:
+def dimensions_judged(layout: Layout) -> set[str]:
+    """Those on which there is an annotation or a comparison."""
+    tables = [
+        read_table(layout, name, columns=["dimension"]) for name in ("annotations", "comparisons")
+    ]
+    return {name for table in tables for name in table.column("dimension").unique().to_pylist()}
+
+
+def pair_funnel(layout: Layout, counts: Sequence[Row], asked: Collection[str] = ()) -> list[Row]:
     """Per dimension: every two clips of a prompt, and what became of them. ``counts``: those of
-    :func:`pipeline.report.aggregates.preference_counts`."""
+    :func:`pipeline.report.aggregates.preference_counts`; ``asked``: dimensions that were asked for,
+    which have a row also where nobody gave a score, as ``overall`` then has, and no share."""
     clips = counted(read_table(layout, "videos", columns=["prompt_id"]), "n")
     possible = sum(row["n"] * (row["n"] - 1) // 2 for row in clips)
     funnel = []
-    for dimension in sorted({row["dimension"] for row in counts}):
+    wanted = {*asked, OVERALL} if asked and possible else set()
+    for dimension in sorted({*wanted, *(row["dimension"] for row in counts)}):
         own = [row for row in counts if row["dimension"] == dimension]
         pairs, ties = (sum(row[field] for row in own) for field in ("pairs", "ties"))
         funnel.append({
             "dimension": dimension, "possible": possible, "pairs": pairs, "ties": ties,
             "missing": possible - pairs, "decided": pairs - ties,
-            "share": f"{100 * (pairs - ties) / pairs:.1f} %",
+            "share": _share(pairs - ties, pairs),
             "splits": {s: sum(r["pairs"] for r in own if r["split"] == s) for s in SPLITS},
         })  # fmt: skip
     return funnel
@@ -101,6 +111,12 @@ def claim_rows(manifest: Mapping[str, Any], layout: Layout, funnel: Sequence[Row
         for key, what in _CLAIMED.items()
     ]
     return [*rows, {"what": "decided share", "claimed": shares[0], "here": shares[1]}]
+
+
+def decided_share(funnel: Sequence[Row]) -> str | None:
+    """Decided pairs of the possible ones, each dimension of these rows counted but ``overall``."""
+    own = [row for row in funnel if row["dimension"] != OVERALL]
+    return _share(sum(row["decided"] for row in own), sum(row["possible"] for row in own))
 
 
 _CLAIMED = {

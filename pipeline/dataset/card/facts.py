@@ -14,13 +14,16 @@ from pipeline.dataset.card.cite import CITED, PAPER, citation
 from pipeline.dataset.card.counts import (
     claim_rows,
     counted,
+    decided_share,
+    dimensions_judged,
     generator_rows,
     pair_funnel,
     snapshot_rows,
 )
 from pipeline.dataset.card.judges import judge_rows
 from pipeline.dataset.card.leaks import leak_facts
-from pipeline.dataset.card.prompts import PLACE, WORDLESS, rubric_rows
+from pipeline.dataset.card.pair_rules import pair_rules
+from pipeline.dataset.card.prompts import PLACE, WORDLESS, dimensions_asked, rubric_rows
 from pipeline.dataset.card.scores import score_rows
 from pipeline.dataset.card.terms import licences, terms_table
 from pipeline.dataset.clips import offered
@@ -56,7 +59,9 @@ def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
     """Everything the card's template asks for. Tables may be empty, the audit absent."""
     audit, judges = read_audit(layout.root), read_json(layout.root / JUDGES)
     counts = preference_counts(layout)
-    funnel = pair_funnel(layout, counts)
+    asked = dimensions_asked(manifest)
+    unjudged = set(asked) - dimensions_judged(layout)
+    funnel = pair_funnel(layout, counts, asked)
     tables = [_table(layout, name) for name in NAMES]
     generators = generator_rows(layout)
     agreement = [_statistic(row) for row in _shown(audit)] if audit else []
@@ -70,6 +75,9 @@ def card_facts(layout: Layout, manifest: Mapping[str, Any]) -> Row:
         "sources": counted(read_table(layout, "prompts", columns=["source", "licence"]), "prompts"),
         "clips_offered": offered(layout),
         "pairs": funnel,
+        "pair_rules": pair_rules(manifest),
+        "share_of_judged": decided_share([r for r in funnel if r["dimension"] not in unjudged]),
+        "unjudged": [row for row in funnel if row["dimension"] in unjudged],
         "claims": claim_rows(manifest, layout, funnel),
         "claims_source": ((manifest.get("config") or {}).get("claims") or {}).get("source"),
         "scores": score_rows(layout, manifest),
@@ -122,6 +130,7 @@ def _identity(manifest: Mapping[str, Any]) -> Row:
         "schema_version": manifest.get("schema_version", 1),
         "merged_from": manifest.get("merged_from") or [],
         "withdrawn": withdrawn.get("clips"),
+        "trained_with_withdrawn": manifest.get("videorm_trained_with_withdrawn"),
         "citation": citation(name, version) if version else None,
     }
 

@@ -29,6 +29,12 @@ def rubric_rows(manifest: Mapping[str, Any]) -> list[Row]:
     return [_row(given, n_frames, montage) for given in manifest.get("rubrics") or []]
 
 
+def dimensions_asked(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The dimensions of the record's rubrics, in their order, without those of a rubric that is lost."""
+    found = (rubric_of(given) for given in manifest.get("rubrics") or [])
+    return tuple(dict.fromkeys(d.name for rubric in found if rubric for d in rubric.dimensions))
+
+
 def _row(given: Mapping[str, Any], n_frames: int, montage: bool) -> Row:
     rubric = rubric_of(given)
     words = None if rubric is None else request_of(rubric, n_frames, montage)

@@ -15,6 +15,8 @@ from schemas import Failure, Preference
 from schemas.layout import Layout
 from schemas.tables import TABLES
 
+PAIR = ("pair_id", "prompt_id", "video_a", "video_b")
+
 
 def counts_of(chosen: Chosen) -> dict[str, list[Counts]]:
     """What became of the rows of every table, run by run."""
@@ -76,10 +78,12 @@ def _require_same(table: str, wanted: U64, there: U64) -> None:
 
 def lost_pairs(first: Source, layout: Layout, left_out: Collection[str]) -> list[str]:
     """A note on pairs of the first run that the merged dataset has nothing to say of; those of prompts
-    that are left out of all splits are told elsewhere."""
-    ours, prompts = _pairs(first.layout)
-    ours = ours[~np.isin(prompts, column_digests(pa.array(sorted(left_out), pa.string())))]
-    lost = len(np.setdiff1d(ours, _pairs(layout)[0]))
+    that are left out of all splits, and of clips that were withdrawn, are told elsewhere."""
+    ours, prompts, *sides = _digests(first.layout, PREFERENCES, PAIR)
+    (clips,) = _digests(layout, "videos", ("video_id",))
+    told = np.isin(prompts, column_digests(pa.array(sorted(left_out), pa.string())))
+    ours = ours[~told & np.isin(sides[0], clips) & np.isin(sides[1], clips)]
+    lost = len(np.setdiff1d(ours, _digests(layout, PREFERENCES, PAIR)[0]))
     if not lost:
         return []
     return [
@@ -89,11 +93,8 @@ def lost_pairs(first: Source, layout: Layout, left_out: Collection[str]) -> list
     ]
 
 
-def _pairs(layout: Layout) -> tuple[U64, U64]:
-    """Digests of every pair's id and of its prompt's."""
-    found = [
-        [column_digests(column) for column in batch.columns]
-        for batch in batches(table_files(layout, PREFERENCES), Preference, ("pair_id", "prompt_id"))
-    ]
-    pairs, prompts = ([one[n] for one in found] or [np.zeros(0, np.uint64)] for n in (0, 1))
-    return np.concatenate(pairs), np.concatenate(prompts)
+def _digests(layout: Layout, table: str, columns: Sequence[str]) -> list[U64]:
+    """Digests of some columns of a table, (N,) each."""
+    record = Preference if table == PREFERENCES else TABLES[table][0]
+    found = digests_of(table_files(layout, table), record, columns)
+    return [found[name] for name in columns]

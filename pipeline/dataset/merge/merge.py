@@ -25,6 +25,7 @@ from pipeline.dataset.merge.people import any_audit, audit_merged, people_record
 from pipeline.dataset.merge.prompts import Prompts, merged_prompts
 from pipeline.dataset.merge.record import merged_record
 from pipeline.dataset.merge.replies import bring_journals, take_out_withdrawn
+from pipeline.dataset.merge.scales import check_scales
 from pipeline.dataset.merge.sources import Source, check_output, open_sources
 from pipeline.dataset.merge.tables import Chosen, choose
 from pipeline.dataset.merge.union import Counts
@@ -75,11 +76,13 @@ def plan_merge(
         raise SetupError(f"--on-conflict {on_conflict}: expected one of {', '.join(CHOICES)}")
     sources = open_sources(folders)
     check_output(output, sources)
+    _check_empty(layout_of(output))
     for source in sources:
         refuse_pending(source.layout)
     rules = merge_rules(sources, settings)
     people = people_record(sources)
     chosen = choose(sources, on_conflict, say)
+    check_scales(sources, rules, chosen)
     prompts = merged_prompts(sources, chosen.parts["videos"], rules.rules.splits)
     counts = {"prompts": prompts.counts, **counts_of(chosen)}
     require_balanced(sources, counts)

@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 from pipeline.dataset.digests import batches
 from pipeline.dataset.merge.config import MergeRules, rubric_changes
 from pipeline.dataset.merge.sources import PREFERENCES, Source, table_files
+from pipeline.dataset.merge.spend import bought, spend_of
 from pipeline.dataset.merge.union import Counts
+from pipeline.dataset.withdrawn import noted
 from pipeline.state import fingerprint
 from schemas import Failure
 from schemas.layout import PUBLISHED, Layout
 from schemas.tables import SCHEMA_VERSION, TABLES
 
-SUMS = ("requests", "input_tokens", "output_tokens", "lost_requests")
-MONEY = ("usd", "lost_usd")
 MERGED_BY = ("videoprefer", "pyarrow", "numpy")
 
 
@@ -51,14 +51,15 @@ def merged_record(
         "tables": table_counts(layout),
         "books": books(counts),
         "failures": failure_counts(layout),
-        "spend": spend_of([s.record.get("spend") or {} for s in sources], renamed),
+        "spend": spend_of(*bought(sources, renamed)),
         "annotators": annotators(sources, renamed, layout),
         "frames": dict(first.get("frames") or {}),
         "rubrics": _rubrics(sources),
         "protocol": rules.rules.protocol.kind,
         "gate": first.get("gate"),
         "people": people,
-        "notes": [*notes, *rubric_changes(sources), *_notes_of_runs(sources)],
+        "withdrawn": noted(layout),
+        "notes": list(dict.fromkeys([*notes, *rubric_changes(sources), *_notes_of_runs(sources)])),
     }
 
 
@@ -77,6 +78,7 @@ def merged_from(
         "same": {table: one.same for table, one in own.items()},
         "left_out": {table: dict(one.left_out) for table, one in own.items() if one.left_out},
         "renamed": dict(renamed),
+        "spend": source.record.get("spend") or {},
         **({"merged_from": known} if (known := source.record.get("merged_from")) else {}),
     }
 
@@ -121,38 +123,6 @@ def failure_counts(layout: Layout) -> dict[str, dict[str, int]]:
         for row in batch.to_pylist():
             found[row["stage"]][row["reason"]] += 1
     return {stage: dict(sorted(reasons.items())) for stage, reasons in sorted(found.items())}
-
-
-def spend_of(
-    spends: Sequence[Mapping[str, Any]], renamed: Sequence[Mapping[str, str]]
-) -> dict[str, Any]:
-    """What all runs spent. An amount that one of them does not know is not known.
-
-    What a run reused of another's replies it had not paid for, so nothing is counted twice.
-    """
-    totals = [spend.get("all_runs") or spend for spend in spends]
-    by_annotator: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for spend, names in zip(spends, renamed, strict=True):
-        for annotator, one in (spend.get("by_annotator") or {}).items():
-            by_annotator[names.get(annotator, annotator)].append(one)
-    found = {
-        **_sum(totals),
-        "by_annotator": {annotator: _sum(given) for annotator, given in by_annotator.items()},
-        "all_runs": _sum(totals),
-    }
-    clips = [s["clips_of_all_runs"] for s in spends if s.get("clips_of_all_runs")]
-    return {**found, "clips_of_all_runs": _sum(clips)} if clips else found
-
-
-def _sum(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    counted = {name: sum(one.get(name) or 0 for one in given) for name in SUMS}
-    money = {
-        name: round(sum(one.get(name, 0.0) for one in given), 6)
-        if all(one.get(name, 0.0) is not None for one in given)
-        else None
-        for name in MONEY
-    }
-    return {**money, **counted}
 
 
 def annotators(

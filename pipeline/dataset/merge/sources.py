@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.dataset.parquet import parts
+from pipeline.dataset.whole import check_readable
 from pipeline.dataset.withdrawn import Withdrawn, withdrawn
 from schemas import SPLITS
 from schemas.layout import PUBLISHED, Layout
@@ -67,7 +68,8 @@ def open_sources(folders: Sequence[Path]) -> list[Source]:
 def read_record(layout: Layout) -> dict[str, Any]:
     """``run.json`` of a complete run whose tables are all there.
 
-    Raises :class:`SetupError` for any other folder, and for a dataset of a later version than this.
+    Raises :class:`SetupError` for any other folder, for a file of a table that is not readable, and for a
+    dataset of a later version than this.
     """
     if not layout.root.is_dir():
         raise SetupError(f"{layout.root}: no such folder; name the output folder of a run")
@@ -87,10 +89,12 @@ def read_record(layout: Layout) -> dict[str, Any]:
             f"up to {SCHEMA_VERSION}; update videoprefer"
         )
     for table in (*PUBLISHED, PREFERENCES):
-        if not any(table_files(layout, table)):
+        files = list(table_files(layout, table))
+        if not files:
             raise SetupError(
                 f"{layout.table(table)}: holds no *.parquet; run that run again to have its tables"
             )
+        check_readable(files)
     return record
 
 

@@ -1,6 +1,6 @@
 """Publishing a finished folder as a dataset on the Hub, so that a kill at any moment costs nothing.
 
-What is checked and said before anything is sent; `push_work` does the sending.
+What is checked and said before anything is sent; `work` does the sending.
 """
 
 import os

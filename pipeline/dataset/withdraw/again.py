@@ -97,24 +97,35 @@ def audit_again(
     """The audit of the clips that remain; returns a sentence where it cannot be made here."""
     if not layout.audit.is_file() and not layout.audit_details.is_file():
         return None
-    mark = layout.work / "done" / "human.json"
+    note = _said_of_people(layout, record)
     for path in (layout.audit, layout.audit_details):
         path.unlink(missing_ok=True)
-    if config.audit is None or not mark.is_file():
+    if config.audit is None or note is None:
         return "audit.json: removed; the next run, or `videoprefer audit`, makes it anew"
-    note = json.loads(mark.read_text())["note"]
-    gate = (record.get("gate") or {}).get("said", ())
-    told = [f"before the other clips were judged, {line}" for line in gate]
     people = People(
         ratings=list(read_rows(HumanRating, parts(layout.table("human_ratings")))),
         votes=list(read_rows(HumanVote, parts(layout.table("human_votes")))),
         scales={dimension: tuple(scale) for dimension, scale in note["scales"].items()},
-        notes=scrubbed([*told, *note["notes"]], facts.named),
+        notes=scrubbed(list(note["notes"]), facts.named),
     )
     if not people.ratings and not people.votes:
         return "audit.json: removed, for no rating or vote is left"
     audit_run(layout, config.audit, people).result.write(layout.audit)
     return None
+
+
+def _said_of_people(layout: Layout, record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Scales of human dimensions, and notes: of a merged dataset in its record, of a run in its marks."""
+    if (people := record.get("people")) is not None:
+        merged: Mapping[str, Any] = people
+        return merged
+    mark = layout.work / "done" / "human.json"
+    if not mark.is_file():
+        return None
+    note = json.loads(mark.read_text())["note"]
+    gate = (record.get("gate") or {}).get("said", ())
+    told = [f"before the other clips were judged, {line}" for line in gate]
+    return {**note, "notes": [*told, *note["notes"]]}
 
 
 def record_again(

@@ -19,6 +19,7 @@ from schemas import SPLITS
 from schemas.layout import Layout
 
 Book = dict[str, Any]
+MERGED = "merge_"  # and a table: the book of a merged dataset
 TABLE_OF = {
     "video": "videos",
     "frames": "frames",
@@ -130,9 +131,18 @@ def _whole(
     for stage, book in books.items():
         if stage == "preferences":
             found[stage] = _pairs(layout, book, rows, clips, ids)
+        elif stage.startswith(MERGED):
+            found[stage] = _merged(layout, book, rows)
         else:
             found[stage] = after(book, census, *_published(layout, stage, rows, ids))
     return found
+
+
+def _merged(layout: Layout, book: Book, rows: Rewriter) -> Book:
+    """A book of a merge: what its runs held stands; rows about a withdrawn clip are left out by a rule."""
+    table = parts(layout.table(book["stage"].removeprefix(MERGED)))
+    gone = sum(map(rows.count, table))
+    return {**book, "written": book["written"] - gone, "filtered": book["filtered"] + gone}
 
 
 def _published(layout: Layout, stage: str, rows: Rewriter, ids: Collection[str]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.clip_checks.made_from import without_the_gone
 from pipeline.config import Config
 from pipeline.dataset.parquet import parts
+from pipeline.dataset.whole import check_readable
 from pipeline.dataset.withdraw import again, work
 from pipeline.dataset.withdraw.facts import Facts
 from pipeline.dataset.withdraw.find import sought
@@ -54,11 +55,11 @@ class Asked:
 def withdraw(root: Path, asked: Asked, say: Say = print) -> Gone:
     """Take clips out of the folder of a run, complete or not; returns what went.
 
-    ``asked.names`` and ``asked.prompts`` as in :func:`pipeline.dataset.withdraw_find.sought`; without
+    ``asked.names`` and ``asked.prompts`` as in :func:`pipeline.dataset.withdraw.find.sought`; without
     either, whatever the tombstones name that is still here goes, and an interrupted withdrawal is ended.
     ``asked.journal``: a journal beside the one that the configuration names. Raises
-    :class:`SetupError` for a folder that holds no run or is in use, for a clip that it does not hold,
-    and :class:`~annotators.journal.JournalError` for a damaged journal entry.
+    :class:`SetupError` for a folder that holds no run or is in use, for a table that cannot be read, for
+    a clip that it does not hold, and :class:`~annotators.journal.JournalError` for a damaged journal entry.
     """
     layout = _layout(root)
     with locked(layout):
@@ -68,6 +69,8 @@ def withdraw(root: Path, asked: Asked, say: Say = print) -> Gone:
             done = _take(layout, pending, asked, say)
             if not asked.names and not asked.prompts:
                 return done
+        files = [path for own in _published(layout).values() for path in own]
+        check_readable([*files, *_kept_by_the_run(layout)])
         tombstones = sought(layout, asked.names, asked.prompts, asked.reason, asked.date)
         note = note_on(layout, tombstones)
         if asked.dry_run:
@@ -105,13 +108,19 @@ def _take(layout: Layout, note: Note, asked: Asked, say: Say) -> Gone:
     if note.record is not None and config is not None:
         _make_again(layout, config, note, gone, say)
     elif note.record is not None:
+        how = "merge the runs" if note.record.get("merged_from") else "run the run's command"
         gone.others.append(
-            "audit.json, judges.json, card and report: removed; their configuration cannot be read, so run "
-            "the run's command again to have them"
+            "run.json, audit.json, judges.json, card and report: removed; their configuration cannot be "
+            f"read, so {how} again to have them"
         )
         _drop_pages(layout)
     else:
         _drop_pages(layout)
+    if of := [str(one["name"]) for one in (note.record or {}).get("merged_from") or ()]:
+        gone.beyond.append(
+            f"the runs that this dataset was merged of ({', '.join(of)}), which may hold the clips still: "
+            "withdraw them there, too"
+        )
     work.take_temporaries(layout)
     (layout.work / PENDING).unlink(missing_ok=True)
     return gone

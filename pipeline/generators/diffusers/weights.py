@@ -89,7 +89,10 @@ def look_again() -> None:
 
 def _write_it_down(model: str, revision: str | None) -> str:
     given = f"revision {revision!r} is no commit" if revision else "it needs a commit"
-    start = f"{model} is a model of the hub, and {given} (40 hexadecimal digits), so that ids stay"
+    start = (
+        f"{model} is no folder here; put it there, or, if it is a model of the hub, {given} (40 "
+        "hexadecimal digits), so that ids stay"
+    )
     now = _commit(model, revision or "main")
     if now is None:
         return f"{start} with the weights: take one from https://huggingface.co/{model}/commits"
