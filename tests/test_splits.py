@@ -223,7 +223,10 @@ def test_of_a_benchmark_that_leaks_the_stricter_split_stays() -> None:
     # b gives way to c, and a to both: 8 of 9 words
     assert found.split == {"a": None, "b": None, "c": "test", "d": "train"}
     assert found.why == {"a": STATED, "b": STATED}
-    assert "2 prompts are left out of all splits: it is stated that" in found.notes[0]
+    assert (
+        "2 prompts are left out of all splits: their source, or an earlier version, put"
+        in found.notes[0]
+    )
     assert f"'{KITE}' (a of s) in train, nearly the same words as " in found.notes[0]
 
 

@@ -156,7 +156,9 @@ class _Assignment:
         near = self._relations.near(self.split, self.level)
         own = np.arange(len(SPLITS)) == self.split[:, None]
         out = ~self._new & (np.where(own, NONE, near).min(1) < self.level)
-        self._leave_out(out, STATED, "it is stated that what is nearly the same stands in two")
+        self._leave_out(
+            out, STATED, "their source, or an earlier version, put what is nearly the same into two"
+        )
         self.split[out] = -1
 
     def _newcomers(self) -> None:
