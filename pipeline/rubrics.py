@@ -1,11 +1,14 @@
 """Which rubrics a configuration asks by, and in which protocol."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from pipeline.config import Config
-from prompts import as_protocol, load_rubric
+from prompts import as_protocol, load_rubric, rubric_names
 from schemas import OVERALL, Rubric
 from schemas.options import SetupError
 
@@ -60,3 +63,21 @@ def _refuse_repeated_dimensions(rubrics: Sequence[Rubric]) -> None:
             f"rubrics: dimension {(twice or [OVERALL])[0]!r} is asked for twice, or is "
             "the name of the mean of all; drop one rubric or rename the dimension"
         )
+
+
+def scales_of(record: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The dimensions that a run's record names, in order, each with the points of its scale."""
+    found: dict[str, list[float]] = {}
+    for rubric in record.get("rubrics") or ():
+        for name, scale in _dimensions(rubric).items():
+            found.setdefault(name, scale)
+    return found
+
+
+def _dimensions(rubric: Mapping[str, Any]) -> dict[str, list[float]]:
+    if rubric.get("text"):
+        said = yaml.safe_load(rubric["text"])
+        return {d["name"]: [float(p["score"]) for p in d["scale"]] for d in said["dimensions"]}
+    exact = f"{rubric['name']}@{rubric['version']}"
+    loaded = load_rubric(exact if exact in rubric_names() else rubric["name"])
+    return {d.name: [float(p.score) for p in d.scale] for d in loaded.dimensions}

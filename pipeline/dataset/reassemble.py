@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.dataset.merge.config import scales_of
 from pipeline.dataset.parquet import parts, read_columns, read_rows, rows_in, write_rows
 from pipeline.preference.assembly import assemble_shard
 from pipeline.preference.consensus import MARK_COLUMNS, keyed_mark
@@ -19,6 +18,7 @@ from pipeline.preference.decision import read_decision
 from pipeline.preference.fit import fit
 from pipeline.preference.rules import Rules
 from pipeline.preference.shards import Shard, cut, shards_of
+from pipeline.rubrics import scales_of
 from pipeline.state import record_of
 from schemas import HumanRating, Prompt
 from schemas.layout import Layout

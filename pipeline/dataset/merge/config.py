@@ -5,7 +5,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from pipeline.audit.options import AuditOptions
@@ -18,14 +17,13 @@ from pipeline.preference.options import ConsensusOptions, PreferenceOptions, Spl
 from pipeline.preference.rules import Rules
 from pipeline.protocol import ProtocolOptions
 from pipeline.report.options import ReportOptions
-from prompts import load_rubric, rubric_names
+from pipeline.rubrics import scales_of
 from schemas import HumanRating
 from schemas.layout import Layout
 from schemas.options import Options, SetupError
 
 Block = TypeVar("Block", bound=Options)
 MAY_BE_SET = ("consensus", "preferences", "protocol", "splits", "audit", "report", "frames")
-Scale = list[float]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,24 +131,6 @@ def joined_audit(sources: Sequence[Source]) -> dict[str, Any] | None:
 
 
 # rubrics
-
-
-def scales_of(record: Mapping[str, Any]) -> dict[str, Scale]:
-    """The dimensions that a run asked for, in order, each with the points of its scale."""
-    found: dict[str, Scale] = {}
-    for rubric in record.get("rubrics") or ():
-        for name, scale in _dimensions(rubric).items():
-            found.setdefault(name, scale)
-    return found
-
-
-def _dimensions(rubric: Mapping[str, Any]) -> dict[str, Scale]:
-    if rubric.get("text"):
-        said = yaml.safe_load(rubric["text"])
-        return {d["name"]: [float(p["score"]) for p in d["scale"]] for d in said["dimensions"]}
-    exact = f"{rubric['name']}@{rubric['version']}"
-    loaded = load_rubric(exact if exact in rubric_names() else rubric["name"])
-    return {d.name: [float(p.score) for p in d.scale] for d in loaded.dimensions}
 
 
 def rubric_changes(sources: Sequence[Source]) -> list[str]:

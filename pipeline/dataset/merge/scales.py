@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.dataset.digests import batches
-from pipeline.dataset.merge.config import MergeRules, scales_of
+from pipeline.dataset.merge.config import MergeRules
 from pipeline.dataset.merge.sources import Source
 from pipeline.dataset.merge.tables import Chosen
 from pipeline.preference.checks import OwnScale, check_consensus
 from pipeline.preference.options import ConsensusOptions
+from pipeline.rubrics import scales_of
 from schemas import Annotation
 from schemas.options import SetupError
 
