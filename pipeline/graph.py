@@ -130,19 +130,18 @@ def assemble(p: beam.Pipeline, recipe: Recipe, shards: Sequence[Shard], out: str
     else, and none has to meet another.
     """
     work = functools.partial(assemble_shard, rules=recipe.rules, out=out)
-    _, failures = (
-        p
-        | "Shards" >> beam.Create(shards)
-        | "JudgeAndWrite"
-        >> Isolated(
-            work,
-            key=operator.attrgetter("name"),
-            stage="assemble",
-            processes=recipe.processes,
-            timeout_s=SHARD_S,
-            progress=recipe.progress,
-            initializer=gc.disable,  # rows by the ten thousand, and none in a circle
-        )
+    ordered = p | "Shards" >> beam.Create(shards)
+    if len(shards) == 1:  # not worth a process of its own, which takes seconds to start
+        ordered | "JudgeAndWrite" >> beam.Map(work)
+        return
+    _, failures = ordered | "JudgeAndWrite" >> Isolated(
+        work,
+        key=operator.attrgetter("name"),
+        stage="assemble",
+        processes=recipe.processes,
+        timeout_s=SHARD_S,
+        progress=recipe.progress,
+        initializer=gc.disable,  # rows by the ten thousand, and none in a circle
     )
 
     failures | "WriteFailures" >> WriteTable(Failure, out)

@@ -81,13 +81,16 @@ def _require_done(out: Path) -> None:
 
 
 def _books(run: Waves, shards: Sequence[Shard], out: Path, rows: int) -> list[Book]:
-    """Drawn up in child processes, shard by shard, without the engine.
+    """Drawn up shard by shard without the engine, in child processes where there are several.
 
     Raises ``BooksError`` where annotations or comparisons are in no shard, or in two.
     """
     work = functools.partial(draw_up, out=str(out))
-    found: list[Drawn] = in_children(
-        work, _accounts(run, shards), processes=run.recipe.processes, timeout_s=graph.SHARD_S
+    accounts = _accounts(run, shards)
+    found: list[Drawn] = (
+        in_children(work, accounts, processes=run.recipe.processes, timeout_s=graph.SHARD_S)
+        if len(shards) > 1  # for one shard a process of its own is not worth its start
+        else list(map(work, accounts))
     )
     drawn = sorted(found, key=lambda one: one.shard)
     books = [merge(d.scores for d in drawn), merge(d.preferences for d in drawn)]
