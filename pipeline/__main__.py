@@ -1,5 +1,6 @@
 """``videoprefer VERB``, the same as ``python -m pipeline VERB``."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -39,7 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"videoprefer: no verb {arguments[0]!r}; there are: {', '.join(VERBS)}", file=sys.stderr
         )
         return 2
-    return _command(arguments[0])(arguments[1:])
+    try:
+        code = _command(arguments[0])(arguments[1:])
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read has enough, as `| head` has: no fault of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 1
 
 
 def _command(verb: str) -> Callable[[Sequence[str]], int]:

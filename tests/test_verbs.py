@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,16 @@ def test_help_shows_a_runnable_example(verb, capsys):
     assert "example:" in said
     example = said.split("example:")[1]
     assert verb in example or "pipeline.run" in example
+
+
+def test_a_reader_who_has_enough_is_no_fault():
+    """As with ``| head``: the pipe is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "pipeline", "export", "--format", "list"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_no_verb_lists_them_and_a_wrong_one_is_named(capsys):
