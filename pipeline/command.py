@@ -135,8 +135,10 @@ def _estimate(config: Config, layout: Layout, display: Display) -> str:
     frames = {one.video_id: one for one in read_rows(FrameSet, taken)}
     journal = Journal(journal_of(config, layout))
     made, _ = workshop(config.generators, layout, Ledger())
-    # of stand-ins no run can have begun
-    first = order_of(config, plan, layout).first if config is asked else None
+    # of stand-ins no run can have begun; what VideoRM starts from is no matter to the judges' order
+    judged = ("sources", "generators", "audit")
+    begun = all(getattr(config, block) == getattr(asked, block) for block in judged)
+    first = order_of(config, plan, layout).first if begun else None
     found = estimate(config, plan, frames=frames, journal=journal, made=made, first=first)
     return found.text()
 

@@ -34,7 +34,7 @@ def test_videoprefer_is_counted_without_its_data() -> None:
     assert "VidProM_unique.csv is not here yet: counted as 12,900 prompts" in told
     assert "activitynet/manifest.csv is not here yet: counted as 900 prompts and 900 clips" in told
     assert "generator modelscope-t2v: models/modelscope is no folder here" in told
-    assert "models/hps-v2 is not here yet" in told
+    assert "models/hps-v2 is no folder here" in told
     assert "OPENAI_API_KEY is not set" in told
 
 
@@ -110,3 +110,34 @@ def test_two_sources_whose_files_have_one_name_are_both_counted(tmp_path: Path) 
     assert (len(plan.prompts), len(plan.clips)) == (15, 60)
     assert possible_pairs(plan) == 15 * 6 * 2
     assert "counted as 5 prompts and 20 clips" in notes[1]
+
+
+def test_a_pattern_and_a_name_on_the_hub_are_no_absent_files(tmp_path: Path) -> None:
+    """Both name no file on this machine, and both are read as a run reads them, ``limit:`` or not."""
+    (tmp_path / "mine.yaml").write_text(
+        "sources:\n"
+        "  - {kind: clips, path: 'clips/*/*.mp4', name: '{generator}/{prompt}.mp4', limit: 5}\n"
+        "  - {kind: huggingface, path: owner/name, limit: 5}\n"
+        "  - {kind: huggingface, path: owner/other, limit: 5, expects: {clips: 5}}\n"
+        "annotators: [{kind: signal}]\n"
+    )
+    asked = load_config("mine.yaml")
+    config, notes = without_absent(asked)
+    assert list(config.sources[:2]) == list(asked.sources[:2])
+    assert config.sources[2].kind == "stand-in"
+    assert len(notes) == 1
+
+
+def test_a_trunk_on_the_hub_leaves_the_rest_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a red kite\n")
+    (tmp_path / "mine.yaml").write_text(
+        "sources: [{kind: prompts, path: prompts.txt}]\n"
+        "generators: {clips_per_prompt: 2, pool: [{kind: simulated, name: sim-clean}]}\n"
+        "annotators: [{kind: signal}]\n"
+        "videorm: {preset: videorm-default}\n"
+    )
+    asked = load_config("mine.yaml")
+    config, notes = without_absent(asked)
+    assert config.sources == asked.sources
+    assert config.generators == asked.generators
+    assert "PickScore_v1 is no folder here; a run takes it from the hub" in notes[0]

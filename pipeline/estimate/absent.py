@@ -81,7 +81,9 @@ def without_absent(config: Config) -> tuple[Config, tuple[str, ...]]:
     if config.generators is not None:
         changes["generators"] = _pool(config.generators, notes)
     if config.videorm is not None and (trunk := config.videorm.trunk) and _is_absent(trunk):
-        notes.append(f"videorm.trunk: {trunk} is not here yet; a run needs it")
+        notes.append(
+            f"videorm.trunk: {trunk} is no folder here; a run takes it from the hub, if it can"
+        )
         changes["videorm"] = None
     if config.audit is not None and (absent := list(_absent_tables(config))):
         notes.append(f"audit.ratings: {', '.join(absent)} not here yet, and not checked")
@@ -92,8 +94,10 @@ def without_absent(config: Config) -> tuple[Config, tuple[str, ...]]:
 
 def _source(source: SourceSpec, place: int, notes: list[str]) -> SourceSpec:
     path, expects = getattr(source, "path", None), source.expects
-    if path is None or not _is_absent(path, on_hub=source.kind == "huggingface"):
+    if path is None or not _is_absent(path):
         return source
+    if source.kind == "huggingface" and expects is None:
+        return source  # no folder: a name on the hub, which is asked as a run would ask it
     n_prompts = (expects and expects.prompts) or source.limit
     if n_prompts is None:
         return source  # refused when it is read, as ever
@@ -110,8 +114,10 @@ def _source(source: SourceSpec, place: int, notes: list[str]) -> SourceSpec:
     return StandInSource(name=name, place=place, n_prompts=n_prompts, n_clips=n_clips)
 
 
-def _is_absent(path: str, on_hub: bool = False) -> bool:
-    return on_hub or ("://" not in path and not Path(path).exists())
+def _is_absent(path: str) -> bool:
+    """Whether a path on this machine leads nowhere. A pattern names no file: whoever reads it looks."""
+    is_pattern = any(sign in path for sign in "*?[{")
+    return not is_pattern and "://" not in path and not Path(path).exists()
 
 
 def _pool(options: PoolOptions, notes: list[str]) -> PoolOptions:
