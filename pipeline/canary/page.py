@@ -43,7 +43,7 @@ def _template() -> jinja2.Template:
         plural=words.plural,
         jpeg=lambda data: "data:image/jpeg;base64," + base64.b64encode(data).decode(),
     )
-    report = importlib.resources.files("pipeline.report").joinpath("assets", "style.css")
+    report = importlib.resources.files("pipeline.report").joinpath("assets", "shared", "style.css")
     environment.globals["style"] = report.read_text("utf-8") + _source("canary.css")
     return environment.get_template(TEMPLATE)
 

@@ -50,7 +50,7 @@ def _template() -> jinja2.Template:
         usd=words.usd,
         jpeg=lambda data: "data:image/jpeg;base64," + base64.b64encode(data).decode(),
     )
-    report = importlib.resources.files("pipeline.report").joinpath("assets", "style.css")
+    report = importlib.resources.files("pipeline.report").joinpath("assets", "shared", "style.css")
     own = importlib.resources.files("pipeline.preview").joinpath("preview.css")
     environment.globals["scale"] = words.scale
     environment.globals["watched"] = words.WATCHED

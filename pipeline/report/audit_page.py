@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report.agreement import findings, headlines, is_whole, without_echo
-from pipeline.report.entries import shown_frames
-from pipeline.report.media import place_clip
-from pipeline.report.pages import AUDIT, INDEX, copy_assets, write_script
+from pipeline.report.explorer.entries import shown_frames
+from pipeline.report.media import Media
+from pipeline.report.pages import AUDIT, write_pages, write_script
 from pipeline.report.tables import read_rows
 from schemas.layout import Layout
 
@@ -66,12 +66,12 @@ def write_audit_page(
     Where ``folder/report`` holds a run's report, its other pages stay and are linked.
     """
     report = folder / "report"
-    copy_assets(report, (AUDIT,))
     simulated = ["raters"] * bool(((details or {}).get("scope") or {}).get("simulated"))
     simulated += ["clips"] * any(place.simulated for place in (clips or {}).values())
     audit = {**(details or {}), "rows": list(rows)}
-    write_audit_data(report, audit, clips or {}, simulated=simulated, place_clips=True)
-    return report / AUDIT
+    write_audit_data(report, audit, clips or {})
+    write_pages(report, [AUDIT], simulated=simulated)
+    return report / AUDIT.file
 
 
 def write_audit_data(
@@ -79,23 +79,27 @@ def write_audit_data(
     audit: Row | None,
     clips: Mapping[str, ClipPlace],
     *,
-    simulated: Sequence[str],
-    place_clips: bool,
+    place_clips: bool = True,
+    contained: bool = False,
 ) -> None:
     """The data scripts of the audit page, and the clips and frames of its disagreements.
 
     ``audit`` has ``rows`` and what else ``audit_details.json`` holds, None: there was none. The
     report's own section gets the rows that are about everything: the page has the rest.
     """
-    page = {"simulated": list(simulated), "report": (report / INDEX).is_file()}
-    write_script(report, "page.js", "page", page)
     if audit is None:
         write_script(report, "audit.js", "audit", None)
         write_script(report, "agreement.js", "audit", None)
         return
     audit = without_echo(audit)
     shown = {
-        video: shown_clip(video, clips[video], report, place_clips)
+        video: shown_clip(
+            video,
+            clips[video],
+            Media(
+                layout=clips[video].layout, folder=report, clips=place_clips, contained=contained
+            ),
+        )
         for video in named_clips(audit)
         if video in clips
     }
@@ -106,16 +110,14 @@ def write_audit_data(
     write_script(report, "audit.js", "audit", everything)
 
 
-def shown_clip(video_id: str, place: ClipPlace, folder: Path, place_it: bool) -> dict[str, Any]:
-    """One clip as a page plays it; its file and frames are put below ``folder``."""
-    url, why = None, "clips left out by option"
-    if place_it:
-        url, why = place_clip(place.layout, {"uri": place.uri, "sha256": place.sha256}, folder)
+def shown_clip(video_id: str, place: ClipPlace, media: Media) -> dict[str, Any]:
+    """One clip as a page plays it."""
+    url, why = media.clip({"uri": place.uri, "sha256": place.sha256})
     return {
         "id": video_id,
         "generator": place.generator,
         "media": url,
         "why_no_media": why,
         "simulated": place.simulated,
-        "frames": shown_frames(place.frames, place.layout, folder) if place.frames else None,
+        "frames": shown_frames(place.frames, media) if place.frames else None,
     }

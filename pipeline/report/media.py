@@ -1,8 +1,10 @@
-"""Clips and frames inside the report folder, so that it can be moved or served as it is."""
+"""Clips and frames for the pages: referred to in the run's folder, or put beside the pages."""
 
+import dataclasses
 import hashlib
 import os
 import shutil
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,35 +33,62 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def place_clip(layout: Layout, video: Mapping[str, Any], folder: Path) -> tuple[str | None, str]:
-    """Put one clip under ``folder/media``: (its relative URL, "") or (None, why there is none).
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Media:
+    """Where the pages in ``folder`` find clips and frames.
 
-    ``video`` has ``uri`` and ``sha256``; where the digest is None, the file is read for it.
+    What lies beside the pages, in the run's own folder, is referred to; anything else is linked or
+    copied below ``folder``, and everything is where ``contained``: such pages can be moved alone.
     """
-    if is_address(video["uri"]):
-        return None, "the clip is not on this machine"
-    suffix = Path(video["uri"]).suffix.lower()
-    if suffix not in PLAYABLE:
-        return None, f"browsers do not play {suffix or 'this container'}"
-    path = layout.clip_path(video["uri"])
-    try:
-        name = f"media/{blob_name(video['sha256'] or _digest(path), suffix)}"
-        link_or_copy(path, folder / name)
-    except (FileNotFoundError, NotADirectoryError):
-        return None, "the clip is not on this machine any more"
-    return name, ""
+
+    layout: Layout
+    folder: Path
+    clips: bool = True  # false: frames only
+    contained: bool = False
+
+    def clip(self, video: Mapping[str, Any]) -> tuple[str | None, str]:
+        """The address of a clip, relative to the pages, and "", or None and why there is none.
+
+        ``video`` has ``uri`` and ``sha256``; where the digest is None, the file is read for it.
+        """
+        if not self.clips:
+            return None, "clips left out by option"
+        if is_address(video["uri"]):
+            return None, "the clip is not on this machine"
+        suffix = Path(video["uri"]).suffix.lower()
+        if suffix not in PLAYABLE:
+            return None, f"browsers do not play {suffix or 'this container'}"
+        path = self.layout.clip_path(video["uri"])
+        try:
+            if beside := self._beside(path):
+                return beside, ""
+            name = f"media/{blob_name(video['sha256'] or _digest(path), suffix)}"
+            link_or_copy(path, self.folder / name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None, "the clip is not on this machine any more"
+        return name, ""
+
+    def frame(self, sha256: str) -> str | None:
+        """The address of one JPEG of the frame store, None if it is not there."""
+        blob = blob_name(sha256, ".jpg")
+        path = Path(self.layout.frames.path(blob))
+        try:
+            if beside := self._beside(path):
+                return beside
+            link_or_copy(path, self.folder / "frames" / blob)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return f"frames/{blob}"
+
+    def _beside(self, path: Path) -> str | None:
+        """The address of a file below the folder in which the pages' folder stands."""
+        root = self.folder.parent
+        if self.contained or not path.is_relative_to(root):
+            return None
+        os.stat(path)  # raises where it is not there
+        return urllib.parse.quote(f"../{path.relative_to(root).as_posix()}")
 
 
 def _digest(path: Path) -> str:
     with open(path, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def place_frame(layout: Layout, sha256: str, folder: Path) -> str | None:
-    """Put one JPEG of the frame store under ``folder/frames``: its relative URL, None if absent."""
-    blob = blob_name(sha256, ".jpg")
-    try:
-        link_or_copy(Path(layout.frames.path(blob)), folder / "frames" / blob)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return f"frames/{blob}"

@@ -58,7 +58,7 @@ def _template() -> jinja2.Template:
         share=lambda value: f"{value:.1%}",
         number=lambda value: f"{value:,}",
     )
-    report = importlib.resources.files("pipeline.report").joinpath("assets", "style.css")
+    report = importlib.resources.files("pipeline.report").joinpath("assets", "shared", "style.css")
     environment.globals["style"] = report.read_text("utf-8") + _source("study.css")
     return environment.get_template(TEMPLATE)
 

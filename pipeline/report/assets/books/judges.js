@@ -108,12 +108,11 @@
         { name: "in words", get: (r) => vp.el("span", { class: "why" }, r.said) }], found.judges)];
   };
 
-  vp.sections.judges = (box, { run, judges, audit }) => {
+  vp.judgesHealth = ({ run, judges, audit }) => {
     const words = vp.simulatedWords(run, "clips");
-    vp.add(box, [vp.heading("judges", "Judges")]);
-    if (!judges) return vp.add(box, [vp.note("The health of the judges was not measured in this run.")]);
+    if (!judges) return [vp.note("The health of the judges was not measured in this run.")];
     const health = judges.rows.filter((row) => whole(row) && HEALTH.includes(row.statistic));
-    return vp.add(box, [
+    return [
       vp.el("p", { class: "lead" }, "How each annotator did its work, whoever is right: what it refused, what could not be read,"
         + " whether its draws differ, whether the order of the clips decides, and what a verdict costs."),
       judges.notes.length ? vp.el("ul", { class: "findings" }, judges.notes.map((text) => vp.el("li", null, text))) : null,
@@ -123,7 +122,7 @@
       position(judges.rows, words), between(judges.rows, words),
       audit && vp.juryRows(audit).length ? [vp.el("h3", null, "Do the judges err together?"),
         vp.juryTable(audit, vp.simulatedWords(run, "raters", "clips"))] : null,
-      drift(judges.sentinels, words), howToRead(judges)]);
+      drift(judges.sentinels, words), howToRead(judges)];
   };
 
   const howToRead = (judges) => {

@@ -1,47 +1,40 @@
-"""The prompts a person browses: which are shown, and all that is known about each."""
+"""The prompts a person browses: all that is known about each."""
 
 import dataclasses
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from pipeline.report.compared import comparison_rows
-from pipeline.report.media import place_clip, place_frame
-from pipeline.report.tables import read_rows, read_table
-from schemas.ids import hash_fraction
+from pipeline.report.explorer.comparisons import comparison_rows
+from pipeline.report.media import Media
+from pipeline.report.tables import read_rows
 from schemas.layout import Layout
 
 Row = dict[str, Any]
 Groups = dict[str, list[Row]]
+AT_ONCE = 1000  # prompts whose rows are in memory
 
 
-def choose_prompts(layout: Layout, shown: int) -> tuple[list[str], int]:
-    """Ids of the prompts on the page, in the order of their hash, and how many there are in all.
+def prompt_entries(layout: Layout, ids: Sequence[str], media: Media) -> Iterator[Row]:
+    """Everything the page shows of the given prompts, in their order.
 
-    A prompt none of whose clips exists has nothing to show and comes last.
+    Rows are read for :data:`AT_ONCE` prompts at a time, so that memory does not grow with the run.
     """
-    ids = read_table(layout, "prompts", columns=["prompt_id"]).column("prompt_id").to_pylist()
-    column = read_table(layout, "videos", columns=["prompt_id"]).column("prompt_id")
-    with_clips = set(column.to_pylist())
-    order = sorted(ids, key=lambda i: (i not in with_clips, hash_fraction("report", i), i))
-    return order[: shown or None], len(ids)
-
-
-def prompt_entries(
-    layout: Layout, ids: Sequence[str], folder: Path, *, clips: bool = True
-) -> Iterator[Row]:
-    """Everything the page shows of the given prompts; their clips and frames go to ``folder``."""
-    material = _read(layout, ids)
-    prompts = {row["prompt_id"]: row for row in read_rows(layout, "prompts", among=_among(ids))}
-    for key in ids:
-        yield _prompt(prompts[key], material, layout, folder, clips)
+    failures = _group(read_rows(layout, "failures"), _start_of_key)
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        material = _read(layout, some, failures)
+        prompts = {
+            row["prompt_id"]: row for row in read_rows(layout, "prompts", among=_among(some))
+        }
+        for key in some:
+            yield _prompt(prompts[key], material, media)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Material:
-    """Rows of the chosen prompts, by prompt (videos, preferences, comparisons) or by clip.
+    """Rows of the chosen prompts, by prompt (videos, preferences, comparisons, votes) or by clip.
 
     Failures stand under what their key starts with: a prompt for comparisons, else a clip.
     """
@@ -49,6 +42,7 @@ class _Material:
     videos: Groups
     preferences: Groups
     comparisons: Groups
+    votes: Groups
     frames: Groups
     annotations: Groups
     scores: Groups
@@ -71,7 +65,7 @@ def _start_of_key(row: Row) -> str:
     return str(row["key"]).split("/", 1)[0]
 
 
-def _read(layout: Layout, ids: Sequence[str]) -> _Material:
+def _read(layout: Layout, ids: Sequence[str], failures: Groups) -> _Material:
     def by(name: str, field: str) -> Groups:
         return _group(read_rows(layout, name, among=_among(ids)), lambda row: str(row[field]))
 
@@ -79,15 +73,16 @@ def _read(layout: Layout, ids: Sequence[str]) -> _Material:
         videos=by("videos", "prompt_id"),
         preferences=by("preferences", "prompt_id"),
         comparisons=by("comparisons", "prompt_id"),
+        votes=by("human_votes", "prompt_id"),
         frames=by("frames", "video_id"),
         annotations=by("annotations", "video_id"),
         scores=by("scores", "video_id"),
         ratings=by("human_ratings", "video_id"),
-        failures=_group(read_rows(layout, "failures"), _start_of_key),
+        failures=failures,
     )
 
 
-def _prompt(row: Row, material: _Material, layout: Layout, folder: Path, clips: bool) -> Row:
+def _prompt(row: Row, material: _Material, media: Media) -> Row:
     videos = sorted(
         material.videos.get(row["prompt_id"], []), key=lambda v: (v["generator"], v["video_id"])
     )
@@ -99,11 +94,31 @@ def _prompt(row: Row, material: _Material, layout: Layout, folder: Path, clips: 
         "source": row["source"],
         "licence": row["licence"],
         "simulated": row["simulated"],
-        "clips": [_clip(video, material, layout, folder, clips) for video in videos],
+        "clips": [_clip(video, material, media) for video in videos],
         "pairs": sorted(pairs, key=lambda p: (p["a"], p["b"], p["dimension"])),
         "comparisons": comparison_rows(material.comparisons.get(row["prompt_id"], []), position),
+        "votes": _votes(material.votes.get(row["prompt_id"], []), position),
         "failures": _failures(material.failures.get(row["prompt_id"], [])),
     }
+
+
+def _votes(rows: Sequence[Row], position: Mapping[str, int]) -> list[Row]:
+    """How people chose between two clips: ``{"a", "b", "dimension", "choices": {choice: n}, "n"}``.
+
+    Clips by position, the left one first: choices ``a`` and ``b`` are turned with them.
+    """
+    other = {"a": "b", "b": "a"}
+    found: dict[tuple[int, int, str], list[str]] = defaultdict(list)
+    for row in rows:
+        if row["video_a"] in position and row["video_b"] in position:
+            a, b, choice = position[row["video_a"]], position[row["video_b"]], row["choice"]
+            if a > b:
+                a, b, choice = b, a, other.get(choice, choice)
+            found[a, b, row["dimension"]].append(choice)
+    return [
+        {"a": a, "b": b, "dimension": name, "choices": dict(Counter(sorted(many))), "n": len(many)}
+        for (a, b, name), many in sorted(found.items())
+    ]
 
 
 def _pair(row: Row, position: Mapping[str, int]) -> Row:
@@ -124,9 +139,9 @@ def _pair(row: Row, position: Mapping[str, int]) -> Row:
     }
 
 
-def _clip(video: Row, material: _Material, layout: Layout, folder: Path, clips: bool) -> Row:
+def _clip(video: Row, material: _Material, media: Media) -> Row:
     key = video["video_id"]
-    url, why = place_clip(layout, video, folder) if clips else (None, "clips left out by option")
+    url, why = media.clip(video)
     frames = material.frames.get(key)
     return {
         "id": key,
@@ -137,7 +152,7 @@ def _clip(video: Row, material: _Material, layout: Layout, folder: Path, clips: 
         "seed": video["seed"],
         "licence": video["licence"],
         "simulated": video["simulated"],
-        "frames": shown_frames(frames[0], layout, folder) if frames else None,
+        "frames": shown_frames(frames[0], media) if frames else None,
         "scores": _scores(material.annotations.get(key, []), material.scores.get(key, [])),
         "ratings": _ratings(material.ratings.get(key, [])),
         "failures": _failures(material.failures.get(key, [])),
@@ -148,8 +163,8 @@ def _failures(rows: Sequence[Row]) -> list[Row]:
     return [{name: row[name] for name in ("stage", "key", "reason", "message")} for row in rows]
 
 
-def shown_frames(row: Mapping[str, Any], layout: Layout, folder: Path) -> Row:
-    """A row of the frames table as a page shows it; the JPEGs are put below ``folder``."""
+def shown_frames(row: Mapping[str, Any], media: Media) -> Row:
+    """A row of the frames table as a page shows it, with where its JPEGs lie."""
     names = zip(row["jpeg_sha256"], row["indices"], row["times_s"], strict=True)
     return {
         "policy": row["policy"],
@@ -160,7 +175,7 @@ def shown_frames(row: Mapping[str, Any], layout: Layout, folder: Path) -> Row:
         "fps": row["fps"],
         "duration_s": row["duration_s"],
         "items": [
-            {"src": place_frame(layout, sha256, folder), "index": index, "time_s": time}
+            {"src": media.frame(sha256), "index": index, "time_s": time}
             for sha256, index, time in names
         ],
     }

@@ -24,36 +24,6 @@ vp.add = (node, children) => {
   return node;
 };
 
-/** What the data scripts pushed, by kind; later pushes go to the same place. */
-vp.data = {};
-vp.waiting = {};
-vp.receive = (message) => {
-  if (message.kind !== "prompts") vp.data[message.kind] = message.value;
-  else {
-    vp.waiting[message.value.page].resolve(message.value.prompts);
-  }
-};
-
-vp.start = () => {
-  const pushed = window.VIDEOPREFER || [];
-  window.VIDEOPREFER = { push: vp.receive };
-  pushed.forEach(vp.receive);
-  vp.theme();
-};
-
-/** The prompts of one data script, loaded once when first asked for. */
-vp.page = (page) => {
-  if (!vp.waiting[page]) {
-    const slot = {};
-    slot.promise = new Promise((resolve, reject) => Object.assign(slot, { resolve, reject }));
-    vp.waiting[page] = slot;
-    const source = `data/prompts-${page}.js`;
-    const failed = () => slot.reject(new Error(`${source} is missing beside this page`));
-    document.head.append(vp.el("script", { src: source, onerror: failed }));
-  }
-  return vp.waiting[page].promise;
-};
-
 /* ---- numbers ------------------------------------------------------------------------------- */
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 vp.isNumber = isNumber;
@@ -104,44 +74,13 @@ vp.simulated = (yes) => (yes ? vp.badge("simulated", "sim") : null);
 vp.note = (...children) => vp.el("p", { class: "note" }, children);
 vp.heading = (id, text, ...rest) => vp.el("h2", { id: `${id}-title` }, text, rest);
 
-/** The banner that says which parts of this run are made up; null where nothing is. */
-vp.simulatedBanner = (run) => {
-  const kinds = run.simulated;
-  if (!kinds.length && !(run.manifest || {}).simulated) return null;
-  const what = kinds.length ? `simulated ${kinds.join(", ")}` : "simulated data";
-  return vp.el("div", { class: "banner", role: "note" }, vp.el("strong", null, "Simulated. "),
-    `This ${run.manifest ? "run" : "audit"} holds ${what}. Its numbers show that the pipeline works; they say nothing about real`
-    + " generators, judges or people.");
-};
+/** The banner that says which parts of what the page shows are made up; null where nothing is. */
+vp.simulatedBanner = ({ simulated }) => (simulated.length ? vp.el("div", { class: "banner", role: "note" }, vp.el("strong", null, "Simulated. "),
+  `This holds simulated ${simulated.join(", ")}. Its numbers show that the pipeline works; they say nothing about real`
+  + " generators, judges or people.") : null);
 
 /** ", simulated raters and clips" for captions; empty where nothing of it is simulated. */
 vp.simulatedWords = (run, ...kinds) => {
   const found = kinds.filter((kind) => run.simulated.includes(kind));
   return found.length ? ` (simulated ${found.join(" and ")})` : "";
-};
-
-/* ---- theme --------------------------------------------------------------------------------- */
-vp.theme = () => {
-  const button = document.getElementById("theme");
-  const order = ["auto", "light", "dark"];
-  const show = (choice) => {
-    document.documentElement.dataset.theme = choice;
-    button.textContent = `Theme: ${choice}`;
-  };
-  let choice = vp.recall("theme");
-  if (!order.includes(choice)) choice = "auto";
-  show(choice);
-  button.addEventListener("click", () => {
-    choice = order[(order.indexOf(choice) + 1) % order.length];
-    vp.remember("theme", choice);
-    show(choice);
-  });
-};
-
-/* Some browsers give pages from disk no storage: then the choice lasts until the page is closed. */
-vp.recall = (key) => {
-  try { return window.localStorage.getItem(`videoprefer.${key}`); } catch { return null; }
-};
-vp.remember = (key, value) => {
-  try { window.localStorage.setItem(`videoprefer.${key}`, value); } catch { return; }
 };

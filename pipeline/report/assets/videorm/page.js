@@ -61,8 +61,7 @@
     if (!rows.length) return null;
     const whole = rows.filter((r) => r.dimension === "all");
     const name = (r) => `${armName(r.arm)} − ${armName(r.minus)}`;
-    return [vp.el("h3", null, "Paired differences"),
-      vp.figure(`${armName(rows[0].arm)} minus each other, all dimensions: difference in accuracy on the same pairs, in points, with its`
+    return [vp.figure(`${armName(rows[0].arm)} minus each other, all dimensions: difference in accuracy on the same pairs, in points, with its`
         + " interval over prompts; right of zero the first is better.",
         vp.estimates("Paired differences", (whole.length ? whole : rows).map((r) => ({ ...r, value: scaled(r.value), low: scaled(r.low), high: scaled(r.high),
           label: `− ${armName(r.minus)}, ${against(r.against)}` })),
@@ -147,7 +146,7 @@
       lines, "n", "quality", `Best of n, ${dimension}`);
     });
     const most = Math.max(...rows.map((r) => r.n));
-    return [vp.el("h3", null, "Best of n"), vp.el("div", { class: "pair" }, curves),
+    return [vp.el("div", { class: "pair" }, curves),
       matrix(`${gold[0].toUpperCase()}${gold.slice(1)} of the clip picked out of ${most}${words}`, "Picked by",
         rows.filter((r) => r.n === most), (r) => armName(r.arm), (v) => vp.fixed(v, 2), undefined, "n_prompts")];
   };
@@ -175,7 +174,7 @@
     const rows = metrics.calibration || [];
     if (!rows.length) return null;
     const first = rows.filter((r) => r.arm === rows[0].arm && r.against === rows[0].against);
-    return [vp.el("h3", null, "Calibration"), vp.el("div", { class: "pair" }, first.map((row) => reliability(run, row))),
+    return [vp.el("div", { class: "pair" }, first.map((row) => reliability(run, row))),
       vp.table(`Calibration before → after one temperature, fitted on the validation prompts; it changes no accuracy`
         + vp.simulatedWords(run, "clips", "raters"), [
         { name: "Model", head: true, get: (r) => armName(r.arm) },
@@ -218,7 +217,7 @@
     if (!rows.length) return null;
     const shown = (r) => r.arm === rows[0].arm && r.expected !== "either";
     const [own, others] = [rows.filter(shown), rows.filter((r) => !shown(r))];
-    return [vp.el("h3", null, "Probes"), own.length ? probeTable(run, own) : null, others.length
+    return [own.length ? probeTable(run, own) : null, others.length
       ? vp.el("details", null, vp.el("summary", null, "Further probes and the other models"), probeTable(run, others)) : null];
   };
 
@@ -230,18 +229,22 @@
     { name: "epoch kept", number: true, get: (a) => vp.count(a[1].selected_epoch) },
     { name: "What it is", get: (a) => a[1].description }], Object.entries(metrics.arms || {}));
 
-  vp.sections.videorm = (box, { run, videorm }) => {
-    vp.add(box, [vp.heading("videorm", "VideoRM")]);
-    if (!videorm) return vp.add(box, [vp.note("No reward model was trained in this run.")]);
+  const lead = (videorm) => vp.el("p", { class: "lead" }, "The reward model trained on this run's preferences, on prompts it has not seen,"
+    + " beside models of equal size without one or both of its temporal parts, and what needs no training", vp.isNumber(videorm.seed) ? ` (seed ${videorm.seed})` : "", ".");
+
+  const draw = ({ run, videorm }) => {
+    if (!videorm) return [vp.begin("VideoRM"), vp.note("No reward model was trained in this run.")];
     const targets = vp.unique(videorm.accuracy.map((r) => JSON.stringify([r.against, r.split]))).map(JSON.parse);
-    return vp.add(box, [
-      vp.el("p", { class: "lead" }, "The reward model trained on this run's preferences, on prompts it has not seen,"
-        + " beside models of equal size without one or both of its temporal parts, and what needs no training", vp.isNumber(videorm.seed) ? ` (seed ${videorm.seed})` : "", "."),
-      training(videorm),
-      targets.map(([target, split]) => [
-        vp.el("h3", null, `Against ${against(target)}`, split === "test" ? "" : ` (${split})`),
-        vp.el("div", { class: "pair three" }, accuracy(run, videorm, target, split))]),
-      differences(run, videorm), ties(run, videorm), slices(run, videorm), picks(run, videorm), calibration(run, videorm),
-      probes(run, videorm), arms(videorm), notes(videorm)]);
+    const sections = [
+      ...targets.map(([target, split]) => vp.section(`accuracy-${target}-${split}`, `Against ${against(target)}${split === "test" ? "" : ` (${split})`}`,
+        vp.el("div", { class: "pair three" }, accuracy(run, videorm, target, split)))),
+      vp.section("differences", "Beside the other models", differences(run, videorm), ties(run, videorm), slices(run, videorm)),
+      vp.section("picks", "Best of n", picks(run, videorm)), vp.section("calibration", "Calibration", calibration(run, videorm)),
+      vp.section("probes", "Probes", probes(run, videorm)), vp.section("training", "Training", training(videorm)),
+      vp.section("models", "The models", arms(videorm), notes(videorm))].filter(Boolean);
+    return [vp.begin("VideoRM"), lead(videorm), vp.contents(sections), sections];
   };
+
+  vp.start();
+  vp.add(document.getElementById("content"), draw(vp.data));
 })();
