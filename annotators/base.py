@@ -28,7 +28,7 @@ class Question:
     """One clip, or several of one prompt in the order they are shown; one rubric, one draw.
 
     ``occasion`` is empty but for sentinels: clips that are judged again and again, so that each time
-    is a reply of its own.
+    is a reply of its own. ``purpose`` is what the money is for, where it buys no verdict of the tables.
     """
 
     frames: FrameSet
@@ -36,6 +36,7 @@ class Question:
     draw: int
     others: tuple[FrameSet, ...] = ()  # shown after ``frames``, where the rubric compares
     occasion: str = ""
+    purpose: str = ""
 
     @property
     def clips(self) -> tuple[FrameSet, ...]:

@@ -15,7 +15,7 @@ VERBS = {
     "train": "train and validate a VideoRM on a dataset folder",
     "evaluate": "hold a VideoRM against the test split of a dataset folder",
     "score": "score clips with a VideoRM",
-    "report": "draw the pages of a finished run anew",
+    "report": "draw the pages of a finished run anew, or hold two runs side by side",
     "export": "write a dataset in the format of another trainer or benchmark",
     "merge": "runs become one dataset: other judges, other clips, later dates",
     "diff": "what changed between two versions of a dataset",

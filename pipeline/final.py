@@ -75,7 +75,7 @@ def finish(run: Run, made_from: str) -> None:
         run.say(f"judges: {note}")
     run.say("card and report")
     describe(layout, record)
-    write_report(layout.root, config.report, record)
+    write_report(layout.root, config.report, record, display=run.display)
     if unmet:
         write_json(layout.work / RECORD, record)
         raise RequirementError("; ".join(unmet))

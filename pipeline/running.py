@@ -102,7 +102,8 @@ class Run:
     def spend(self) -> dict[str, Any]:
         """What this run has bought so far, per annotator and together, and what all runs on this
         folder have. Unknown prices give null."""
-        by, totals = self.spent(), self.ledger.totals()
+        by, purposes = self.spent(), self.ledger.purposes()
+        totals = {name: sum(own.values(), Spent()) for name, own in purposes.items()}
         ever = sum(totals.values(), Spent())
         pool = self.config.generators.pool if self.config.generators else []
         clips = sum((totals[spec.account] for spec in pool if spec.counts), Spent())
@@ -110,6 +111,11 @@ class Run:
             **_money(sum(by.values(), Spent())),
             "by_annotator": {name: _money(spent) for name, spent in by.items()},
             "all_runs": _money(ever),
+            # of it, each account by purpose: the verdicts of the tables, sentinels, asking again, ...
+            "by_purpose": {
+                name: {purpose: _money(one, digits=12) for purpose, one in own.items()}
+                for name, own in purposes.items()
+            },
             "clips_of_all_runs": _money(clips),  # of it, what generators were asked for
             "budget": self.config.budget.model_dump(exclude_none=True),
             "prices_of": self.plan.models.date.isoformat(),
@@ -224,13 +230,13 @@ def n_first(clips: Sequence[Clip], size: int, first: Collection[str]) -> int:
     return len(slices([clip for clip in clips if clip.video_id in first], size))
 
 
-def _money(spent: Spent) -> dict[str, Any]:
+def _money(spent: Spent, digits: int = 6) -> dict[str, Any]:
     return {
-        "usd": None if spent.unpriced else round(spent.usd, 6),
+        "usd": None if spent.unpriced else round(spent.usd, digits),
         "requests": spent.requests,
         "input_tokens": spent.input_tokens,
         "output_tokens": spent.output_tokens,
         # of these, requests whose fate is unknown, counted at the most they can have cost
         "lost_requests": spent.lost_requests,
-        "lost_usd": round(spent.lost_usd, 6),
+        "lost_usd": round(spent.lost_usd, digits),
     }

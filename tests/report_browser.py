@@ -62,7 +62,7 @@ def texts(driver: webdriver.Chrome, selector: str) -> list[str]:
 
 
 def waits(driver: webdriver.Chrome, script: str) -> Any:
-    return WebDriverWait(driver, 10).until(lambda d: d.execute_script(script))
+    return WebDriverWait(driver, 10, poll_frequency=0.05).until(lambda d: d.execute_script(script))
 
 
 def as_wide_as(driver: webdriver.Chrome, width: int) -> None:

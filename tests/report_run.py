@@ -595,6 +595,42 @@ def more_metrics() -> dict[str, Any]:
     }
 
 
+def worst_pairs(videos: Sequence[Video]) -> list[dict[str, Any]]:
+    """Against raters the clips of the second prompt; against labels a prompt that the run has not."""
+
+    def row(against: str, pairs: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
+        whole = {"arm": "videorm", "against": against, "dimension": DIMENSIONS[0], "split": "test"}
+        counts = {"n_pairs": 40, "n_prompts": 20, "n_wrong": 10, "n_tied": 1}
+        return {**whole, **counts, "temperature": None, "pairs": pairs, **fields}
+
+    def pair(prompt: str, sides: Sequence[tuple[str, str]], **fields: Any) -> dict[str, Any]:
+        (a, b), more = sides, {"control_difference": 0.5, "control": "right"}
+        return {
+            "prompt_id": prompt,
+            "a": {"video_id": a[0], "generator": a[1], "reward": -0.25},
+            "b": {"video_id": b[0], "generator": b[1], "reward": 1.25},
+            "difference": -1.5,
+            "probability": 0.125,
+            "margin": 1.0,
+            "n_raters": None,
+            "said": {},
+            "model_sureness": 1.5,
+            "target_sureness": 0.5,
+            **more,
+            **fields,
+        }
+
+    first, second = videos[2:4]
+    known = pair(
+        second.prompt_id,
+        [(v.video_id, v.generator) for v in (second, first)],
+        n_raters=2,
+        said={"r0": 1.0, "r1 <b>": 1.0},
+    )
+    gone = pair("f" * 16, [("0" * 16, GENERATORS[1]), ("1" * 16, "alpha")], control=None)
+    return [row("annotator", [gone]), row("raters", [known], temperature=1.25)]
+
+
 def write_tables(layout: Layout, rows: dict[str, list[Any]]) -> None:
     """Publish every table as a run does; an empty one is one file without rows."""
     for name, found in rows.items():
@@ -621,5 +657,6 @@ def make_run(root: Path, *, stages: bool = True) -> dict[str, Any]:
         (root / DETAILS).write_text(json.dumps(found), "utf-8")
         write_judges(layout, manifest(rows), sentinels())
         layout.videorm.mkdir()
-        (layout.videorm / "metrics.json").write_text(json.dumps(metrics()), "utf-8")
+        found = {**metrics(), "worst_pairs": worst_pairs(rows["videos"])}
+        (layout.videorm / "metrics.json").write_text(json.dumps(found), "utf-8")
     return manifest(rows)

@@ -1,5 +1,6 @@
 """Budgets, drift, several endpoints, capabilities: what is sent at all, and where."""
 
+import dataclasses
 import time
 from collections import Counter
 from pathlib import Path
@@ -216,3 +217,25 @@ def test_two_judges_that_would_share_every_reply_are_refused(tmp_path: Path) -> 
     with pytest.raises(SetupError, match="m and other ask the same of m"):
         make_plan(Config.model_validate({**tree, "annotators": [one, two]}))
     make_plan(Config.model_validate({**tree, "annotators": [one, {**two, "temperature": 0.7}]}))
+
+
+def test_what_is_asked_again_and_what_is_no_verdict_stand_apart_in_the_ledger(
+    tmp_path: Path,
+) -> None:
+    """The first reply is cut and bought once more; a question may name a purpose of its own."""
+    place = with_budget(tmp_path)
+    with JudgeServer(faults=["truncated"]) as server:
+        judge = spec_for(server).open(place)
+        try:
+            one = question(frame_set("v0", store=place.frames))
+            judge.submit(one).result(30)
+            judge.submit(dataclasses.replace(one, draw=1, purpose="canary")).result(30)
+        finally:
+            judge.close()
+    found = place.ledger.purposes()["judge"]
+    assert {name: spent.requests for name, spent in found.items()} == {
+        "": 1,
+        "again": 1,
+        "canary": 1,
+    }
+    assert all(spent.usd == pytest.approx(COST) for spent in found.values())

@@ -46,6 +46,34 @@ def test_a_request_is_reserved_at_its_worst_and_settled_at_what_it_used(path: Pa
     }
 
 
+def test_purposes_are_told_apart_and_add_up_to_the_account(path: Path | None) -> None:
+    ledger = Ledger(path, ["judge", "idle"], Budget(requests=3))
+    used = Amount(input_tokens=900, output_tokens=100, usd=0.005)
+    for purpose in ("", "sentinels"):
+        ledger.reserve("judge", ONE, purpose)
+    ledger.settle("judge", ONE, used)
+    ledger.settle("judge", ONE, None, "sentinels")
+    assert ledger.purposes() == {
+        "judge": {
+            "": Spent(requests=1, input_tokens=900, output_tokens=100, usd=0.005),
+            "sentinels": Spent(1, 1000, 500, 0.02, lost_requests=1, lost_usd=0.02),
+        },
+        "idle": {},
+    }
+    assert ledger.totals()["judge"] == Spent(2, 1900, 600, 0.025, lost_requests=1, lost_usd=0.02)
+    ledger.reserve("judge", ONE, "canary")
+    ledger.release("judge", ONE, "canary")
+    ledger.reserve("judge", ONE, "canary")
+    ledger.settle("judge", ONE, ONE, "canary")
+    with pytest.raises(OverBudget):  # the cap is on all of them together
+        ledger.reserve("judge", ONE)
+    long = "j" * 199  # no room for a purpose: its money counts under the name alone
+    other = Ledger(None, [long])
+    other.reserve(long, ONE, "sentinels")
+    other.settle(long, ONE, ONE, "sentinels")
+    assert list(other.purposes()[long]) == [""]
+
+
 def test_an_unknown_fate_is_billed_at_the_worst_case_and_a_release_is_not(
     path: Path | None,
 ) -> None:

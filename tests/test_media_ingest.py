@@ -11,7 +11,7 @@ from pipeline.media.fetching import https
 from pipeline.media.ingest import ingest, store_generated
 from pipeline.media.options import FramesOptions
 from pipeline.media.sample import sample_frames
-from pipeline.report.media import place_clip
+from pipeline.report.media import Media
 from pipeline.sources.manifest import ManifestSource
 from schemas import Clip, Failure, FrameSet, Reason, Video
 from schemas.ids import sha256_hex
@@ -95,9 +95,9 @@ def test_a_clip_from_a_store(tmp_path: Path, media: Store) -> None:
     other = ingest(dataclasses.replace(listed, sha256="0" * 64), media)
     assert isinstance(other, Failure)
     assert other.reason == Reason.CHECKSUM
-    assert place_clip(Layout(tmp_path), {"uri": left.uri, "sha256": left.sha256}, tmp_path) == (
-        None, "the clip is not on this machine"
-    )  # fmt: skip
+    pages = Media(layout=Layout(tmp_path), folder=tmp_path / "report")
+    shown = pages.clip({"uri": left.uri, "sha256": left.sha256})
+    assert (shown.url, shown.why) == (None, "the clip is not on this machine")
 
 
 def test_a_clip_from_the_net(tmp_path: Path, media: Store, monkeypatch: pytest.MonkeyPatch) -> None:

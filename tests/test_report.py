@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from report_run import (
+    DIMENSIONS,
     GENERATORS,
     HOSTILE,
     HOSTILE_RATIONALE,
     JUDGE,
     PUSH,
+    SPLITS,
     TEXTS,
     data,
     make_run,
@@ -25,9 +27,9 @@ from report_run import (
 from pipeline.report import ReportOptions, write_report
 from pipeline.report.aggregates import histogram
 from pipeline.report.agreement import headlines
-from pipeline.report.entries import choose_prompts
+from pipeline.report.explorer.order import choose_prompts
 from pipeline.report.media import link_or_copy
-from pipeline.report.pages import script
+from pipeline.report.pages import OF_RUN, script
 from schemas.ids import hash_fraction, prompt_id
 from schemas.layout import Layout
 from schemas.tables import TABLES
@@ -45,17 +47,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_prompts_are_paged_and_every_prompt_is_in_the_index(root: Path) -> None:
     index = data(root, "index.js")
-    assert index["total"] == 3
-    assert sorted(p["text"] for p in index["prompts"]) == sorted(TEXTS)
-    assert [p["page"] for p in index["prompts"]] == [0, 0, 1]
-    for page in (0, 1):
-        shown = data(root, f"prompts-{page}.js")
-        listed = [p["id"] for p in index["prompts"] if p["page"] == page]
-        assert [p["id"] for p in shown["prompts"]] == listed
+    assert (index["total"], index["per_file"]) == (3, 2)
+    assert sorted(index["texts"]) == sorted(TEXTS)
+    assert index["ids"] == [prompt_id(text) for text in index["texts"]]
+    for page, listed in ((0, index["ids"][:2]), (1, index["ids"][2:])):
+        assert [p["id"] for p in data(root, f"prompts-{page}.js")] == listed
+    assert not (root / "report" / "data" / "prompts-2.js").exists()
 
 
 def entry(root: Path, text: str) -> dict[str, Any]:
-    pages = [data(root, f"prompts-{page}.js")["prompts"] for page in (0, 1)]
+    pages = [data(root, f"prompts-{page}.js") for page in (0, 1)]
     return next(p for page in pages for p in page if p["text"] == text)
 
 
@@ -85,6 +86,38 @@ def test_every_annotator_stands_beside_the_consensus_with_its_draws(root: Path) 
     assert sorted(found) == ["consensus", JUDGE, "signal"]
     assert [d["draw"] for d in found[JUDGE]["draws"]] == [0, 1]
     assert all(d["rationale"].startswith(HOSTILE_RATIONALE) for d in found[JUDGE]["draws"])
+
+
+def test_the_index_names_the_files_with_scores_and_what_is_in_them(root: Path) -> None:
+    index = data(root, "index.js")
+    first, second = index["dimensions"]
+    assert (first["name"], first["file"]) == (DIMENSIONS[0], "scores-0")
+    assert (second["name"], second["file"]) == (DIMENSIONS[1], "scores-1")
+    for named in (first, second):
+        columns = data(root, f"{named['file']}.js")
+        assert columns["dimension"] == named["name"]
+        for part in ("scores", "spread", "margins"):
+            assert list(columns[part]) == named[part]
+    columns = data(root, "scores-0.js")
+    # clips 0 .. 5 say 1 2, 3 4, 5 and nothing; pairs are those of the first, second and third prompt
+    at = [index["texts"].index(text) for text in TEXTS]
+    own = [slice(*index["starts"][place : place + 2]) for place in at]
+    assert [columns["scores"]["signal"][clips] for clips in own] == [[1, 2], [3, 4], [5, None]]
+    # raters say the score, one more (5 at most), the score
+    mean = columns["scores"]["raters"]
+    assert [mean[clips] for clips in own] == [[1.3333, 2.3333], [3.3333, 4.3333], [5, None]]
+    # the record's a is the clip with the higher number, so the second on the page is preferred
+    assert [columns["margins"]["labels"][place] for place in at] == [-1, -1, None]
+    # what the judge compared in both orders comes before its scores: of the first prompt it likes
+    # whatever is shown first, which is a tie
+    assert [columns["margins"][JUDGE][place] for place in at] == [0, -1, None]
+    assert first["spread"] == []  # both draws say the same, but no score carries a spread
+    assert [index["splits"][index["split"][place]] for place in at[:2]] == ["train", "validation"]
+    (failed,) = [r for r in index["reasons"] if r["stage"] == "compare"]
+    number = index["reasons"].index(failed)
+    assert index["prompt_reasons"] == {str(at[1]): [number]}
+    (group,) = [g for g in data(root, "run.js")["failures"] if g["stage"] == "compare"]
+    assert [example["prompt"] for example in group["examples"]] == [index["ids"][at[1]]]
 
 
 def test_comparisons_stand_in_the_order_shown(root: Path) -> None:
@@ -125,7 +158,7 @@ def test_a_table_from_before_there_was_a_basis_rests_on_scores(tmp_path: Path) -
         table = pq.read_table(path).drop_columns(["basis"])
         pq.write_table(table.replace_schema_metadata(VERSION_1), path)
     write_report(tmp_path, ReportOptions(), record)
-    pairs = [p for entry in data(tmp_path, "prompts-0.js")["prompts"] for p in entry["pairs"]]
+    pairs = [p for entry in data(tmp_path, "prompts-0.js") for p in entry["pairs"]]
     assert {p["basis"] for p in pairs} == {"scores"}
     assert {p["compared"] for p in data(tmp_path, "run.js")["preferences"]} == {0}
 
@@ -141,6 +174,9 @@ def test_a_clip_that_failed_says_why_and_still_plays(root: Path) -> None:
 def test_aggregates_cover_the_whole_run(root: Path) -> None:
     run = data(root, "run.js")
     assert run["simulated"] == ["prompts", "clips", "raters"]
+    pages = data(root, "pages.js")
+    assert (pages["of"], pages["simulated"]) == ("mini", run["simulated"])
+    assert [page["file"] for page in pages["pages"]] == [page.file for page in OF_RUN]
     # Five clips scored 1 2 3 4 5.
     panel = next(d for d in run["distributions"]
                  if (d["dimension"], d["source"]) == ("prompt_following", "signal"))  # fmt: skip
@@ -176,15 +212,19 @@ def test_aggregates_cover_the_whole_run(root: Path) -> None:
 def test_every_file_is_named_by_the_page_or_the_data(root: Path) -> None:
     """Nothing in the pages points outside their folder, and each asset they name is there."""
     report = root / "report"
-    for page in ("index.html", "audit.html"):
-        html = (report / page).read_text("utf-8")
+    pages = sorted(report.glob("*.html"))
+    assert [page.name for page in pages] == sorted(page.file for page in OF_RUN)
+    for page in pages:
+        html = page.read_text("utf-8")
         assert "Content-Security-Policy" in html
         assert "default-src 'none'" in html
         names = re.findall(r'(?:src|href)="([^"#]+)"', html)
         assert names
         for name in names:
             assert (report / name).is_file(), name
-    for asset in (report / "assets").iterdir():
+    assets = [path for path in (report / "assets").rglob("*") if path.is_file()]
+    assert {path.suffix for path in assets} == {".js", ".css", ".svg"}
+    for asset in assets:
         text = asset.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|innerHTML|insertAdjacentHTML|\beval\(", text), asset.name
 
@@ -209,7 +249,11 @@ def test_a_run_without_rows_or_stages_has_a_report(tmp_path: Path) -> None:
     empty: dict[str, list[Any]] = {name: [] for name in TABLES if name != "clips"}
     write_tables(Layout(tmp_path), empty)
     write_report(tmp_path, ReportOptions(), manifest(empty))
-    assert data(tmp_path, "index.js") == {"prompts": [], "total": 0}
+    assert data(tmp_path, "index.js") == {
+        "total": 0, "per_file": 12, "dimensions": [], "generators": [], "splits": list(SPLITS),
+        "ids": [], "texts": [], "split": [], "starts": [0], "generator": [],
+        "reasons": [], "clip_reasons": {}, "prompt_reasons": {},
+    }  # fmt: skip
     assert data(tmp_path, "audit.js") is None
     assert data(tmp_path, "judges.js") is None
     assert data(tmp_path, "videorm.js") is None
@@ -220,7 +264,7 @@ def test_missing_clips_and_frames_leave_a_reason_not_an_error(tmp_path: Path) ->
     for path in [*(tmp_path / "media").rglob("*.mp4"), *(tmp_path / "frames").rglob("*.jpg")]:
         path.unlink()
     write_report(tmp_path, ReportOptions(), record)
-    clip = data(tmp_path, "prompts-0.js")["prompts"][0]["clips"][0]
+    clip = data(tmp_path, "prompts-0.js")[0]["clips"][0]
     assert clip["media"] is None
     assert "not on this machine" in clip["why_no_media"]
     assert all(item["src"] is None for item in clip["frames"]["items"])

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from report_audit import disagreement, full_audit, row
-from report_run import DIMENSIONS, data, make_run
+from report_run import DIMENSIONS, clip_bytes, data, make_run
 
 from pipeline.report import ReportOptions, write_report
 from pipeline.report.agreement import findings, headlines, without_echo
 from pipeline.report.audit_page import ClipPlace, named_clips, places_of_run, write_audit_page
+from pipeline.report.pages import OF_RUN
 from pipeline.report.tables import read_audit
 from schemas.ids import sha256_hex
 from schemas.layout import Layout
@@ -119,7 +120,8 @@ def test_an_audit_alone_has_a_page_that_names_no_other(tmp_path: Path) -> None:
     page = write_audit_page(tmp_path, rows, details)
     assert page == tmp_path / "report" / "audit.html"
     assert not (tmp_path / "report" / "index.html").exists()
-    assert data(tmp_path, "page.js") == {"simulated": [], "report": False}
+    assert data(tmp_path, "pages.js") == {
+        "pages": [{"file": "audit.html", "name": "Agreement"}], "simulated": [], "of": None}  # fmt: skip
     names = re.findall(r'(?:src|href)="([^"#]+)"', page.read_text("utf-8"))
     assert len(names) > 10
     assert [name for name in names if not (tmp_path / "report" / name).is_file()] == []
@@ -130,8 +132,9 @@ def test_an_audit_alone_has_a_page_that_names_no_other(tmp_path: Path) -> None:
 
 
 def test_clips_of_disagreements_come_along_and_no_others(tmp_path: Path) -> None:
-    (tmp_path / "clip.mp4").write_bytes(b"clip")
-    layout = Layout(tmp_path)
+    bytes_of_clip = clip_bytes(0)
+    (tmp_path / "clip.mp4").write_bytes(bytes_of_clip)
+    layout, out = Layout(tmp_path), tmp_path / "out"
     places = {
         "v-a": ClipPlace(layout=layout, generator="g", uri="clip.mp4", simulated=True),
         "v-b": ClipPlace(layout=layout, generator="h", uri="lost.mp4"),
@@ -139,14 +142,17 @@ def test_clips_of_disagreements_come_along_and_no_others(tmp_path: Path) -> None
     }
     details = {"disagreements": [disagreement("judge", "d", 0)], "scope": {"simulated": True}}
     assert named_clips(details) == ["v-a", "v-b"]
-    write_audit_page(tmp_path, rows_of(0.7), details, places)
-    clips = data(tmp_path, "audit.js")["clips"]
+    write_audit_page(out, rows_of(0.7), details, places)
+    clips = data(out, "audit.js")["clips"]
     assert sorted(clips) == ["v-a", "v-b"]
-    assert (tmp_path / "report" / clips["v-a"]["media"]).read_bytes() == b"clip"
-    assert sha256_hex(b"clip") in clips["v-a"]["media"]
+    assert (out / "report" / clips["v-a"]["media"]).read_bytes() == bytes_of_clip
+    assert sha256_hex(bytes_of_clip) in clips["v-a"]["media"]
     assert (clips["v-b"]["media"], clips["v-b"]["why_no_media"]) == (
         None, "the clip is not on this machine any more")  # fmt: skip
-    assert data(tmp_path, "page.js")["simulated"] == ["raters", "clips"]
+    assert data(out, "pages.js")["simulated"] == ["raters", "clips"]
+    # beside the pages it needs no second name
+    write_audit_page(tmp_path, rows_of(0.7), details, places)
+    assert data(tmp_path, "audit.js")["clips"]["v-a"]["media"] == "../clip.mp4"
 
 
 def test_a_run_gives_the_clips_and_frames_of_its_disagreements(tmp_path: Path) -> None:
@@ -158,7 +164,7 @@ def test_a_run_gives_the_clips_and_frames_of_its_disagreements(tmp_path: Path) -
         clip = audit["clips"][pair[side]["video_id"]]
         assert (tmp_path / "report" / clip["media"]).is_file()
         assert len(clip["frames"]["items"]) == 4
-    assert data(tmp_path, "page.js")["report"] is True
+    assert "index.html" in [page["file"] for page in data(tmp_path, "pages.js")["pages"]]
     assert {r["slice"] for r in audit["rows"]} == {"all", "generator=alpha"}
     assert {r["slice"] for r in data(tmp_path, "agreement.js")["rows"]} == {"all"}
     write_report(tmp_path, ReportOptions(prompts=1, clips=False), record)
@@ -173,7 +179,9 @@ def test_an_audit_in_a_runs_folder_leaves_the_rest_of_its_report(tmp_path: Path)
     places = places_of_run(tmp_path, [*named_clips(audit), "not of this run"])
     assert len(places) == 2
     write_audit_page(tmp_path, audit["rows"][:5], audit, places)
-    assert data(tmp_path, "page.js") == {"simulated": ["clips"], "report": True}
+    pages = data(tmp_path, "pages.js")
+    assert pages["simulated"] == ["clips"]
+    assert [page["file"] for page in pages["pages"]] == [page.file for page in OF_RUN]
     assert (tmp_path / "report" / "index.html").is_file()
     assert data(tmp_path, "index.js")["total"] == 3
     assert [r["dimension"] for r in data(tmp_path, "agreement.js")["rows"]] == [DIMENSIONS[0]] * 5

@@ -159,7 +159,7 @@ def test_of_a_run_the_page_links_the_report_and_plays_the_clips(
     write_report(tmp_path, ReportOptions(prompts=1), make_run(tmp_path))
     opened(browser, (tmp_path / "report" / "audit.html").as_uri())
     waits(browser, "return document.querySelectorAll('#nav a').length > 1")
-    assert texts(browser, "#nav a")[0] == "Report"
+    assert texts(browser, "#nav a")[0] == "Explore"
     assert any("jury: all judges wrong" in text for text in texts(browser, "section"))
     all_of_them = next(t for t in texts(browser, "table") if t.startswith("All statistics"))
     assert "jury" not in all_of_them

@@ -20,7 +20,7 @@ from pipeline.health.read import Tables
 from pipeline.report.tables import read_table
 from pipeline.sources.run import RunSource
 from pipeline.state import record_of
-from pipeline.verbs.results import report
+from pipeline.verbs.report import report
 from pipeline.videorm.data.tables import read_columns as videorm_columns
 from schemas import Preference, Prompt, Score, Settings, Video
 from schemas.ids import sha256_hex

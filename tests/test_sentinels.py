@@ -13,6 +13,7 @@ from pipeline.sentinels import compare, permutation
 from pipeline.sentinels.compare import Finding, find
 from pipeline.sentinels.permutation import Chance, Replies, changed_by_chance, holm, smallest_p
 from pipeline.sentinels.record import Reading, Record, decode, encode
+from pipeline.sentinels.summary import series_of
 from pipeline.sentinels.verdict import most_telling, verdicts
 
 
@@ -385,3 +386,33 @@ def test_the_most_telling_verdict_has_the_smallest_p() -> None:
     assert most_telling(found).finding is higher
     assert [one.changed for one in found] == [False, False, True]
     assert most_telling(found[:1]).finding is first
+
+
+# the series of occasions
+
+
+def test_a_series_holds_every_occasion_against_the_first() -> None:
+    # every clip rises by one point, the second time clip-0 alone by half of one: 0.5 / 8
+    half = STEADY | {"clip-0": [3.5, 3.5, 4.5]}
+    first, second, third = series_of([record("a", STEADY), record("b", half), record("c", HIGHER)])
+    assert (first["shift"], first["low"], first["high"]) == (0.0, None, None)
+    assert (first["mean"], first["n_scores"], first["n_clips"]) == (pytest.approx(10 / 3), 24, 8)
+    assert second["shift"] == pytest.approx(0.5 / 8)
+    assert second["low"] == 0.0  # resamples without clip-0 are more than 2.5 %: (7 / 8) ** 8 = 34 %
+    assert second["high"] == pytest.approx(1.5 / 8)  # thrice or more: 7 %, four times: 1.6 %
+    assert [third[end] for end in ("shift", "low", "high")] == pytest.approx([1.0, 1.0, 1.0])
+    assert [one["occasion"] for one in (first, second, third)] == ["a", "b", "c"]
+
+
+def test_a_series_counts_the_clips_that_have_scores_on_both_occasions() -> None:
+    first, second, third = series_of(
+        [
+            record("a", {"clip-0": [3.0], "clip-1": [3.0]}),
+            record("b", {"clip-0": [4.0], "clip-1": [None]}),
+            record("c", {"clip-2": [4.0]}),
+        ]
+    )
+    assert (first["n_clips"], second["n_clips"], third["n_clips"]) == (2, 1, 0)
+    assert (second["shift"], second["n_scores"], second["mean"]) == (1.0, 1, 4.0)
+    assert (third["shift"], third["low"], third["high"]) == (None, None, None)
+    assert series_of([]) == []

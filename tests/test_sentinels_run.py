@@ -161,6 +161,13 @@ def test_every_wave_asks_again_and_every_reply_is_kept(night: Nightly, judge: No
     assert not list((night.folder / "journal").glob("[0-9a-f][0-9a-f]/*.json"))
 
 
+def test_what_sentinels_cost_stands_apart_in_the_ledger(night: Nightly) -> None:
+    ledger = Ledger(None, ["judge"])
+    night.wave(night.sentinels(ledger), 0)
+    found = ledger.purposes()["judge"]  # the estimates of all its requests stand with no purpose
+    assert {name: one.requests for name, one in found.items()} == {"sentinels": ASKED, "": 0}
+
+
 def test_noise_is_not_called_a_change(night: Nightly, judge: NoisyJudge) -> None:
     sentinels = night.sentinels()
     assert sentinels.summary() is None
@@ -175,6 +182,9 @@ def test_noise_is_not_called_a_change(night: Nightly, judge: NoisyJudge) -> None
     assert (row["n_clips"], row["occasions"]) == (CLIPS, 3)
     assert row["models"] == ["judge-2026-01-01"]
     assert row["low"] <= row["shift"] <= row["high"]
+    assert [one["wave"] for one in row["series"]] == [f"annotate-{i:05d}" for i in range(3)]
+    assert [one["n_scores"] for one in row["series"]] == [ASKED] * 3
+    assert [one["n_clips"] for one in row["series"]] == [CLIPS] * 3
     assert row["p"] <= row["p_adjusted"] <= 1
     assert night.said == []  # nothing worth a line while it runs
     (line,) = sentinels.lines()

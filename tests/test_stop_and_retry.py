@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from judge_server import JudgeServer
+from report_run import data
 
 from pipeline import command
 from pipeline.__main__ import main
@@ -138,6 +139,14 @@ def test_refusals_are_taken_up_again(tmp_path, capsys) -> None:
         assert server.n_bills == QUESTIONS + 3
     assert len(table(tmp_path, "annotations")) == QUESTIONS
     assert table(tmp_path, "failures") == []
+    # the page of books: 27 replies, three of them asked again, all for verdicts that are usable now
+    money = data(tmp_path / "out", "books.js")["money"]
+    (judge,) = money["accounts"]
+    assert (judge["requests"], judge["again"]) == (QUESTIONS + 3, 3)
+    assert [(p["part"], p["n"], p["usd"]) for p in judge["parts"]] == [
+        ("usable", QUESTIONS, pytest.approx(judge["usd"]))
+    ]
+    assert judge["again_usd"] == pytest.approx(judge["usd"] * 3 / (QUESTIONS + 3))
 
 
 def test_retry_needs_a_run(tmp_path, capsys) -> None:

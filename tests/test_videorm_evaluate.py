@@ -71,8 +71,29 @@ def test_every_scorer_stands_in_one_table(found):
     # the raters are of the annotator's opinion
     assert value["raters", "annotator", "all"]["value"] == 1
     assert value["raters", "human_ceiling", "all"]["value"] == 1
-    pairs = {(r["arm"], r["minus"]) for r in found["differences"]}
-    assert pairs == {("videorm", "per_frame"), ("videorm", "per_frame_shifted")}
+    pairs = {(r["against"], r["minus"]) for r in found["differences"]}
+    controls = {"per_frame", "per_frame_shifted"}
+    assert pairs == {("annotator", a) for a in controls} | {
+        ("raters", a) for a in controls | {"annotator", "human_ceiling"}
+    }
+    assert {r["arm"] for r in found["differences"]} == {"videorm"}
+
+
+def test_what_it_gets_most_wrong_is_counted_and_named(found, model, data):
+    """Per target and dimension; as often wrong as the accuracy against the annotator says."""
+    value = {(r["against"], r["arm"], r["dimension"]): r for r in found["accuracy"]}
+    assert [(r["against"], r["dimension"]) for r in found["worst_pairs"]] == [
+        (who, d) for who in ("annotator", "raters") for d in DIMENSIONS
+    ]
+    for row in found["worst_pairs"]:
+        assert len(row["pairs"]) == len({p["prompt_id"] for p in row["pairs"]}) <= 5
+        assert all(p["a"]["reward"] < p["b"]["reward"] for p in row["pairs"])
+        assert all(0 < p["probability"] < 0.5 for p in row["pairs"])
+        if row["against"] == "annotator":
+            accuracy = value["annotator", "videorm", row["dimension"]]
+            assert row["n_pairs"] == accuracy["n_pairs"]
+            wrong = row["n_wrong"] + row["n_tied"] / 2
+            assert 1 - wrong / row["n_pairs"] == pytest.approx(accuracy["value"])
 
 
 def test_ties_slices_picks_and_calibration_are_there(found):

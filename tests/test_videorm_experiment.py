@@ -69,7 +69,7 @@ def test_models_metrics_and_curves_are_written_and_nothing_else(done):
     assert metrics["dimensions"] == list(DIMENSIONS)
     assert len({arm["parameters"] for arm in metrics["arms"].values()}) == 1
     parts = ("accuracy", "differences", "slices", "best_of_n", "calibration", "probes", "notes")
-    assert set(parts) <= set(metrics)
+    assert {*parts, "worst_pairs"} <= set(metrics)
 
 
 def test_an_arm_is_described_as_its_config_says(done):

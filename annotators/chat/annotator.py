@@ -18,6 +18,7 @@ from annotators.journal import Entry, Journal, JournalError, Request
 from annotators.judge.chain import next_request
 from annotators.judge.gate import Unanswered
 from annotators.judge.outcomes import outcomes_of, paid
+from annotators.ledger import AGAIN
 from schemas import HARMLESS, Failure, Reason
 
 
@@ -96,7 +97,8 @@ class _Replies:
 
     def _buy(self, request: Request) -> AbstractAsyncContextManager[str]:
         self.asked = True
-        return self._judge.buyer.buy(request, self._question)
+        purpose = self._question.purpose or (AGAIN if self.chain else "")
+        return self._judge.buyer.buy(request, self._question, purpose)
 
     def failed(self, error: Unanswered) -> list[Failure]:
         """Failures that carry, too, what earlier replies to the question cost."""

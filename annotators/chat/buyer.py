@@ -47,15 +47,18 @@ class Buyer:
         self.arrivals = itertools.count()
 
     @contextlib.asynccontextmanager
-    async def buy(self, request: Request, question: Question) -> AsyncIterator[str]:
+    async def buy(
+        self, request: Request, question: Question, purpose: str = ""
+    ) -> AsyncIterator[str]:
         """The reply's body, as sent. The lane is held until the block ends: whatever limits the
-        requests in flight then limits, too, the replies that a kill can lose.
+        requests in flight then limits, too, the replies that a kill can lose. ``purpose``: what the
+        ledger enters it under.
 
         Raises :class:`Unanswered` when there will be no reply.
         """
         self.gate.check()
         async with self._probe.turn():
-            body, held = await _Purchase(self, request, question).reply()
+            body, held = await _Purchase(self, request, question, purpose).reply()
             async with held:
                 try:
                     yield body
@@ -97,7 +100,8 @@ class Buyer:
 class _Purchase:
     """One request on its way, over all of its attempts."""
 
-    def __init__(self, buyer: Buyer, request: Request, question: Question) -> None:
+    def __init__(self, buyer: Buyer, request: Request, question: Question, purpose: str) -> None:
+        self._purpose = purpose
         self._buyer, self._request, self._question = buyer, request, question
         self._arrival = next(buyer.arrivals)  # attempts keep their place among those that wait
         self._worst, self._estimate = buyer.purse.worst(question, request)
@@ -147,7 +151,7 @@ class _Purchase:
             turn = await stack.enter_async_context(
                 buyer.lanes.slot(tokens, first_come=self._arrival)
             )
-            await buyer.purse.reserve(self._worst)
+            await buyer.purse.reserve(self._worst, self._purpose)
             return await self._send(turn), stack.pop_all()
 
     async def _send(self, turn: Turn) -> str:
@@ -172,7 +176,7 @@ class _Purchase:
 
     def _book_reply(self, text: str) -> None:
         completion = read_completion(text)
-        self._buyer.purse.settle(self._worst, completion)
+        self._buyer.purse.settle(self._worst, completion, self._purpose)
         self._buyer.purse.compare(self._estimate, completion)
 
     async def _build(self) -> bytes:
@@ -187,9 +191,9 @@ class _Purchase:
         buyer = self._buyer
         if sent and errors.maybe_billed(error):
             self._lost = True
-            buyer.purse.settle(self._worst, None)
+            buyer.purse.settle(self._worst, None, self._purpose)
         else:
-            buyer.purse.release(self._worst)
+            buyer.purse.release(self._worst, self._purpose)
         headers = errors.headers_of(error)
         if errors.is_rate_limit(error):
             turn.rate_limited(headers, errors.hinted_wait_s(headers))

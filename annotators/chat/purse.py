@@ -30,23 +30,23 @@ class Purse:
         expected = round(estimate * ratio) if n >= DRIFT_FROM else estimate
         return with_whole_output(self._spec, request, expected), estimate
 
-    async def reserve(self, worst: Amount) -> None:
+    async def reserve(self, worst: Amount, purpose: str = "") -> None:
         """Wait until the caps allow it. Raises ``Unanswered`` (not attempted) where they never will."""
         try:
-            while self._ledger.reserve(self._account, worst) is not RESERVED:
+            while self._ledger.reserve(self._account, worst, purpose) is not RESERVED:
                 await self._gate.sleep(WAIT_S)
         except OverBudget as error:
             self._gate.shut(str(error))
             raise not_attempted(str(error)) from error
 
-    def settle(self, worst: Amount, completion: Completion | None) -> None:
+    def settle(self, worst: Amount, completion: Completion | None, purpose: str = "") -> None:
         """Book a reply; without one, or without the server's count, at the worst case."""
         amount = None if completion is None else used(self._spec.price, completion)
-        self._ledger.settle(self._account, worst, amount)
+        self._ledger.settle(self._account, worst, amount, purpose)
 
-    def release(self, worst: Amount) -> None:
+    def release(self, worst: Amount, purpose: str = "") -> None:
         """Nothing was billed."""
-        self._ledger.release(self._account, worst)
+        self._ledger.release(self._account, worst, purpose)
 
     def compare(self, estimate: int, completion: Completion) -> None:
         """Note how far an estimate was off; a cap that rests on wrong ones stops the run."""

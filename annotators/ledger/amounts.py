@@ -67,6 +67,11 @@ class Spent:
         return type(self)(*(getattr(self, n) + sign * getattr(other, n) for n in names))
 
 
+# what a request may be for, beside the verdicts of the tables, which is the empty purpose
+SENTINELS, CANARY = "sentinels", "canary"
+AGAIN = "again"  # of a verdict of the tables: asked after a reply that was of no use
+
+
 class Verdict(enum.Enum):
     """What the ledger says to a request that is about to be sent."""
 

@@ -24,6 +24,7 @@ from annotators.ledger.rows import (
     SEEN,
     UNIT,
     MemoryRows,
+    account_of,
     add,
     bury,
     claim,
@@ -73,7 +74,7 @@ class Ledger:
         self._opening = threading.Lock()
         self._rows: SharedRows | MemoryRows | None = None
         self._owner = 0  # the process that opened the rows: a forked child must not share its lock
-        self._mine: dict[str, int] = {}
+        self._mine: dict[tuple[str, str], int] = {}
         self._synced = time.monotonic()
         self._buried = -BURY_S
 
@@ -95,8 +96,11 @@ class Ledger:
                 lose(row)
         self.sync()
 
-    def reserve(self, account: str, worst: Amount) -> Verdict:
+    def reserve(self, account: str, worst: Amount, purpose: str = "") -> Verdict:
         """Set the worst case of a request aside, or say why it must not be sent now.
+
+        ``purpose`` is told apart by :meth:`purposes` where it is no verdict for the tables; it is the
+        same when the request is settled or released.
 
         Raises :class:`OverBudget` when what is spent leaves no room for it, and ValueError for an
         amount without a price under a cap in USD.
@@ -111,10 +115,10 @@ class Ledger:
                 waiting = self._short(rows, worst) if bury(rows) else waiting
             if waiting:
                 return WAIT
-            add(self._row(rows, account), "reserved_", worst, 1)
+            add(self._row(rows, account, purpose), "reserved_", worst, 1)
         return RESERVED
 
-    def settle(self, account: str, worst: Amount, used: Amount | None) -> None:
+    def settle(self, account: str, worst: Amount, used: Amount | None, purpose: str = "") -> None:
         """A reserved request came to its end and used this much; None: nobody knows.
 
         What nobody knows counts at the worst case and as lost. So does the money of a request
@@ -125,7 +129,7 @@ class Ledger:
         if cost.usd is None and worst.usd is not None:
             cost = Amount(cost.requests, cost.input_tokens, cost.output_tokens, worst.usd)
         with self._locked() as rows:
-            row = self._row(rows, account)
+            row = self._row(rows, account, purpose)
             # killed in between, it counts twice and not never
             add(row, "", cost, 1)
             row["lost_requests"] += cost.requests if used is None else 0
@@ -134,10 +138,10 @@ class Ledger:
         if time.monotonic() - self._synced > SYNC_S:
             self.sync()
 
-    def release(self, account: str, worst: Amount) -> None:
+    def release(self, account: str, worst: Amount, purpose: str = "") -> None:
         """A reserved request was certainly not billed."""
         with self._locked() as rows:
-            add(self._row(rows, account), "reserved_", worst, -1)
+            add(self._row(rows, account, purpose), "reserved_", worst, -1)
 
     def regain(self, account: str, worst: Amount) -> None:
         """Reserve again what counts as lost and is known to be in flight still.
@@ -164,13 +168,18 @@ class Ledger:
 
     def totals(self) -> dict[str, Spent]:
         """Where every account stands, those of earlier runs on the same file included."""
-        totals = {account: Spent() for account in self.accounts}
+        return {account: sum(own.values(), Spent()) for account, own in self.purposes().items()}
+
+    def purposes(self) -> dict[str, dict[str, Spent]]:
+        """The same by purpose: an empty one is what no request gave another purpose for."""
+        found: dict[str, dict[str, Spent]] = {account: {} for account in self.accounts}
         with self._locked() as rows:
             known = rows[: used_rows(rows)].copy()
         for row in known:
-            account = bytes(row["account"]).decode()
-            totals[account] = totals.get(account, Spent()) + spent_of(row)
-        return totals
+            account, purpose = account_of(row)
+            own = found.setdefault(account, {})
+            own[purpose] = own.get(purpose, Spent()) + spent_of(row)
+        return found
 
     def sync(self) -> None:
         """Everything up to now survives a crash of the machine."""
@@ -214,10 +223,10 @@ class Ledger:
             f"budget.{name} to go on"
         )
 
-    def _row(self, rows: np.ndarray, account: str) -> np.void:
-        index = self._mine.get(account)
+    def _row(self, rows: np.ndarray, account: str, purpose: str = "") -> np.void:
+        index = self._mine.get((account, purpose))
         if index is None:
-            index = self._mine[account] = claim(rows, encoded(account))
+            index = self._mine[account, purpose] = claim(rows, encoded(account, purpose))
         return rows[index]
 
     @contextmanager

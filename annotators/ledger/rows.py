@@ -14,6 +14,7 @@ from schemas.options import SetupError
 
 ROWS = 1024  # accounts x processes that work at the same time; rows of dead processes are reused
 NAME_BYTES = 200
+APART = "\x1f"  # between an account and a purpose of its own; no name holds it
 # Money is counted in whole picodollars: sums of integers leave no dust, whatever their order. A
 # token costs ten thousand of them or more, and 64 bits hold nine million dollars
 UNIT = 10**12
@@ -57,12 +58,22 @@ def open_rows(path: Path | None) -> SharedRows | MemoryRows:
         ) from error
 
 
-def encoded(account: str) -> bytes:
-    """The name as a row holds it. Raises ValueError where it does not fit."""
+def encoded(account: str, purpose: str = "") -> bytes:
+    """The name as a row holds it. Raises ValueError where it does not fit.
+
+    A purpose for which the name leaves no room is left out: the money counts under the name alone.
+    """
     name = account.encode()
     if not 0 < len(name) <= NAME_BYTES:
         raise ValueError(f"annotator {account[:40]!r}: names have 1 to {NAME_BYTES} bytes")
-    return name
+    apart = f"{account}{APART}{purpose}".encode()
+    return apart if purpose and len(apart) <= NAME_BYTES else name
+
+
+def account_of(row: np.void) -> tuple[str, str]:
+    """Account and purpose of a row; the purpose is empty for what the tables are made of."""
+    account, _, purpose = bytes(row["account"]).decode().partition(APART)
+    return account, purpose
 
 
 def units(usd: float | None) -> int:

@@ -16,7 +16,7 @@ from annotators.judge.chain import next_request
 from annotators.judge.gate import Gate, Unanswered
 from annotators.judge.outcomes import outcomes_of, paid
 from annotators.judge.spec import TOP_LOGPROBS
-from annotators.ledger import RESERVED, Amount, OverBudget
+from annotators.ledger import AGAIN, RESERVED, Amount, OverBudget
 from annotators.local.body import body_of
 from annotators.local.conversation import conversation
 from annotators.local.engine import Engine
@@ -76,7 +76,8 @@ class LocalAnnotator:
         outcomes: Sequence[Outcome]
         try:
             while request := next_request(self.spec, self.journal, question, chain):
-                buy = functools.partial(self._ask, request, asked)
+                purpose = question.purpose or (AGAIN if chain else "")
+                buy = functools.partial(self._ask, request, asked, purpose)
                 chain.append((request, await self.journal.once(request, buy, self._price)))
             outcomes = outcomes_of(self.spec, question, chain)
         except Unanswered as error:
@@ -95,14 +96,16 @@ class LocalAnnotator:
             self.gate.count(failed=bool(failed), why=why)
 
     @contextlib.asynccontextmanager
-    async def _ask(self, request: Request, asked: list[Request]) -> AsyncIterator[str]:
+    async def _ask(
+        self, request: Request, asked: list[Request], purpose: str
+    ) -> AsyncIterator[str]:
         """The reply's body. Raises :class:`Unanswered`."""
         async with self._reading:
             self.gate.check()
             engine = await self._loaded()
             asked.append(request)
             job = await asyncio.to_thread(self._job, request)
-            reply = await self._booked(engine, job)
+            reply = await self._booked(engine, job, purpose)
         try:
             yield body_of(self.spec.model_name, self._fingerprint, reply)
         except Exception as error:  # a full disk must not cost a night's work of the model
@@ -141,26 +144,26 @@ class LocalAnnotator:
             top_logprobs=TOP_LOGPROBS if settings.logprobs else 0,
         )
 
-    async def _booked(self, engine: Engine, job: Job) -> Reply:
+    async def _booked(self, engine: Engine, job: Job, purpose: str) -> Reply:
         """The model's reply, within the budget; what it used is in the ledger afterwards."""
         worst = self._amount(0, job.max_tokens)  # what goes in is counted once it is read
-        await self._reserve(worst)
+        await self._reserve(worst, purpose)
         try:
             reply = await asyncio.wrap_future(engine.submit(job))
         except JobFailed as error:
-            self._ledger.release(self.annotator_id, worst)
+            self._ledger.release(self.annotator_id, worst, purpose)
             reason = Reason.TOO_LARGE if error.too_large else Reason.INTERNAL
             raise Unanswered(reason, error.message) from error
         except BaseException:
-            self._ledger.release(self.annotator_id, worst)
+            self._ledger.release(self.annotator_id, worst, purpose)
             raise
         used = self._amount(reply.input_tokens, reply.output_tokens)
-        self._ledger.settle(self.annotator_id, worst, used)
+        self._ledger.settle(self.annotator_id, worst, used, purpose)
         return reply
 
-    async def _reserve(self, worst: Amount) -> None:
+    async def _reserve(self, worst: Amount, purpose: str) -> None:
         try:
-            while self._ledger.reserve(self.annotator_id, worst) is not RESERVED:
+            while self._ledger.reserve(self.annotator_id, worst, purpose) is not RESERVED:
                 await asyncio.sleep(WAIT_S)
                 self.gate.check()
         except OverBudget as error:

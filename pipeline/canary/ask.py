@@ -11,8 +11,8 @@ from annotators.chat.spec import ChatSpec
 from annotators.journal import Journal, JournalError, Request
 from annotators.judge import JudgeSpec
 from annotators.judge.chain import chain_of
-from annotators.ledger import Amount
-from pipeline.canary.variants import Ends, ends_of
+from annotators.ledger import CANARY, Amount
+from pipeline.canary.variants import CLEAN, Ends, ends_of
 from schemas import FrameSet, Rubric
 from schemas.options import SetupError
 
@@ -49,7 +49,13 @@ def questions_of(
         Asked(
             spec=spec,
             variant=variant,
-            question=Question(frames=frames, rubric=rubric, draw=draw),
+            question=Question(
+                frames=frames,
+                rubric=rubric,
+                draw=draw,
+                # the clean ones are the run's own questions: who buys them first, buys for both
+                purpose="" if variant == CLEAN else CANARY,
+            ),
         )
         for (_, ends), variants in made.items()
         for rubric in rubrics

@@ -1,12 +1,14 @@
 """Numbers over the whole run, computed here so that a page never holds all of its rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.health.interval import ratio
+from pipeline.report.subjects import prompts_of, subject_of
 from pipeline.report.tables import read_table
 from schemas import CONSENSUS
 from schemas.layout import Layout
@@ -55,7 +57,8 @@ def distributions(layout: Layout, answers: Mapping[str, Sequence[str]]) -> list[
     """Score histograms per dimension: one of each annotator, then those of the raters.
 
     ``answers`` names the human dimensions that answer for one of ours; a human dimension that
-    nothing claims stands for itself.
+    nothing claims stands for itself. ``low`` and ``high`` are the ends of the mean's 95 % interval over
+    prompts, as :func:`pipeline.health.interval.ratio` has it.
     """
     panels = [*_annotator_panels(layout), *_rater_panels(layout, answers)]
     return sorted(panels, key=lambda p: (p["dimension"], p["kind"], p["source"]))
@@ -63,6 +66,7 @@ def distributions(layout: Layout, answers: Mapping[str, Sequence[str]]) -> list[
 
 def _annotator_panels(layout: Layout) -> Iterator[dict[str, Any]]:
     columns = ["annotator_id", "dimension", "score", "scale_low", "scale_high", "simulated"]
+    columns.append("prompt_id")
     annotations = read_table(layout, "annotations", columns=columns)
     for (dimension, annotator), part in _parts(annotations, "dimension", "annotator_id"):
         ends = pc.min(part.column("scale_low")).as_py(), pc.max(part.column("scale_high")).as_py()
@@ -71,7 +75,7 @@ def _annotator_panels(layout: Layout) -> Iterator[dict[str, Any]]:
 
 def _rater_panels(layout: Layout, answers: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
     """Raters state no scale: the lowest and highest of all their ratings stand for its ends."""
-    columns = ["dimension", "rater", "score", "simulated"]
+    columns = ["dimension", "rater", "score", "simulated", "prompt_id"]
     ratings = read_table(layout, "human_ratings", columns=columns)
     ends = pc.min(ratings.column("score")).as_py(), pc.max(ratings.column("score")).as_py()
     for (theirs,), part in _parts(ratings, "dimension"):
@@ -96,11 +100,16 @@ def _parts(table: pa.Table, *keys: str) -> list[tuple[tuple[str, ...], pa.Table]
 
 def _panel(part: pa.Table, ends: tuple[float | None, float | None], **names: str) -> dict[str, Any]:
     values = part.column("score").to_numpy()
+    prompts = part.column("prompt_id").combine_chunks().dictionary_encode()
+    codes = prompts.indices.to_numpy().astype(np.intp)
+    mean = ratio(values, np.ones(len(values)), codes, len(prompts.dictionary), share=False)
     return {
         **names,
         "bins": histogram(values, *ends),
         "n": len(values),
         "mean": float(values.mean()),
+        "low": mean.low,
+        "high": mean.high,
         "simulated": bool(pc.any(part.column("simulated")).as_py()),
     }
 
@@ -164,11 +173,23 @@ def _equal(part: pa.Table, column: str, value: str) -> int:
     return int(pc.sum(pc.equal(part.column(column), value), min_count=0).as_py())
 
 
-def failure_groups(layout: Layout, n_examples: int) -> list[dict[str, Any]]:
-    """Failures by stage and reason, the commonest first, with a few examples each."""
+def failure_groups(
+    layout: Layout, n_examples: int, shown: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """Failures by stage and reason, the commonest first, with a few examples each.
+
+    An example is ``{"key", "message", "prompt"}``: the prompt that the key is about, where the key
+    begins with its id or with that of one of its clips, else None. ``shown`` leaves only the prompts
+    that a page has.
+    """
     table = read_table(layout, "failures", columns=["stage", "reason", "key", "message"])
     groups = []
     for (stage, reason), part in _parts(table, "stage", "reason"):
         rows = part.select(["key", "message"]).sort_by("key").slice(0, n_examples).to_pylist()
         groups.append({"stage": stage, "reason": reason, "count": len(part), "examples": rows})
+    examples = [row for group in groups for row in group["examples"]]
+    prompts = prompts_of(layout, {subject_of(row["key"]) for row in examples})
+    for row in examples:
+        prompt = prompts.get(subject_of(row["key"]))
+        row["prompt"] = prompt if shown is None or prompt in shown else None
     return sorted(groups, key=lambda g: -g["count"])

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.media.browsers.preview import Preview
 from pipeline.report.agreement import findings, headlines, is_whole, without_echo
 from pipeline.report.explorer.entries import shown_frames
 from pipeline.report.media import Media
 from pipeline.report.pages import AUDIT, write_pages, write_script
+from pipeline.report.previews.of_run import previews_of_clips
 from pipeline.report.tables import read_rows
 from schemas.layout import Layout
 
@@ -69,7 +71,9 @@ def write_audit_page(
     simulated = ["raters"] * bool(((details or {}).get("scope") or {}).get("simulated"))
     simulated += ["clips"] * any(place.simulated for place in (clips or {}).values())
     audit = {**(details or {}), "rows": list(rows)}
-    write_audit_data(report, audit, clips or {})
+    shown = [clips[video] for video in named_clips(audit) if video in clips] if clips else []
+    there = [(place.layout, place.uri, place.sha256) for place in shown]
+    write_audit_data(report, audit, clips or {}, previews=previews_of_clips(report, there))
     write_pages(report, [AUDIT], simulated=simulated)
     return report / AUDIT.file
 
@@ -81,11 +85,13 @@ def write_audit_data(
     *,
     place_clips: bool = True,
     contained: bool = False,
+    previews: Mapping[str, Preview] | None = None,
 ) -> None:
     """The data scripts of the audit page, and the clips and frames of its disagreements.
 
     ``audit`` has ``rows`` and what else ``audit_details.json`` holds, None: there was none. The
-    report's own section gets the rows that are about everything: the page has the rest.
+    report's own section gets the rows that are about everything: the page has the rest. ``previews``
+    are those that lie in ``report``.
     """
     if audit is None:
         write_script(report, "audit.js", "audit", None)
@@ -97,7 +103,11 @@ def write_audit_data(
             video,
             clips[video],
             Media(
-                layout=clips[video].layout, folder=report, clips=place_clips, contained=contained
+                layout=clips[video].layout,
+                folder=report,
+                clips=place_clips,
+                contained=contained,
+                previews=previews or {},
             ),
         )
         for video in named_clips(audit)
@@ -112,12 +122,14 @@ def write_audit_data(
 
 def shown_clip(video_id: str, place: ClipPlace, media: Media) -> dict[str, Any]:
     """One clip as a page plays it."""
-    url, why = media.clip({"uri": place.uri, "sha256": place.sha256})
+    shown = media.clip({"uri": place.uri, "sha256": place.sha256})
     return {
         "id": video_id,
         "generator": place.generator,
-        "media": url,
-        "why_no_media": why,
+        "media": shown.url,
+        "why_no_media": shown.why,
+        "preview": shown.preview,
+        "preview_note": shown.note,
         "simulated": place.simulated,
         "frames": shown_frames(place.frames, media) if place.frames else None,
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-SHARED = ("dom", "shell", "charts", "plots", "statistics", "agreement", "clips")
+SHARED = ("dom", "shell", "charts", "plots", "statistics", "agreement", "clips", "sides")
 TEMPLATE = "page.html.j2"
 
 
@@ -53,7 +53,25 @@ EXPLORE = Page(
     name="Explore",
     title="VideoPrefer report",
     room="explore",
-    parts=("comparisons", "prompt", "browse", "page"),
+    parts=(
+        "measures",
+        "match",
+        "columns",
+        "address",
+        "presets",
+        "overview",
+        "filters",
+        "list",
+        "scores",
+        "pairs",
+        "comparisons",
+        "transport",
+        "prompt",
+        "detail",
+        "keys",
+        "explorer",
+        "page",
+    ),
     data=("pages.js", "run.js", "agreement.js", "index.js"),
 )
 SCORES = Page(
@@ -61,7 +79,7 @@ SCORES = Page(
     name="Scores and pairs",
     title="Scores and pairs",
     room="scores",
-    parts=("page",),
+    parts=("distributions", "pairs", "checks", "page"),
     data=("pages.js", "run.js", "agreement.js"),
 )
 AUDIT = Page(
@@ -77,16 +95,34 @@ BOOKS = Page(
     name="Books and judges",
     title="Books, money, health",
     room="books",
-    parts=("checks", "judges", "page"),
-    data=("pages.js", "run.js", "agreement.js", "judges.js"),
+    parts=("names", "flow", "failures", "money", "judges", "drift", "gate", "page"),
+    data=("pages.js", "run.js", "agreement.js", "judges.js", "books.js"),
 )
 VIDEORM = Page(
     file="videorm.html",
     name="VideoRM",
     title="VideoRM: the reward model",
     room="videorm",
-    parts=("page",),
-    data=("pages.js", "run.js", "videorm.js"),
+    parts=(
+        "names",
+        "dots",
+        "accuracy",
+        "pairs",
+        "curves",
+        "calibration",
+        "probes",
+        "tables",
+        "page",
+    ),
+    data=("pages.js", "videorm.js"),
+)
+COMPARE = Page(
+    file="compare.html",
+    name="Two runs",
+    title="Two runs side by side",
+    room="compare",
+    parts=("runs", "labels", "people", "scores", "flips", "page"),
+    data=("pages.js", "compare.js"),
 )
 OF_RUN = (EXPLORE, SCORES, AUDIT, BOOKS, VIDEORM)  # in the order of the navigation
 

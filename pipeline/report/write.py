@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.display import Display
 from pipeline.health.names import JUDGES
 from pipeline.report.aggregates import (
     distributions,
@@ -18,6 +19,7 @@ from pipeline.report.aggregates import (
     preference_counts,
 )
 from pipeline.report.audit_page import named_clips, places_of_run, write_audit_data
+from pipeline.report.books import books_of
 from pipeline.report.checks import check_counts
 from pipeline.report.explorer.columns import columns_of
 from pipeline.report.explorer.entries import prompt_entries
@@ -26,15 +28,23 @@ from pipeline.report.explorer.order import Order, order_of
 from pipeline.report.media import Media
 from pipeline.report.options import ReportOptions
 from pipeline.report.pages import EXPLORE, write_pages, write_script
+from pipeline.report.previews.kept import clear_but_previews
+from pipeline.report.previews.of_run import previews_of_run
 from pipeline.report.tables import read_audit, read_json, simulated_kinds
+from pipeline.report.videorm_page import write_videorm_data
 from schemas.layout import Layout
 from schemas.options import SetupError
 
 Record = Mapping[str, Any]
+FOLDERS = frozenset({"assets", "data", "media", "frames", "previews"})  # of a report
 
 
 def write_report(
-    root: Path, options: ReportOptions, manifest: Record, output: Path | None = None
+    root: Path,
+    options: ReportOptions,
+    manifest: Record,
+    output: Path | None = None,
+    display: Display | None = None,
 ) -> Path:
     """Write ``root/report`` anew and return its ``index.html``.
 
@@ -42,26 +52,61 @@ def write_report(
     versions. Tables may be empty; ``audit.json``, ``judges.json`` and ``videorm/metrics.json`` may
     be absent. The pages refer to clips and frames of ``root``; with ``output`` they are written there,
     with all that they show, and need nothing outside themselves. An older report stays until the new
-    one is whole.
+    one is whole. Clips that browsers do not play get previews, those of the older report if it has
+    them; ``display`` shows the progress.
+
+    Raises :class:`~schemas.options.SetupError` where ``output`` is something else than a report.
     """
-    layout, target = Layout(root), output or Layout(root).report
-    refuse_other(target)
+    layout, target = Layout(root), Layout(root).report
+    if output is not None:
+        target = output.resolve()
+        refuse_other(target)
     folder = target.with_name(f".{target.name}-new")
-    shutil.rmtree(folder, ignore_errors=True)
-    media = Media(layout=layout, folder=folder, clips=options.clips, contained=output is not None)
+    clear_but_previews(folder)
+    media = Media(
+        layout=layout,
+        folder=folder,
+        clips=options.clips,
+        contained=output is not None,
+        previews=previews_of_run(
+            layout,
+            folder,
+            options,
+            manifest,
+            also=named_clips(read_audit(root)),
+            former=[target, layout.report],
+            display=display,
+        ),
+    )
     simulated = simulated_kinds(layout)
-    _write_run(media, options, manifest, simulated)
-    _write_prompts(media, options, manifest)
+    order = order_of(layout, options.prompts)
+    _write_run(media, options, manifest, simulated, order)
+    _write_prompts(media, options, manifest, order)
     write_pages(folder, simulated=simulated, of=_name(manifest))
-    shutil.rmtree(target, ignore_errors=True)
-    folder.rename(target)
+    _replace(target, folder)
     return target / EXPLORE.file
 
 
+def _replace(target: Path, folder: Path) -> None:
+    """Put the new folder where the old one is, which stands until then and is deleted afterwards."""
+    old = target.with_name(f".{target.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    folder.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def refuse_other(target: Path) -> None:
-    """Raises :class:`~schemas.options.SetupError` where ``target`` holds something that is no report."""
-    if target.is_dir() and any(target.iterdir()) and not (target / "data").is_dir():
-        raise SetupError(f"{target}: holds files that are no report; name a folder that is not there")
+    """Raises :class:`~schemas.options.SetupError` where ``target`` is a file, or a folder that holds
+    anything but a report: all that stands there is replaced."""
+    found = sorted(target.iterdir()) if target.is_dir() else []
+    other = [path.name for path in found if path.name not in FOLDERS and path.suffix != ".html"]
+    if other or (found and not (target / "data" / "pages.js").is_file()):
+        said = f" and holds {other[0]}" if other else ""
+        raise SetupError(f"{target}: is no report{said}; it would be replaced: name a new folder")
+    if target.exists() and not target.is_dir():
+        raise SetupError(f"{target}: is a file; name a new folder for the report")
 
 
 def _name(manifest: Record) -> str | None:
@@ -70,7 +115,7 @@ def _name(manifest: Record) -> str | None:
 
 
 def _write_run(
-    media: Media, options: ReportOptions, manifest: Record, simulated: list[str]
+    media: Media, options: ReportOptions, manifest: Record, simulated: list[str], order: Order
 ) -> None:
     layout, folder = media.layout, media.folder
     answers = human_dimensions(manifest)
@@ -81,19 +126,26 @@ def _write_run(
         "distributions": distributions(layout, answers),
         "generators": generator_means(layout),
         "preferences": preference_counts(layout),
-        "failures": failure_groups(layout, options.failure_examples),
+        "failures": failure_groups(layout, options.failure_examples, set(order.prompts)),
         "checks": check_counts(layout),
     }
     write_script(folder, "run.js", "run", run)
+    write_script(folder, "books.js", "books", books_of(layout, manifest))
     audit = read_audit(layout.root)
     places = places_of_run(layout.root, named_clips(audit))
-    write_audit_data(folder, audit, places, place_clips=options.clips, contained=media.contained)
+    write_audit_data(
+        folder,
+        audit,
+        places,
+        place_clips=options.clips,
+        contained=media.contained,
+        previews=media.previews,
+    )
     write_script(folder, "judges.js", "judges", read_json(layout.root / JUDGES))
-    write_script(folder, "videorm.js", "videorm", read_json(layout.videorm / "metrics.json"))
+    write_videorm_data(media, read_json(layout.videorm / "metrics.json"))
 
 
-def _write_prompts(media: Media, options: ReportOptions, manifest: Record) -> None:
-    order = order_of(media.layout, options.prompts)
+def _write_prompts(media: Media, options: ReportOptions, manifest: Record, order: Order) -> None:
     entries = prompt_entries(media.layout, order.prompts, media)
     for page in itertools.count():
         part = list(itertools.islice(entries, options.prompts_per_file))

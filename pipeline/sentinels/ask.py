@@ -7,6 +7,7 @@ from typing import Any
 from annotators.base import Outcome, Question, Resources
 from annotators.journal import Journal
 from annotators.judge.spec import JudgeSpec
+from annotators.ledger import SENTINELS
 from schemas import FrameSet, Rubric
 
 Answers = list[tuple[Question, Sequence[Outcome]]]
@@ -17,7 +18,7 @@ def questions(
 ) -> list[Question]:
     """Every clip under every rubric, so many times."""
     return [
-        Question(frames=frames, rubric=rubric, draw=draw, occasion=occasion)
+        Question(frames=frames, rubric=rubric, draw=draw, occasion=occasion, purpose=SENTINELS)
         for frames in clips
         for rubric in rubrics
         for draw in range(draws)

@@ -109,6 +109,15 @@ def find(
     )
 
 
+def shift_between(now: Record, before: Record) -> dict[str, Any]:
+    """``shift``, ``low``, ``high`` as of a finding, of two occasions, and ``n_clips`` it rests on.
+
+    Draws count as they are: what is drawn, not tested. None where no question is common to both.
+    """
+    pairs = _paired([now], [before], first_only=False)
+    return {**_shift(pairs), "n_clips": len({pair.clip for pair in pairs if _is_scored(pair)})}
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
     """The replies to a question: (replies, dimensions) in points of the scale, NaN where missing."""
@@ -178,6 +187,11 @@ def _scaled(pair: _Pair, scales: Mapping[str, tuple[float, float]]) -> Replies:
     means = np.where(missing, 0.0, pooled).sum(axis=0) / counts
     table = np.stack([np.where(missing, means, pooled), missing], axis=1)
     return Replies(now=table[: len(pair.now)], before=table[len(pair.now) :])
+
+
+def _is_scored(pair: _Pair) -> bool:
+    """Whether some dimension has a score on both sides."""
+    return bool((~np.isnan(pair.now).all(axis=0) & ~np.isnan(pair.before).all(axis=0)).any())
 
 
 def _shift(pairs: Sequence[_Pair]) -> dict[str, Any]:

@@ -82,9 +82,11 @@ class Sentinels:
         """For judges.json and the report; None before the first occasion.
 
         ``judges`` has one row per annotator, of its most telling occasion; ``changed`` says whether
-        any occasion of the run shows a change. ``occasions`` has all.
+        any occasion of the run shows a change. ``occasions`` has all. A row's ``series`` is what the
+        history holds of its judge, earlier runs' occasions too.
         """
-        return summary_of(self._taken(), self._options, self.n_tests)
+        records = {j.annotator_id: self._history.before(shelf(j), "~") for j in self._place.judges}
+        return summary_of(self._taken(), self._options, self.n_tests, records)
 
     def lines(self) -> list[str]:
         """For the terminal, one per judge; none before the first occasion."""

@@ -1,10 +1,12 @@
 """The sentinels of a run in plain values: for judges.json, the report and the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.sentinels.compare import shift_between
 from pipeline.sentinels.occasions import Occasion
 from pipeline.sentinels.options import SentinelOptions
+from pipeline.sentinels.record import Record
 from pipeline.sentinels.verdict import Verdict, most_telling, verdicts
 
 
@@ -17,9 +19,16 @@ def verdicts_of(
 
 
 def summary_of(
-    occasions: Sequence[Occasion], options: SentinelOptions, n_tests: int
+    occasions: Sequence[Occasion],
+    options: SentinelOptions,
+    n_tests: int,
+    records: Mapping[str, Sequence[Record]] | None = None,
 ) -> dict[str, Any] | None:
-    """One row per annotator; None where no occasion was ended."""
+    """One row per annotator; None where no occasion was ended.
+
+    ``records``: by annotator, all that its history holds, the oldest first; each row then has a
+    ``series`` of them.
+    """
     found = verdicts_of(occasions, options, n_tests)
     if not found:
         return None
@@ -33,8 +42,39 @@ def summary_of(
             for one in occasions
             if one.findings
         ],
-        "judges": [_row(many) for many in _by_judge(found).values()],
+        "judges": [
+            {**_row(many), "series": series_of((records or {}).get(name, ()))}
+            for name, many in _by_judge(found).items()
+        ],
     }
+
+
+def series_of(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Every occasion of one judge against the first of them, the oldest first.
+
+    ``{"occasion", "time", "run", "wave", "mean", "n_scores", "shift", "low", "high", "n_clips"}``:
+    ``mean`` of all scores in points, ``shift`` the mean over clips and dimensions of the score then
+    minus that of the first occasion, on the questions that both asked, with its 95 % interval (clips
+    resampled); of the first occasion it is 0 by definition, without an interval.
+    """
+    found = []
+    for record in records:
+        scores = [r.score for r in record.readings if r.score is not None]
+        against = shift_between(record, records[0])
+        if record is records[0]:
+            against |= {"low": None, "high": None}
+        found.append(
+            {
+                "occasion": record.occasion,
+                "time": record.time,
+                "run": record.run,
+                "wave": record.wave,
+                "mean": sum(scores) / len(scores) if scores else None,
+                "n_scores": len(scores),
+                **against,
+            }
+        )
+    return found
 
 
 def lines_of(occasions: Sequence[Occasion], options: SentinelOptions, n_tests: int) -> list[str]:

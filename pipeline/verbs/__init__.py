@@ -6,7 +6,8 @@ from pipeline.verbs.judges import canary, preview
 from pipeline.verbs.merge import diff, merge
 from pipeline.verbs.people import rate
 from pipeline.verbs.push import push
-from pipeline.verbs.results import audit, report
+from pipeline.verbs.report import report
+from pipeline.verbs.results import audit
 from pipeline.verbs.reward import score, train
 from pipeline.verbs.study import study
 from pipeline.verbs.withdraw import withdraw

@@ -1,4 +1,4 @@
-"""What a run came to: `audit` and `report`."""
+"""What a run came to: `audit`."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -177,27 +177,3 @@ def _print_audit(result: "AuditResult", everything: bool) -> None:
         print(sentence)
     for sentence in result.unmet:
         print(f"not met: {sentence}")
-
-
-def report(argv: Sequence[str]) -> int:
-    """The pages of a finished run, drawn anew."""
-    p = parser("report", "Draw the pages of a finished run anew.", "videoprefer report out/demo")
-    p.add_argument("run", type=Path, metavar="DIR")
-    p.add_argument("--prompts", type=int, default=None, help="prompts shown; 0: all of them")
-    arguments = p.parse_args(argv)
-
-    def work() -> int:
-        from pipeline.report.options import ReportOptions
-        from pipeline.report.write import write_report
-        from pipeline.state import record_of
-        from schemas.layout import Layout
-
-        layout = Layout(arguments.run)
-        record = record_of(layout)
-        options = ReportOptions(**record["config"]["report"])
-        if arguments.prompts is not None:
-            options = options.model_copy(update={"prompts": arguments.prompts})
-        print(write_report(layout.root, options, record))
-        return 0
-
-    return guarded(work)

@@ -20,12 +20,12 @@ from schemas.layout import Layout
 from schemas.options import SetupError
 
 # Clips are what makes the rows worth something, so they go along unless left out. A model belongs into a
-# repository of models, with a card and a licence of its own, and the pages repeat clips and frames:
-# both only where asked for.
+# repository of models, with a card and a licence of its own, and the pages repeat what the tables say, once
+# per prompt, and show frames that are sent in the table alone: both only where asked for.
 PARTS = {
     "media": "the clips",
     "videorm": "the reward model that was trained on the data",
-    "report": "the pages, with copies of clips and frames",
+    "report": "the pages, without the frames they show (`report DIR --output OUT` writes whole ones)",
 }
 DEFAULT_PARTS = frozenset({"media"})
 ROOT_FILES = (

@@ -15,7 +15,7 @@ from schemas.options import SetupError
 
 BATCH_FILES, BATCH_BYTES = 256, 64 << 20  # sent before the next line of progress
 COMMIT_FILES = 1_000  # clips in a commit: of many thousands the Hub may give up on one
-_FIRST = ("media/", "report/media/", "report/frames/")
+_FIRST = ("media/", "report/media/", "report/frames/", "report/previews/")
 _OWN = frozenset({".gitattributes", "README.md", "LICENSE", ".gitignore"})  # a repository's own
 
 

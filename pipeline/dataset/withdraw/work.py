@@ -164,7 +164,8 @@ def take_pages(layout: Layout, facts: Facts, gone: Gone, *, dry: bool) -> None:
             )
             for path in paths if not dry else ():
                 drop(path)
-    for path in (layout.work / "gate", layout.root / ".report-new"):
+    unfinished = [layout.root / name for name in (".report-new", ".report-old")]
+    for path in (layout.work / "gate", *unfinished):
         if path.exists() and not dry:
             drop(path)
 

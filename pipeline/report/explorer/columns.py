@@ -4,7 +4,7 @@ A source of opinion is an annotator, the consensus, or :data:`RATERS`; :data:`LA
 preferences, which rest on the consensus or on comparisons and know ties.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.choice import SIGN, Pair
+from pipeline.preference.votes import RANKING_COLUMNS, keyed_ranking, votes_of
 from pipeline.report.explorer.order import Order
-from pipeline.report.tables import read_rows, read_table
+from pipeline.report.tables import read_table
 from schemas import CONSENSUS
 from schemas.layout import Layout
 
@@ -23,7 +25,6 @@ TIE = 1e-9  # differences below are ties, as in the preferences
 
 Column = npt.NDArray[np.float64]  # NaN: not known
 Columns = dict[str, dict[str, Column]]  # by dimension and source
-VOTES = {"a": 1.0, "b": -1.0, "tie": 0.0, "both_good": 0.0, "both_bad": 0.0}
 
 
 def columns_of(
@@ -33,47 +34,66 @@ def columns_of(
 
     ``{"dimension", "scores": {source: (clips,)}, "spread": {annotator: (clips,)}, "margins": {source:
     (pairs,)}}``: null where nothing is known; a positive margin prefers the first clip of a pair, 0 is
-    a tie. Margins of annotators are differences of their scores, or mean votes (+1, 0, -1) where they
-    compared clips; those of raters likewise. ``spread`` is the standard deviation of several draws.
+    a tie. ``spread`` is the standard deviation of several draws.
+
+    Whoever compared two clips said more of them than two scores do: the margin of a pair is the mean
+    vote (+1, 0, -1) where there is one, else the difference of the scores, so for people and for
+    annotators alike, as in the audit. The two have different units: what holds between pairs is the
+    sign. A judge's vote counts as in the preferences, only where it saw both orders. What is a tie by
+    the run's own rule only the labels know; the other margins are 0 where scores are equal or votes
+    balance.
+
     ``answers`` names the human dimensions that answer for one of ours: all of them averaged, none
-    where one is missing; a human dimension that nothing claims stands for itself.
+    where one is missing; a human dimension that nothing claims stands for itself. Sources and
+    dimensions of which nothing is known of the clips shown are left out.
     """
     scores, spread = _scores(layout, order)
     compared = _compared(layout, order)
     labels = _labels(layout, order)
     rated, voted = _rated(layout, order), _voted(layout, order)
     claimed = {theirs for many in answers.values() for theirs in many}
-    ours = {*scores, *compared, *labels}
-    alone = {name for name in {*rated, *voted} if name not in claimed}
-    for dimension in sorted(ours | alone):
+    alone = {*rated, *voted} - claimed
+    for dimension in sorted({*scores, *compared, *labels, *alone}):
         theirs = answers.get(dimension) or [dimension]
         own = scores.get(dimension, {}) | _averaged(rated, theirs)
         votes = compared.get(dimension, {}) | _averaged(voted, theirs)
-        margins = {source: _differences(order, column) for source, column in own.items()}
-        margins.pop(CONSENSUS, None)  # the labels say it, with their ties
-        yield {
-            "dimension": dimension,
-            "scores": {source: _plain(column) for source, column in sorted(own.items())},
-            "spread": {
-                source: _plain(c) for source, c in sorted(spread.get(dimension, {}).items())
-            },
-            "margins": {
-                source: _plain(column)
-                for source, column in (labels.get(dimension, {}) | votes | margins).items()
-            },
-        }
+        margins = labels.get(dimension, {}) | _margins(order, own, votes)
+        found = {"scores": own, "spread": spread.get(dimension, {}), "margins": margins}
+        plain = {part: _plain(columns) for part, columns in found.items()}
+        if any(plain.values()):
+            yield {"dimension": dimension, **plain}
 
 
-def _plain(column: Column) -> list[float | int | None]:
-    """JSON values, short: whole numbers without a point, null for NaN."""
-    return [
-        None
-        if value != value
-        else int(value)
-        if value.is_integer()
-        else float(f"{value:.{DIGITS}g}")
-        for value in column.tolist()
-    ]
+def _margins(
+    order: Order, scores: Mapping[str, Column], votes: Mapping[str, Column]
+) -> dict[str, Column]:
+    """What each source makes of every pair; nothing of the consensus, whose ties the labels know."""
+    margins = {name: _differences(order, column) for name, column in scores.items()}
+    margins.pop(CONSENSUS, None)
+    for name, column in votes.items():
+        by_scores = margins.get(name, np.full(len(column), np.nan))
+        margins[name] = np.where(np.isnan(column), by_scores, column)
+    return margins
+
+
+def _plain(columns: Mapping[str, Column]) -> dict[str, list[float | int | None]]:
+    """By name, as short JSON: whole numbers without a point, null for NaN. Those of which nothing is
+    known are left out: there is nothing to choose by them."""
+    return {
+        name: _short(columns[name]) for name in sorted(columns) if not np.isnan(columns[name]).all()
+    }
+
+
+def _short(column: Column) -> list[float | int | None]:
+    values, where = np.unique(column, return_inverse=True)  # on a scale there are few
+    short = [_number(value) for value in values.tolist()]
+    return [short[place] for place in where.tolist()]
+
+
+def _number(value: float) -> float | int | None:
+    if value != value:
+        return None
+    return int(value) if value.is_integer() else float(f"{value:.{DIGITS}g}")
 
 
 def _column(n: int, places: npt.NDArray[np.int64], values: Column) -> Column:
@@ -137,42 +157,41 @@ def _labels(layout: Layout, order: Order) -> Columns:
 
 
 def _compared(layout: Layout, order: Order) -> Columns:
-    """Mean votes of the annotators that compared clips: +1 the first is ranked before the second."""
-    names = ["video_ids", "dimension", "annotator_id", "ranking"]
-    at = {clip: n for n, clip in enumerate(order.clips)}
-    votes: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
-    for row in read_rows(layout, "comparisons", columns=names):
-        own = votes.setdefault((row["dimension"], row["annotator_id"]), [])
-        ranked = [(at.get(c, -1), r) for c, r in zip(row["video_ids"], row["ranking"], strict=True)]
-        own += [
-            (a, b, float(np.sign(rank_b - rank_a)))
-            for n, (a, rank_a) in enumerate(ranked)
-            for b, rank_b in ranked[n + 1 :]
-        ]
-    return _by_source(order, votes)
+    """Mean votes of the annotators that compared clips, over their draws."""
+    table = read_table(layout, "comparisons", columns=RANKING_COLUMNS)
+    found: Columns = {}
+    for (dimension, source), rows in _groups(table, "dimension", "annotator_id"):
+        part = table.take(pa.array(rows))
+        read = zip(*(part.column(name).to_pylist() for name in RANKING_COLUMNS), strict=True)
+        draws = votes_of(keyed_ranking(row)[1] for row in read).values()
+        found.setdefault(dimension, {})[source] = _mean_votes(order, draws)
+    return found
+
+
+def _mean_votes(order: Order, draws: Iterable[Mapping[Pair, int]]) -> Column:
+    """(pairs,): the mean over draws, for the clip that stands first."""
+    votes = [(*pair, vote) for pairs in draws for pair, vote in pairs.items()]
+    first, second = (
+        order.places(pa.chunked_array([[vote[side] for vote in votes]], pa.string()))
+        for side in (0, 1)
+    )
+    places, sign = order.pair_places(first, second)
+    value = np.array([vote[2] for vote in votes], float)
+    return _mean(int(order.first_pairs[-1]), places, value * sign)
 
 
 def _voted(layout: Layout, order: Order) -> dict[str, Column]:
-    """Mean votes of people per human dimension; a tie of either kind is 0."""
-    at = {clip: n for n, clip in enumerate(order.clips)}
-    votes: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
+    """Mean votes of people per human dimension; a tie of any kind is 0."""
     names = ["video_a", "video_b", "dimension", "choice"]
-    for row in read_rows(layout, "human_votes", columns=names):
-        vote = at.get(row["video_a"], -1), at.get(row["video_b"], -1), VOTES[row["choice"]]
-        votes.setdefault((row["dimension"], RATERS), []).append(vote)
-    return {name: own[RATERS] for name, own in _by_source(order, votes).items()}
-
-
-def _by_source(
-    order: Order, votes: Mapping[tuple[str, str], Sequence[tuple[int, int, float]]]
-) -> Columns:
-    found: Columns = {}
-    for (dimension, source), own in votes.items():
-        table = np.array(own, float)
-        places, sign = order.pair_places(table[:, 0].astype(int), table[:, 1].astype(int))
-        column = _mean(int(order.first_pairs[-1]), places, table[:, 2] * sign)
-        found.setdefault(dimension, {})[source] = column
-    return found
+    table = read_table(layout, "human_votes", columns=names)
+    places, sign = order.pair_places(
+        order.places(table.column("video_a")), order.places(table.column("video_b"))
+    )
+    vote = np.array([SIGN[choice] for choice in table.column("choice").to_pylist()], float) * sign
+    return {
+        name: _mean(int(order.first_pairs[-1]), places[rows], vote[rows])
+        for (name,), rows in _groups(table, "dimension")
+    }
 
 
 def _rated(layout: Layout, order: Order) -> dict[str, Column]:

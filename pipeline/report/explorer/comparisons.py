@@ -20,7 +20,6 @@ def comparison_rows(rows: Sequence[Row], position: Mapping[str, int]) -> list[Ro
             "annotator": row["annotator_id"],
             "draw": row["draw"],
             "rationale": row["rationale"],
-            "model": row["model"],
         }
         for row in rows
     ]

@@ -1,88 +1,26 @@
 """The prompts a person browses: all that is known about each."""
 
-import dataclasses
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.report.explorer.comparisons import comparison_rows
+from pipeline.report.explorer.material import Material, material_of
 from pipeline.report.media import Media
-from pipeline.report.tables import read_rows
 from schemas.layout import Layout
 
 Row = dict[str, Any]
-Groups = dict[str, list[Row]]
-AT_ONCE = 1000  # prompts whose rows are in memory
 
 
 def prompt_entries(layout: Layout, ids: Sequence[str], media: Media) -> Iterator[Row]:
-    """Everything the page shows of the given prompts, in their order.
-
-    Rows are read for :data:`AT_ONCE` prompts at a time, so that memory does not grow with the run.
-    """
-    failures = _group(read_rows(layout, "failures"), _start_of_key)
-    for start in range(0, len(ids), AT_ONCE):
-        some = ids[start : start + AT_ONCE]
-        material = _read(layout, some, failures)
-        prompts = {
-            row["prompt_id"]: row for row in read_rows(layout, "prompts", among=_among(some))
-        }
-        for key in some:
-            yield _prompt(prompts[key], material, media)
+    """Everything the page shows of the given prompts, in their order."""
+    for few, material in material_of(layout, ids):
+        for key in few:
+            yield _prompt(material.prompts[key][0], material, media)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Material:
-    """Rows of the chosen prompts, by prompt (videos, preferences, comparisons, votes) or by clip.
-
-    Failures stand under what their key starts with: a prompt for comparisons, else a clip.
-    """
-
-    videos: Groups
-    preferences: Groups
-    comparisons: Groups
-    votes: Groups
-    frames: Groups
-    annotations: Groups
-    scores: Groups
-    ratings: Groups
-    failures: Groups
-
-
-def _among(ids: Collection[str]) -> tuple[str, Collection[str]]:
-    return "prompt_id", ids
-
-
-def _group(rows: Iterable[Row], key: Callable[[Row], str]) -> Groups:
-    groups: Groups = defaultdict(list)
-    for row in rows:
-        groups[key(row)].append(row)
-    return groups
-
-
-def _start_of_key(row: Row) -> str:
-    return str(row["key"]).split("/", 1)[0]
-
-
-def _read(layout: Layout, ids: Sequence[str], failures: Groups) -> _Material:
-    def by(name: str, field: str) -> Groups:
-        return _group(read_rows(layout, name, among=_among(ids)), lambda row: str(row[field]))
-
-    return _Material(
-        videos=by("videos", "prompt_id"),
-        preferences=by("preferences", "prompt_id"),
-        comparisons=by("comparisons", "prompt_id"),
-        votes=by("human_votes", "prompt_id"),
-        frames=by("frames", "video_id"),
-        annotations=by("annotations", "video_id"),
-        scores=by("scores", "video_id"),
-        ratings=by("human_ratings", "video_id"),
-        failures=failures,
-    )
-
-
-def _prompt(row: Row, material: _Material, media: Media) -> Row:
+def _prompt(row: Row, material: Material, media: Media) -> Row:
     videos = sorted(
         material.videos.get(row["prompt_id"], []), key=lambda v: (v["generator"], v["video_id"])
     )
@@ -97,7 +35,7 @@ def _prompt(row: Row, material: _Material, media: Media) -> Row:
         "clips": [_clip(video, material, media) for video in videos],
         "pairs": sorted(pairs, key=lambda p: (p["a"], p["b"], p["dimension"])),
         "comparisons": comparison_rows(material.comparisons.get(row["prompt_id"], []), position),
-        "votes": _votes(material.votes.get(row["prompt_id"], []), position),
+        "votes": _votes(material.human_votes.get(row["prompt_id"], []), position),
         "failures": _failures(material.failures.get(row["prompt_id"], [])),
     }
 
@@ -139,22 +77,24 @@ def _pair(row: Row, position: Mapping[str, int]) -> Row:
     }
 
 
-def _clip(video: Row, material: _Material, media: Media) -> Row:
+def _clip(video: Row, material: Material, media: Media) -> Row:
     key = video["video_id"]
-    url, why = media.clip(video)
+    shown = media.clip(video)
     frames = material.frames.get(key)
     return {
         "id": key,
         "generator": video["generator"],
-        "media": url,
-        "why_no_media": why,
+        "media": shown.url,
+        "why_no_media": shown.why,
+        "preview": shown.preview,
+        "preview_note": shown.note,
         "settings": video["settings"],
         "seed": video["seed"],
         "licence": video["licence"],
         "simulated": video["simulated"],
         "frames": shown_frames(frames[0], media) if frames else None,
         "scores": _scores(material.annotations.get(key, []), material.scores.get(key, [])),
-        "ratings": _ratings(material.ratings.get(key, [])),
+        "ratings": _ratings(material.human_ratings.get(key, [])),
         "failures": _failures(material.failures.get(key, [])),
     }
 
@@ -167,7 +107,6 @@ def shown_frames(row: Mapping[str, Any], media: Media) -> Row:
     """A row of the frames table as a page shows it, with where its JPEGs lie."""
     names = zip(row["jpeg_sha256"], row["indices"], row["times_s"], strict=True)
     return {
-        "policy": row["policy"],
         "flags": row["flags"],
         "clip": [row["width_px"], row["height_px"]],
         "size": [row["frame_width_px"], row["frame_height_px"]],
@@ -202,15 +141,15 @@ def _score(key: tuple[str, str], score: Row | None, draws: Sequence[Row]) -> Row
         "low": first.get("scale_low"),
         "high": first.get("scale_high"),
         "simulated": bool(first.get("simulated")),
-        "draws": [
-            {name: row[name] for name in ("draw", "score", "rationale", "model")} for row in draws
-        ],
+        "draws": [{name: row[name] for name in ("draw", "score", "rationale")} for row in draws],
     }
 
 
 def _ratings(ratings: Sequence[Row]) -> list[Row]:
     """One row per human dimension: the mean of the raters and how many there are."""
-    groups = _group(ratings, lambda row: str(row["dimension"]))
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in ratings:
+        groups[row["dimension"]].append(row)
     return [
         {
             "dimension": dimension,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report.explorer.order import Order
+from pipeline.report.subjects import with_subject
 from pipeline.report.tables import read_rows, read_table
 from schemas import SPLITS
 from schemas.layout import Layout
@@ -46,10 +47,17 @@ def _texts(layout: Layout) -> dict[str, str]:
 
 
 def _splits(layout: Layout) -> dict[str, int]:
-    """The split of each prompt that has one, by its number in ``SPLITS``."""
-    table = read_table(layout, "prompts", columns=["prompt_id", "split"])
-    said = zip(*(table.column(n).to_pylist() for n in ("prompt_id", "split")), strict=True)
-    return {prompt: SPLITS.index(split) for prompt, split in said if split in SPLITS}
+    """The split of each prompt that has one, by its number in ``SPLITS``.
+
+    Before version 2 of the tables only the pairs tell what came of a split that was drawn.
+    """
+    found: dict[str, int] = {}
+    for name in ("preferences", "prompts"):
+        table = read_table(layout, name, columns=["prompt_id", "split"])
+        for row in table.group_by(["prompt_id", "split"]).aggregate([]).to_pylist():
+            if row["split"] in SPLITS:
+                found[row["prompt_id"]] = SPLITS.index(row["split"])
+    return found
 
 
 def _reasons(layout: Layout, order: Order) -> dict[str, Any]:
@@ -57,11 +65,10 @@ def _reasons(layout: Layout, order: Order) -> dict[str, Any]:
     clips = {clip: n for n, clip in enumerate(order.clips)}
     prompts = {prompt: n for n, prompt in enumerate(order.prompts)}
     met: dict[tuple[str, str], tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
-    for row in read_rows(layout, "failures", columns=["stage", "key", "reason"]):
-        subject = row["key"].split("/", 1)[0]  # a comparison's key begins with its prompt
+    for row in _failed(layout):
         for kind, places in enumerate((clips, prompts)):
-            if subject in places:
-                met[row["stage"], row["reason"]][kind].add(places[subject])
+            if row["subject"] in places:
+                met[row["stage"], row["reason"]][kind].add(places[row["subject"]])
     for row in read_rows(layout, "clip_checks", columns=["video_id", "found"]):
         for reason in row["found"]:
             if row["video_id"] in clips:
@@ -80,6 +87,15 @@ def _reasons(layout: Layout, order: Order) -> dict[str, Any]:
         "clip_reasons": _numbers([met[key][0] for key in ordered]),
         "prompt_reasons": _numbers([met[key][1] for key in ordered]),
     }
+
+
+def _failed(layout: Layout) -> list[dict[str, str]]:
+    """What failed at what stage and why, each once: ``{"stage", "reason", "subject"}``."""
+    table = with_subject(read_table(layout, "failures", columns=["stage", "key", "reason"]))
+    rows: list[dict[str, str]] = (
+        table.group_by(["stage", "reason", "subject"]).aggregate([]).to_pylist()
+    )
+    return rows
 
 
 def _numbers(places: Sequence[set[int]]) -> dict[str, list[int]]:

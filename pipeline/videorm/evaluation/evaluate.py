@@ -10,6 +10,7 @@ from pipeline.audit.panel import human_panel
 from pipeline.videorm.data.groups import Corpus, Group
 from pipeline.videorm.data.tables import read_ratings, read_rows, read_votes
 from pipeline.videorm.evaluation.accuracy import (
+    CEILING,
     ENOUGH_PROMPTS,
     Board,
     Rewards,
@@ -30,6 +31,7 @@ from pipeline.videorm.evaluation.targets import (
     panels,
 )
 from pipeline.videorm.evaluation.three_way import LogK, three_way_rows
+from pipeline.videorm.evaluation.worst_pairs import annotator_margins, worst_rows
 from schemas import OVERALL, SPLITS, Preference
 from schemas.layout import Layout
 
@@ -51,14 +53,16 @@ def report(
     held_out_generators: Collection[str] = (),
     split: str = TEST,
 ) -> dict[str, list[Any]]:
-    """``accuracy``, ``differences``, ``three_way``, ``slices``, ``best_of_n`` and ``calibration``.
+    """``accuracy``, ``differences``, ``three_way``, ``slices``, ``best_of_n``, ``calibration`` and
+    ``worst_pairs``.
 
     ``rewards`` of each arm by video_id, in the order of the corpus' dimensions, over the clips of
     the validation and the test split; ``extra`` of other scorers likewise, such as those of
     :mod:`pipeline.videorm.evaluation.baselines`. ``answers`` names the people's dimensions that answer
     for ours; ``log_k`` the tie thresholds of the arms by dimension, ``overall`` their weights.
     ``held_out_generators``: no clip of theirs was trained on. ``differences``: the first arm minus each
-    other scorer. ``notes`` says what could not be measured.
+    other scorer, the annotator and one rater of several among them; ``worst_pairs``: of the first arm.
+    ``notes`` says what could not be measured.
     """
     extra, log_k = extra or {}, log_k or {}
     said = read_said(folders, corpus.dimensions)
@@ -77,21 +81,48 @@ def report(
         for b in found
         if b.against != ANNOTATOR and ANNOTATOR not in b.scorers
     ]
+    calibration = [
+        row
+        for b in found
+        for row in calibration_rows(b, before.get(b.against), tuple(rewards), log_k, seed)
+    ]
     return {
         "accuracy": [row for b in found for row in accuracy_rows(b, seed)],
-        "differences": [row for b in found for row in difference_rows(b, first, others, seed)],
+        "differences": [
+            row
+            for b in found
+            for row in difference_rows(b, first, [*others, *_references(b)], seed)
+        ],
         "three_way": [
             row for b in found for row in three_way_rows(b, before.get(b.against), log_k, seed)
         ],
         "slices": [row for b in found for row in slice_rows(b, seed, held_out_generators)],
         "best_of_n": picked(said, corpus, scorers, answers, overall or {}, split, seed),
-        "calibration": [
-            row
-            for b in found
-            for row in calibration_rows(b, before.get(b.against), tuple(rewards), log_k, seed)
-        ],
+        "calibration": calibration,
+        "worst_pairs": _worst(said, corpus, first, rewards, found, calibration),
         "notes": notes,
     }
+
+
+def _references(board: Board) -> list[str]:
+    """Who is no model and yet held against the same target."""
+    return [name for name in (ANNOTATOR, CEILING) if name in board.scorers]
+
+
+def _worst(
+    said: Said,
+    corpus: Corpus,
+    arm: str,
+    rewards: Rewards,
+    found: Sequence[Board],
+    calibration: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """What the arm gets most wrong of each board, its probabilities after the board's temperatures."""
+    scores = {d: _scores(corpus, {arm: rewards[arm]}, d) for d in corpus.dimensions}
+    margins = {d: annotator_margins(said.preferences, d) for d in corpus.dimensions}
+    own = [row for row in calibration if row["arm"] == arm]
+    temperatures = {(row["against"], row["dimension"]): row["temperature"] for row in own}
+    return [row for b in found for row in worst_rows(b, arm, scores, margins, temperatures)]
 
 
 def read_said(folders: Sequence[Path], dimensions: Sequence[str]) -> Said:

@@ -3,55 +3,41 @@
 (() => {
   const MOST = 2; // of each annotator that are shown unasked
 
-  const facts = (side, annotator) => {
+  const given = (side, annotator) => {
     const ratings = Object.entries(side.ratings || {});
-    const row = (name, value, more) => vp.el("tr", null, vp.el("th", { scope: "row" }, name),
-      vp.el("td", { class: "number" }, vp.el("span", { class: "figure" }, value), more ? vp.el("span", { class: "interval" }, ` ${more}`) : null));
     const mean = ratings.length ? ratings.reduce((sum, [, score]) => sum + score, 0) / ratings.length : null;
-    if (!vp.isNumber(side.score) && !ratings.length) return null;
-    return vp.el("table", { class: "scores" }, vp.el("caption", { class: "hidden" }, `Scores of ${side.generator}`),
-      vp.el("tbody", null, vp.isNumber(side.score) ? row(annotator, vp.fixed(side.score, Math.abs(side.score) < 10 && !Number.isInteger(side.score) ? 3 : 0)) : null,
-        ratings.length ? row("raters", vp.fixed(mean), `n = ${ratings.length}: ${ratings.map(([name, score]) => `${name} ${vp.score(score)}`).join(", ")}`) : null));
+    return vp.givenTo(`Scores of ${side.generator}`, [
+      ...(vp.isNumber(side.score) ? [[annotator, vp.fixed(side.score, Math.abs(side.score) < 10 && !Number.isInteger(side.score) ? 3 : 0)]] : []),
+      ...(ratings.length ? [["raters", vp.fixed(mean), `n = ${ratings.length}: ${ratings.map(([name, score]) => `${name} ${vp.score(score)}`).join(", ")}`]] : [])]);
   };
 
-  const LONG = 600; // characters of a rationale that is folded away
-
-  const said = (text, by) => {
-    if (!text) return null;
-    const words = vp.el("p", { class: "said" }, text);
-    return vp.el("div", { class: "rationale" }, text.length > LONG
-      ? vp.el("details", null, vp.el("summary", null, `${by} (${vp.count(text.length)} characters)`), words)
-      : [vp.el("p", { class: "by" }, by), words]);
-  };
-
-  const side = (pair, key, clips, videos) => {
-    const own = pair[key], clip = (clips || {})[own.video_id];
-    return vp.el("div", { class: "clip side" },
-      vp.el("h5", null, own.generator === "unknown" ? "unknown generator" : own.generator, " ", vp.simulated(clip && clip.simulated), " ",
-        vp.badge(key === "a" ? "raters prefer this" : "annotator prefers this", key === "a" ? "good" : "bad"), " ",
-        pair.shown_first === key ? vp.badge("shown first") : null),
-      vp.el("div", null, clip ? [vp.player(clip, videos), clip.frames ? vp.frameStrip(clip) : null]
-        : (clips || {})[pair[key === "a" ? "b" : "a"].video_id] ? vp.el("p", { class: "notice" }, "This clip is not at hand.") : null,
-        facts(own, pair.annotator), said(own.rationale, `${pair.annotator} on this clip`),
-        vp.el("p", { class: "settings" }, own.video_id)));
+  const side = (pair, key, clips) => {
+    const own = pair[key], other = pair[key === "a" ? "b" : "a"];
+    return {
+      clip: clips[own.video_id], absent: clips[other.video_id] ? "This clip is not at hand." : null,
+      generator: own.generator, id: own.video_id, given: given(own, pair.annotator),
+      said: vp.saidBy(own.rationale, `${pair.annotator} on this clip`),
+      badges: [vp.badge(key === "a" ? "raters prefer this" : "annotator prefers this", key === "a" ? "good" : "bad"),
+        pair.shown_first === key ? vp.badge("shown first") : null],
+    };
   };
 
   const sd = (value) => (vp.isNumber(value) ? ` (${vp.fixed(value, 1)} sd)` : "");
 
-  const card = (pair, clips) => {
-    const videos = [], sides = ["a", "b"].map((key) => side(pair, key, clips, videos));
-    const { button, watch } = vp.playButton(videos);
+  const margins = (pair) => {
     const raters = Object.entries(pair.said || {});
     const by = raters.length ? `: ${raters.map(([name, margin]) => `${name} ${vp.signed(margin, Number.isInteger(margin) ? 0 : 2)}`).join(", ")}` : "";
-    return watch(vp.el("article", { class: "prompt disagreement" },
-      vp.el("header", null, vp.el("h4", null, pair.prompt || `Prompt ${pair.prompt_id}`),
-        vp.el("p", { class: "meta" }, vp.el("span", null, pair.annotator), vp.el("code", null, pair.prompt_id), videos.length ? button : null)),
-      vp.el("div", { class: "sides" }, sides),
-      vp.el("p", { class: "margins" }, vp.el("strong", null, "Raters "), `prefer their clip by ${vp.fixed(Math.abs(pair.human_margin))}${sd(pair.human_sureness)}`,
-        raters.length ? `, n = ${vp.plural(raters.length, "rater")}${by}` : "", ". ",
-        vp.el("strong", null, `${pair.annotator} `), `prefers the other by ${vp.fixed(Math.abs(pair.judge_margin), 3)}${sd(pair.judge_sureness)}.`),
-      said(pair.rationale, `${pair.annotator} on the two${pair.shown_first ? ", in the order shown" : ""}`)));
+    return vp.el("p", { class: "margins" }, vp.el("strong", null, "Raters "), `prefer their clip by ${vp.fixed(Math.abs(pair.human_margin))}${sd(pair.human_sureness)}`,
+      raters.length ? `, n = ${vp.plural(raters.length, "rater")}${by}` : "", ". ",
+      vp.el("strong", null, `${pair.annotator} `), `prefers the other by ${vp.fixed(Math.abs(pair.judge_margin), 3)}${sd(pair.judge_sureness)}.`);
   };
+
+  const card = (pair, clips) => vp.pairCard({
+    prompt: pair.prompt || `Prompt ${pair.prompt_id}`,
+    meta: [vp.el("span", null, pair.annotator), vp.el("code", null, pair.prompt_id)],
+    sides: ["a", "b"].map((key) => side(pair, key, clips || {})),
+    words: [margins(pair), vp.saidBy(pair.rationale, `${pair.annotator} on the two${pair.shown_first ? ", in the order shown" : ""}`)],
+  });
 
   vp.audit.disagreements = (audit, name, annotators, words) => {
     const own = (audit.disagreements || []).filter((pair) => pair.dimension === name);

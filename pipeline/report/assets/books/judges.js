@@ -21,7 +21,8 @@
   const HEALTH = Object.keys(SHOWN).filter((name) => !ORDER.includes(name) && !name.startsWith("judges_"));
   const BETWEEN = ["judges_spearman_within_prompt", "judges_same_choice"];
   const ALL = "all";
-  const MANY = 30; // figures that a reader is not shown unasked
+  const FEW = 6; // figures that stand in a table beside their plot
+  const RATES = ["refusal_rate", "parse_failure_rate", "other_failure_rate"];
 
   /** Value, interval and n, one under the other; an unknown value is called so. */
   const cell = (row) => {
@@ -52,7 +53,10 @@
     const generators = own.filter((row) => row.dimension === ALL && row.generator !== ALL);
     const dimensions = own.filter((row) => row.generator === ALL && row.dimension !== ALL);
     if (!generators.length) return null;
+    const failing = RATES.map((name) => generators.filter((row) => row.statistic === name)).filter((found) => found.some((row) => row.value > 0));
     return vp.el("details", { class: "slices" }, vp.el("summary", null, `${judge} by generator and dimension`),
+      vp.el("div", { class: "pair" }, failing.map((found) => plot([vp.el("strong", null, SHOWN[found[0].statistic][0]), ` by generator, of ${vp.span(found.map((row) => row.n_items))} verdicts each${words}`],
+        `${judge}: ${SHOWN[found[0].statistic][0]} by generator`, found.map((row) => ({ ...row, label: row.generator })), found[0].statistic, { tick: (v) => vp.percent(v, 0) }))),
       table(`${judge} by generator${words}: a comparison counts for each generator that it shows`, "Generator", "generator", names, generators),
       table(`${judge} by dimension${words}`, "Dimension", "dimension", names, dimensions));
   };
@@ -71,42 +75,45 @@
       table(`Order of the clips shown${words}`, "Judge", "annotator", ORDER, own)];
   };
 
+  /** Estimates of one statistic, a row each; null where fewer than two have a number. */
+  const plot = (caption, label, rows, name, options) => {
+    const drawn = rows.filter((row) => vp.isNumber(row.value));
+    const { format, bound } = SHOWN[name][1];
+    return drawn.length > 1 ? vp.figure(caption, vp.estimates(label, drawn, { format, bound, ...options })) : null;
+  };
+
   const between = (rows, words) => {
     const own = rows.filter((row) => BETWEEN.includes(row.statistic));
     if (!own.length) return null;
-    const tables = vp.unique(own.map((row) => row.dimension)).map((dimension) =>
-      table(`Agreement of judges with each other on ${vp.words(dimension)}${words}`, "Judges", "annotator", BETWEEN,
-        own.filter((row) => row.dimension === dimension)));
+    const several = vp.unique(own.map((row) => row.annotator)).length > 1;
     return [vp.el("h3", null, "Judges with each other"),
       vp.note("How far two judges say the same. It is no evidence that either is right: models share faults."),
-      own.length > MANY ? vp.el("details", null, vp.el("summary", null, vp.plural(own.length, "figure")), tables) : tables];
+      several ? vp.el("div", { class: "pair" }, BETWEEN.flatMap((name) => vp.unique(own.map((row) => row.dimension)).map((dimension) => {
+        const mine = own.filter((row) => row.dimension === dimension && row.statistic === name).sort((a, b) => b.value - a.value);
+        return plot([vp.el("strong", null, vp.words(dimension)), `: ${SHOWN[name][0]}, n counts ${UNITS[name]}s, 95 % intervals over prompts${words}.`],
+          `${SHOWN[name][0]} of judges on ${dimension}`, mine.map((row) => ({ ...row, label: `${row.annotator} (n = ${vp.count(row.n_items)})` })), name,
+          name === "judges_spearman_within_prompt" ? { lines: [{ value: 0, label: "unrelated" }] } : { lines: [{ value: 0.5, label: "chance" }], tick: (v) => vp.percent(v, 0) });
+      }))) : null,
+      folded(several, vp.plural(own.length, "figure"), vp.unique(own.map((row) => row.dimension)).map((dimension) =>
+        table(`Agreement of judges with each other on ${vp.words(dimension)}${words}`, "Judges", "annotator", BETWEEN,
+          own.filter((row) => row.dimension === dimension))))];
   };
 
-  const interval = (row) => (!vp.isNumber(row.shift) ? "–" : vp.isNumber(row.low) && vp.isNumber(row.high)
-    ? `${vp.signed(row.shift)} [${vp.signed(row.low)}, ${vp.signed(row.high)}]` : vp.signed(row.shift));
-  const p = (value) => (!vp.isNumber(value) ? "–" : value < 0.001 ? "< 0.001" : vp.fixed(value, 3));
-  const changed = (row) => (row.changed ? vp.badge("changed", "bad")
-    : row.able === false ? vp.badge("cannot tell") : vp.badge("no change seen", "good"));
-
-  /** Sentinels: the same clips judged again and again. */
-  const drift = (found, words) => {
-    if (!found || !found.judges.length) return null;
-    const occasions = found.occasions || [];
-    const times = occasions.filter((one) => one.time).map((one) => `${one.time.slice(0, 16).replace("T", " ")} UTC`);
-    const when = times.length > 1 ? `, from ${times[0]} to ${times[times.length - 1]}` : times.map((time) => `, ${time}`);
-    return [vp.el("h3", null, "Did a judge change?"),
-      vp.note(`Sentinels: ${vp.plural(found.clips, "clip")}, judged again ${vp.plural(found.draws, "time")} on each of `
-        + `${vp.plural(occasions.length, "occasion")}${when}.`),
-      vp.table(`Scores of the sentinels now against before${words}`, [
-        { name: "Judge", head: true, get: (r) => r.annotator },
-        { name: "verdict", get: changed },
-        { name: "shift in points", number: true, get: interval },
-        { name: "p", number: true, get: (r) => p(r.p) },
-        { name: "p, adjusted", number: true, get: (r) => p(r.p_adjusted) },
-        { name: "clips", number: true, get: (r) => vp.count(r.n_clips) },
-        { name: "models that answered", get: (r) => (r.models || []).join(", ") || "–" },
-        { name: "in words", get: (r) => vp.el("span", { class: "why" }, r.said) }], found.judges)];
+  /** Whether judges err on the same pairs: correlations as a plot where there are several, and the table. */
+  const jury = (audit, words) => {
+    const rows = vp.juryRows(audit).filter((row) => row.statistic === "error_correlation" && vp.isNumber(row.value));
+    const plots = vp.unique(rows.map((row) => row.dimension)).map((dimension) => {
+      const mine = rows.filter((row) => row.dimension === dimension).sort((a, b) => b.value - a.value);
+      return mine.length > 1 ? vp.figure([vp.el("strong", null, vp.words(dimension)), `: correlation of two judges' errors against people, n counts pairs, 95 % intervals over prompts${words}.`],
+        vp.estimates(`Correlation of errors on ${dimension}`, mine.map((row) => ({ ...row, label: `${row.annotator} (n = ${vp.count(row.n_items)})` })),
+          { lines: [{ value: 0, label: "independent" }] })) : null;
+    }).filter(Boolean);
+    const [tables, note] = vp.juryTable(audit, words);
+    return [vp.el("h3", null, "Do the judges err together?"), plots.length ? vp.el("div", { class: "pair" }, plots) : null,
+      folded(plots.length && rows.length > FEW, vp.plural(vp.juryRows(audit).length, "figure"), tables), note];
   };
+
+  const folded = (fold, words, content) => (fold ? vp.el("details", null, vp.el("summary", null, `${words} as a table`), content) : content);
 
   vp.judgesHealth = ({ run, judges, audit }) => {
     const words = vp.simulatedWords(run, "clips");
@@ -120,9 +127,8 @@
         || vp.note("No verdict was asked for."),
       vp.unique(health.map((row) => row.annotator)).map((judge) => slices(judges.rows, judge, words)),
       position(judges.rows, words), between(judges.rows, words),
-      audit && vp.juryRows(audit).length ? [vp.el("h3", null, "Do the judges err together?"),
-        vp.juryTable(audit, vp.simulatedWords(run, "raters", "clips"))] : null,
-      drift(judges.sentinels, words), howToRead(judges)];
+      audit && vp.juryRows(audit).length ? jury(audit, vp.simulatedWords(run, "raters", "clips")) : null,
+      howToRead(judges)];
   };
 
   const howToRead = (judges) => {

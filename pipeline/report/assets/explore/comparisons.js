@@ -1,8 +1,14 @@
 "use strict";
 /* Comparisons of one prompt's clips: what was shown in which order, who was preferred, and why. */
 (() => {
+  /* Whose verdict is missing: the key without the clip or prompt that it begins with. */
+  const owner = ({ stage, key }) => {
+    const rest = String(key || "").split("/").slice(1).map(vp.words).join(", ");
+    return stage ? ` (${vp.words(stage)}${rest ? `: ${rest}` : ""})` : "";
+  };
+
   vp.failureList = (failures) => failures.length ? vp.el("ul", { class: "failures" }, failures.map((f) =>
-    vp.el("li", null, vp.badge(f.reason, "bad"), " ", f.message))) : null;
+    vp.el("li", null, vp.badge(f.reason, "bad"), " ", f.message, owner(f)))) : null;
 
   const order = (c) => c.shown.map((n) => n + 1).join(", ");
 

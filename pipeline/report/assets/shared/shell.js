@@ -56,8 +56,11 @@ vp.contents = (sections) => {
     if (link.getAttribute("href") === `#${id}`) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   });
-  const current = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting)
-    .forEach((entry) => mark(entry.target.id)), { rootMargin: "-20% 0px -75% 0px" });
+  const read = new Set(); // none at the top of the page, whatever was read before
+  const current = new IntersectionObserver((entries) => {
+    entries.forEach((entry) => read[entry.isIntersecting ? "add" : "delete"](entry.target));
+    mark((sections.find((box) => read.has(box)) || {}).id);
+  }, { rootMargin: "-20% 0px -75% 0px" });
   sections.forEach((box) => current.observe(box));
   return sections.length > 1 ? vp.el("nav", { class: "contents", "aria-label": "On this page" }, links) : null;
 };

@@ -1,0 +1,1 @@
+"""What browsers play of a clip, and a small copy of what they do not."""

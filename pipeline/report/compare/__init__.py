@@ -1,0 +1,1 @@
+"""Two runs side by side: what another judge, another rubric or another date changed."""

@@ -1,0 +1,1 @@
+"""The previews that lie with a report: kept, made, and for which clips."""
