@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from report_browser import chromium, opened
+from report_browser import chromium, opened, waits
 from selenium import webdriver
+from selenium.webdriver.common.by import By
 
 from pipeline.report.pages import EXPLORE, write_pages, write_script
 
@@ -61,15 +63,20 @@ UNIT = math.sqrt(12)
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     folder = tmp_path_factory.mktemp("columns")
-    write_pages(folder, [EXPLORE])
-    write_script(folder, "run.js", "run", {"manifest": {"run_id": "r"}, "human_dimensions": {}})
-    write_script(folder, "agreement.js", "audit", None)
-    write_script(folder, "index.js", "index", INDEX)
+    write_run(folder, INDEX)
     write_script(folder, "scores-0.js", "scores-0", COLUMNS)
     write_script(folder, "prompts-0.js", "prompts-0", [])
     with chromium() as driver:
         opened(driver, (folder / EXPLORE.file).as_uri())
         yield driver
+
+
+def write_run(folder: Path, index: dict[str, Any]) -> None:
+    """The explorer of a run of which next to nothing but an index is known."""
+    write_pages(folder, [EXPLORE])
+    write_script(folder, "run.js", "run", {"manifest": {"run_id": "r"}, "human_dimensions": {}})
+    write_script(folder, "agreement.js", "audit", None)
+    write_script(folder, "index.js", "index", index)
 
 
 def asked(page: webdriver.Chrome, script: str, *arguments: Any) -> Any:
@@ -224,3 +231,46 @@ def test_shorter_clips_wait_for_the_longest_and_all_begin_again(page: webdriver.
     assert seen[4] == [1, True, pytest.approx(1.125, abs=0.002), True]
     assert seen[5] == [pytest.approx(1, abs=0.002), True, pytest.approx(1, abs=0.002), True]
     assert paused
+
+
+def test_a_long_list_is_paged_and_the_keyboard_crosses_its_pages(
+    page: webdriver.Chrome, tmp_path: Path
+) -> None:
+    """120 prompts none of whose clips exists, without scores: 50 of them on a page."""
+    ids, texts = [f"id-{n}" for n in range(120)], [f"prompt {n}" for n in range(120)]
+    named = ("dimensions", "generators", "generator", "reasons")
+    nothing = {name: [] for name in named} | {"clip_reasons": {}, "prompt_reasons": {}}
+    shape = {"split": [-1] * 120, "starts": [0] * 121, "total": 900, "per_file": 60}
+    write_run(tmp_path, {**INDEX, **nothing, **shape, "ids": ids, "texts": texts})
+    lists = ("clips", "pairs", "comparisons", "votes", "failures")
+    for part in range(2):
+        entries = [
+            {"id": key, "text": text, "source": "s", "licence": None, "simulated": False}
+            | {name: [] for name in lists}
+            for key, text in zip(ids[60 * part :][:60], texts[60 * part :][:60], strict=True)
+        ]
+        write_script(tmp_path, f"prompts-{part}.js", f"prompts-{part}", entries)
+    opened(page, (tmp_path / EXPLORE.file).as_uri())
+    shown = """const text = (selector) => document.querySelector(selector)?.textContent;
+        const rows = document.querySelectorAll(".rows a").length;
+        return [text(".prompt h3"), rows, text("[aria-current] .row-text"), text(".status")].join()"""
+
+    def shows(number: int, rows: int) -> None:
+        told = f"prompt {number},{rows},prompt {number},120 prompts; 900 in the run"
+        waits(page, f"{shown} === '{told}'")
+
+    shows(0, 50)
+    keys = page.find_element(By.TAG_NAME, "body").send_keys
+    keys("]")
+    shows(50, 50)
+    assert page.current_url.endswith("#prompt=id-50&page=2")
+    keys("k")
+    shows(49, 50)
+    assert page.current_url.endswith("#prompt=id-49")
+    keys("]]")
+    shows(100, 20)
+    keys("]")  # there is no further page
+    page.back()
+    shows(50, 50)
+    assert not page.find_elements(By.CSS_SELECTOR, ".preset, #filter-dimension, #filter-generator")
+    assert page.get_log("browser") == []

@@ -66,6 +66,8 @@ Looks = Callable[[str], Look]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
     with chromium() as driver:
+        # axe-core takes half a minute of a page with every statistic
+        driver.set_script_timeout(300)
         yield driver
 
 

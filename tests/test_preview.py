@@ -528,7 +528,7 @@ def test_a_model_that_runs_here_is_shown_with_its_words_and_replies(tmp_path, ca
     assert len(list((tmp_path / "out" / "journal").rglob("*.json"))) == 4
     assert page.count("First order: A ") == page.count("Other order: A ") == 2
     assert page.count("The prompt of both videos") == 2
-    assert page.count('<pre class="reply">') == 4
+    assert page.count('<pre class="reply" tabindex="0">') == 4
     assert page.count("$0.00 for both orders") == 2
     said = capsys.readouterr().out
     assert "small (it runs here)" in said

@@ -3,6 +3,7 @@
 (() => {
   const x = vp.explore;
   const LABELS = "labels", RATERS = "raters";
+  const AT_ONCE = 16; // rows that are drawn before the page is painted, more than are seen
   x.PER_PAGE = 50;
 
   /* The scores of a prompt's clips on the ends of their whole column: where they lie, and how far apart. */
@@ -17,8 +18,8 @@
     vp.el("span", { class: "score-span" }, span)];
   };
 
-  const mark = (kind, sign, n, words) => (n ? vp.el("span", { class: `sign ${kind}`, title: `${n} ${words}` },
-    vp.el("span", { "aria-hidden": "true" }, `${sign} ${n}`), vp.el("span", { class: "hidden" }, ` ${n} ${words}`)) : null);
+  const sign = (kind, text, n, words) => (n ? vp.el("span", { class: `sign ${kind}`, title: `${n} ${words}` },
+    vp.el("span", { "aria-hidden": "true" }, `${text} ${n}`), vp.el("span", { class: "hidden" }, ` ${n} ${words}`)) : null);
 
   /** Failures and findings of a prompt and its clips: {failed, found}. */
   x.troubles = (layout, p) => {
@@ -35,6 +36,8 @@
     const all = vp.unique(index.dimensions.flatMap((d) => d.margins));
     return all.includes(LABELS) && all.includes(RATERS) ? [LABELS, RATERS] : null;
   };
+
+  const soon = (act) => requestAnimationFrame(() => setTimeout(act)); // once this is painted
 
   const kept = new Map();
   const apart = (layout, columns, sources, dimension) => {
@@ -62,12 +65,12 @@
         vp.el("span", { class: "row-text" }, index.texts[p]),
         vp.el("span", { class: "row-marks" }, alike ? null : vp.el("span", null, vp.plural(size, "clip")),
           column ? dots(column, layout.starts[p], layout.starts[p + 1]) : null,
-          pairs ? mark("apart", "⇄", pairs[p], `${pairs[p] === 1 ? "pair" : "pairs"} decided in opposite ways`) : null,
-          mark("failed", "✕", failed, failed === 1 ? "failure" : "failures"), mark("found", "◇", found, "found by clip checks"),
+          pairs ? sign("apart", "⇄", pairs[p], `${pairs[p] === 1 ? "pair" : "pairs"} decided in opposite ways`) : null,
+          sign("failed", "✕", failed, failed === 1 ? "failure" : "failures"), sign("found", "◇", found, "found by clip checks"),
           part ? vp.el("span", { class: "measure", title: "size of the disagreement that is asked for" }, vp.fixed(part[p], 1)) : null)));
     };
 
-    let shown = 1;
+    let shown = 1, marked = "", turns = 0;
     const button = (text, name, by) => vp.el("button", { type: "button", class: "quiet", "aria-label": name, onclick: () => turn(shown + by) }, text);
     const before = button("←", "Page before", -1), after = button("→", "Next page", 1), where = vp.el("span");
     vp.add(pager, [before, where, after]);
@@ -75,7 +78,13 @@
       const all = [...columns.values()], score = x.scoreAsked(layout.index, state), sources = markedPair(layout.index, state);
       const context = { state, columns, part: found.part, column: ((columns.get(score.dimension) || {}).scores || {})[score.source] || null,
         pairs: sources && all.length ? apart(layout, all, sources, state.dimension) : null };
-      rows.replaceChildren(...found.prompts.slice((page - 1) * x.PER_PAGE, page * x.PER_PAGE).map((p) => row(p, context)));
+      const own = found.prompts.slice((page - 1) * x.PER_PAGE, page * x.PER_PAGE), turnOf = (turns += 1);
+      rows.replaceChildren(...own.slice(0, AT_ONCE).map((p) => row(p, context)));
+      if (own.length > AT_ONCE) soon(() => {
+        if (turnOf !== turns) return; // another list was drawn meanwhile
+        rows.append(...own.slice(AT_ONCE).map((p) => row(p, context)));
+        mark();
+      });
       rows.start = (page - 1) * x.PER_PAGE + 1;
       pager.hidden = pages < 2;
       shown = page;
@@ -83,7 +92,8 @@
       [before.disabled, after.disabled] = [page <= 1, page >= pages];
       scroller.scrollTop = 0;
     };
-    const mark_ = (id) => rows.querySelectorAll("a").forEach((link) => {
+    const mark = (id = marked) => rows.querySelectorAll("a").forEach((link) => {
+      marked = id;
       if (link.dataset.id !== id) link.removeAttribute("aria-current");
       else {
         link.setAttribute("aria-current", "true");
@@ -92,6 +102,6 @@
         if (own.bottom > box.bottom) scroller.scrollTop += own.bottom - box.bottom;
       }
     });
-    return { box: vp.el("div", { class: "list" }, scroller, pager), draw, mark: mark_ };
+    return { box: vp.el("div", { class: "list" }, scroller, pager), draw, mark };
   };
 })();
