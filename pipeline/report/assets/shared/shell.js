@@ -5,7 +5,7 @@
 vp.data = {};
 vp.waiting = {};
 vp.receive = ({ kind, value }) => {
-  if (vp.waiting[kind]) vp.waiting[kind].resolve(value);
+  if (vp.waiting[kind]) Object.assign(vp.waiting[kind], { done: true }).resolve(value);
   else vp.data[kind] = value;
 };
 
@@ -16,11 +16,12 @@ vp.load = (kind) => {
     slot.promise = new Promise((resolve, reject) => Object.assign(slot, { resolve, reject }));
     vp.waiting[kind] = slot;
     const source = `data/${kind}.js`;
-    const failed = () => {
+    const failed = (why) => () => {
       delete vp.waiting[kind]; // the next one who asks tries again
-      slot.reject(new Error(`${source} is missing beside this page, or could not be read`));
+      slot.reject(new Error(`${source} ${why}: draw the report anew, or copy its folder whole`));
     };
-    document.head.append(vp.el("script", { src: source, onerror: failed }));
+    document.head.append(vp.el("script", { src: source, onerror: failed("is missing beside this page, or could not be read"),
+      onload: () => { if (!slot.done) failed("is not whole")(); } }));
   }
   return vp.waiting[kind].promise;
 };
@@ -31,8 +32,16 @@ vp.start = () => {
   window.VIDEOPREFER = { push: vp.receive };
   pushed.forEach(vp.receive);
   vp.theme();
+  if (!vp.data.pages) throw complaint("data/pages.js");
   navigation(vp.data.pages);
   printing();
+};
+
+/** Says on the page what is missing beside it: without that nothing can be drawn. */
+const complaint = (name) => {
+  const text = `${name} is missing beside this page: draw the report anew, or copy its folder whole.`;
+  document.getElementById("content").append(vp.el("p", { class: "notice", role: "alert" }, text));
+  return new Error(text);
 };
 
 const navigation = ({ pages }) => {
