@@ -46,7 +46,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, emoji=False)  # text names judges: `a:five:`
 
     def expect(self, owed: Mapping[str, int]) -> None:
         """Name the stages to come and how many items each owes."""

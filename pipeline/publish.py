@@ -38,12 +38,29 @@ def publish_tables(
 
     In another folder, and of the waves named, for whoever reads a part of a run as if it were one.
     """
+    publish_assembled(prompts, assembled, layout or run.layout)
+    publish_waves(run, layout, numbers)
+
+
+def publish_waves(
+    run: Run, layout: Layout | None = None, numbers: Collection[int] | None = None
+) -> None:
+    """The tables whose rows lie wave by wave, all failures among them."""
     table = (layout or run.layout).table
-    publish(prompts, table("prompts"), Prompt)
     for name, (stage, record) in FROM_WAVES.items():
         publish(run.wave_files(stage, name, numbers), table(name), record)
-    failed = [file for stage in STAGES for file in run.wave_files(stage, "failures", numbers)]
-    publish(failed, table("failures"), Failure)
+    publish(failure_files(run, numbers), table("failures"), Failure)
+
+
+def failure_files(run: Run, numbers: Collection[int] | None = None) -> list[Path]:
+    """Of every stage and wave."""
+    return [file for stage in STAGES for file in run.wave_files(stage, "failures", numbers)]
+
+
+def publish_assembled(prompts: list[Path], assembled: Path, layout: Layout) -> None:
+    """The tables that prompts and what was assembled make."""
+    table = layout.table
+    publish(prompts, table("prompts"), Prompt)
     publish(parts(assembled / "scores"), table("scores"), Score)
     for split in SPLITS:
         publish(parts(assembled / split / "preferences"), table("preferences", split), Preference)

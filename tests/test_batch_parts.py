@@ -21,7 +21,7 @@ from annotators.batch.state import INPUT, OUTPUT, Fault, Shard, Shelf, Step
 from annotators.journal import Journal, Request
 from annotators.judge.chain import chain_of
 from annotators.judge.request import request_of
-from annotators.ledger import Amount, Ledger
+from annotators.ledger import SENTINELS, Amount, Ledger
 from schemas import Reason
 from schemas.options import SetupError
 
@@ -332,6 +332,8 @@ def test_a_shard_that_was_booked_before_the_kill_is_not_booked_again(tmp_path: P
         ledger = ledger_in(tmp_path / str(booked))
         ledger.reserve("judge", worst)
         ledger.reserve("judge", worst)
+        # sentinels of the same judge that were lost are none of its batches
+        ledger.reserve("judge", worst, SENTINELS)
         if booked:
             ledger.settle("judge", worst, used)
         ledger.begin()

@@ -72,6 +72,7 @@ def test_a_batch_run_has_the_rows_of_an_online_one(tmp_path: Path) -> None:
     assert table(tmp_path, "annotations") == first
 
 
+@pytest.mark.slow
 def test_a_budget_stops_a_batch_run_with_rows(tmp_path: Path) -> None:
     batch = {"kind": "openai-batch", "poll_s": 0.05}
     with BatchServer() as server:

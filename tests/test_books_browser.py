@@ -49,12 +49,12 @@ def at(n: int, shift: float | None, half: float = 0.2) -> dict[str, Any]:
 
 
 def drifting(judges: dict[str, Any]) -> dict[str, Any]:
-    """One judge that changed on its third occasion, one of which nobody can tell."""
+    """One judge that changed on its third occasion of four, one of which nobody can tell."""
     row = {
         "annotator": JUDGE, "changed": True, "able": True, "p": 0.0001, "p_adjusted": 0.0004,
         "shift": 0.8, "low": 0.6, "high": 1.0, "n_clips": 6, "occasions": 3, "models": ["m-1"],
         "new_models": [], "said": "CHANGED: <script>document.title='owned'</script>",
-        "series": [at(0, 0.0), at(1, -0.1), at(2, 0.8)],
+        "occasion": "o2", "series": [at(0, 0.0), at(1, -0.1), at(2, 0.8), at(3, 0.1)],
     }  # fmt: skip
     other = row | {"annotator": "few", "changed": False, "able": False, "series": [at(0, 0.0)]}
     occasions = [{"occasion": "o2", "wave": "annotate-00000", "time": "2026-11-12T09:30:00+00:00"}]
@@ -168,7 +168,7 @@ def test_the_parts_of_the_money_add_up_and_what_is_unknown_is_said(books: webdri
     ]
     tiles = texts(books, "#money .tiles li")
     assert tiles[0] == "unknownspent over all runs96 requests, $0.4000 known"
-    assert "$0.0148per usable verdictn = 27" in tiles  # 0.4 / 27
+    assert "$0.0148per usable verdict, all in$0.4000, n = 27" in tiles  # 0.4 / 27
     caps = texts(books, "#money .cap p")
     assert caps[0] == (
         "4 requests left of the cap of 100 requests over all runs on this folder; 96 requests spent "
@@ -176,7 +176,8 @@ def test_the_parts_of_the_money_add_up_and_what_is_unknown_is_said(books: webdri
     )
     assert caps[1].startswith("unknown left of the cap of $5.00")
     assert any(
-        "asking again: $0 for 2 requests" in text for text in texts(books, "#money .prose li")
+        "asking again one by one: $0 for 2 requests" in text
+        for text in texts(books, "#money .prose li")
     )
     assert "Free of charge: signal." in texts(books, "#money .note")
 
@@ -198,8 +199,10 @@ def test_drift_is_drawn_with_shape_words_times_and_intervals(books: webdriver.Ch
     said = texts(books, "#drift figure svg text")
     assert {"11-10", "11-11", "11-12", "n = 6", "+0.80 [+0.60, +1.00]"} <= set(said)
     assert (
-        len(books.find_elements(By.CSS_SELECTOR, "#drift figure .whisker")) == 2
+        len(books.find_elements(By.CSS_SELECTOR, "#drift figure .whisker")) == 3
     )  # none of the first
+    (change,) = texts(books, "#drift figure .chart g.drift.changed > title")
+    assert change.startswith("2026-11-12 09:30 UTC")  # where it was found, and not the last
     assert texts(books, "#drift .lead")[0].startswith(f"{JUDGE} changed. Sentinels are 6 clips")
     assert rows(books, f"{JUDGE}: every occasion")[1].split("|")[3:] == [
         "3.00", "18", "−0.10 [−0.30, +0.10]", "6"]  # fmt: skip
@@ -272,3 +275,48 @@ def test_a_free_run_and_a_balanced_one_say_so_in_a_line(
     # its judge's rows had a price; none of it was paid by this folder
     assert any("lay in the journal" in text for text in texts(browser, "#money .prose li"))
     assert rows(browser, "What each dollar bought")[-1].startswith("spent in all|$0")
+
+
+def test_a_merged_dataset_has_tables_and_no_last_run(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    root = tmp_path / "merged"
+    manifest = make_run(root)
+    book = {**manifest["books"]["video"], "owed": 12, "written": 7, "upstream": 5}
+    books = {"merge_annotations": book, "merge_human_ratings": book | {"owed": 7, "upstream": 0}}
+    spend = spending() | {"by_purpose": {JUDGE: {"": money(0.1, 30)}}}
+    changes = {"books": books, "spend": spend, "merged_from": [{"name": "one"}]}
+    page = write_report(root, ReportOptions(), manifest | changes).with_name("books.html")
+    opened(browser, page.as_uri())
+    waits(browser, DRAWN)
+    assert texts(browser, "#books .lead")[0].startswith("All 2 tables balance. Each of the 19 rows")
+    assert "7 of 12 written · 5 there already" in texts(browser, "#books svg text.small")
+    assert not texts(browser, "#books .prose li")  # nothing is missing for a failure
+    assert {"annotations", "human ratings"} <= set(texts(browser, "#books svg text.stage"))
+    retried = texts(browser, "#failures .retry")
+    assert any(text.startswith("Taken up again in the run that it came from") for text in retried)
+    widths = [
+        float(bar.get_attribute("width"))
+        for bar in browser.find_elements(By.CSS_SELECTOR, "#failures svg .flow.failed")
+    ]
+    assert max(widths) > 100  # counts, where no book says what was owed
+    assert "as counts;" in texts(browser, "#failures figcaption")[0]
+    assert not any("last run" in text for text in texts(browser, "#money"))
+
+
+def test_clips_are_no_verdicts_that_lay_in_the_journal(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    root = tmp_path / "clips"
+    clips, spent = money(1.2, 4), money(1.268, 31)
+    by = {JUDGE: {"": money(0.068, 27)}, "generator wan": {"": clips}}
+    spend = {
+        **money(0.04, 9),
+        "by_annotator": {JUDGE: money(0.04, 9), "generator wan": money(0, 0)},
+    }
+    changes = {"spend": {**spend, "all_runs": spent, "by_purpose": by, "budget": {}}}
+    page = write_report(root, ReportOptions(), make_run(root) | changes).with_name("books.html")
+    opened(browser, page.as_uri())
+    waits(browser, DRAWN)
+    said = texts(browser, "#money .prose li")
+    assert any("verdicts cost, at least $0.0280 had been paid before" in text for text in said)

@@ -214,7 +214,9 @@ def test_records_of_older_versions_are_split_as_far_as_they_can_be(layout: Layou
     ever, clips = spent(1.1, 9), spent(0.6, 2)
     several = money_of(layout, manifest(**total, all_runs=ever, clips_of_all_runs=clips, **by))
     assert not several["told_apart"]
-    (everybody,) = several["accounts"]
+    everybody, free = several["accounts"]
+    # 3 of the 4 usable verdicts: no dollar bought the free judge's
+    assert (everybody["usable"], free["account"], free["usd"]) == (3, "free", 0)
     found = parts(everybody)
     assert (found["clips", None], found["elsewhere", None]) == (
         0.6,
@@ -225,6 +227,10 @@ def test_records_of_older_versions_are_split_as_far_as_they_can_be(layout: Layou
     merged = money_of(layout, manifest(**ever, all_runs=ever, by_annotator={JUDGE: total}))
     assert not merged["told_apart"]
     assert sum(part["usd"] for part in merged["total"]["parts"]) == pytest.approx(1.1)
+    # a merged dataset has no last run
+    assert money_of(layout, manifest(**ever, all_runs=ever))["run"] is not None
+    joined = {**manifest(**ever, all_runs=ever), "merged_from": [{"name": "one"}]}
+    assert money_of(layout, joined)["run"] is None
     # nothing at all was kept
     bare = money_of(layout, {"annotators": [{"annotator_id": JUDGE}]})
     assert bare["total"]["requests"] == 0

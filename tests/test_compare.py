@@ -273,7 +273,29 @@ def test_nothing_in_common_is_said(tmp_path: Path) -> None:
     # one clip of a prompt in both makes no pair
     lone = two_sides(tmp_path / "lone", {"p": {"A": 1, "B": 2}}, {"p": {"B": 1, "C": 2}})
     said = findings(compared(*lone, common_pairs(*lone), HOW))
-    assert "No pair of clips is in both, though prompts (1) and clips (1) are" in said[0]
+    assert "No labelled pair is in both, though prompts (1) and clips (1) are" in said[0]
+    other = two_sides(tmp_path / "other", {"p": {"A": 1, "B": 2}}, {"p": {"C": 1, "D": 2}})
+    said = findings(compared(*other, common_pairs(*other), HOW))
+    assert "though prompts (1) are: each has its own clips of them" in said[0]
+
+
+def test_dimensions_that_only_one_run_has_are_the_reason_where_they_are(found: Any) -> None:
+    label = {"common": 0, "prompts": 0, "only_old": 0, "only_new": 0}
+    labels = [
+        {**label, "dimension": "beauty", "only_old": 6},
+        {**label, "dimension": "quality", "only_new": 6},
+    ]
+    said = findings({**found, "labels": labels})
+    assert "are: the two label other dimensions, so no label can be compared." in said[0]
+
+
+def test_no_flip_of_few_prompts_is_not_called_certain(tmp_path: Path) -> None:
+    sides = two_sides(tmp_path, OLD, OLD)
+    said = findings(compared(*sides, common_pairs(*sides), HOW))
+    assert "0 of 7 common pairs have another label, 0.0 % over 5 prompts:" in said[0]
+    assert (
+        "The two have pairs of 5 prompts in common: intervals over so few are too narrow." in said
+    )
 
 
 def test_findings_quote_the_numbers(found: dict[str, Any]) -> None:
@@ -281,8 +303,8 @@ def test_findings_quote_the_numbers(found: dict[str, Any]) -> None:
     assert said[0].startswith("quality: 4 of 6 common pairs have another label, 66.7 %")
     assert "3 turned round, 0 became a tie, 1 no longer are one; κ −0.04" in said[0]
     assert (
-        "orders 87.5 % of the pairs as people do, then 0.0 %: −87.5 [−100.0, −50.0] points"
-        in said[1]
+        "orders 87.5 % of the pairs as people do (a tie of its own counts half), then 0.0 %:"
+        " −87.5 [−100.0, −50.0] points" in said[1]
     )
 
 
@@ -299,8 +321,14 @@ def test_another_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="no such folder"):
         open_sides(run, tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SetupError, match="not a complete run"):
+    with pytest.raises(SetupError, match="not a complete run") as error:
         open_sides(run, tmp_path / "empty")
+    assert "JSON" not in str(error.value)
+
+
+def test_folders_of_one_name_are_told_apart_by_what_they_lie_in(tmp_path: Path) -> None:
+    runs = [small_run(tmp_path / month / "out", OLD) for month in ("june", "july")]
+    assert [side.folder for side in open_sides(*runs)] == ["june/out", "july/out"]
 
 
 prompt_scores = st.dictionaries(

@@ -98,6 +98,26 @@ def test_flips_are_filtered_and_play_in_step(page: webdriver.Chrome) -> None:
     ]
 
 
+LINES_IN_WORDS = """
+return [...document.querySelectorAll('#generators figure svg :is(.grid, .reference)')].filter((line) =>
+  line.tagName === 'line' || !/^(M[^MV]+v18)+$/.test(line.getAttribute('d'))).length;
+"""  # words stand above the marks: only a piece of 18 px around each mark is free of them
+
+
+def test_no_line_of_a_narrow_plot_runs_through_its_numbers(page: webdriver.Chrome) -> None:
+    as_wide_as(page, 390)
+    waits(page, "return document.querySelector('#generators figure svg').clientWidth < 400")
+    assert page.execute_script(LINES_IN_WORDS) == 0
+    as_wide_as(page, 1400)
+
+
+def test_whom_a_run_prefers_is_told_by_name_and_by_how_much(page: webdriver.Chrome) -> None:
+    said = texts(page, ".disagreement .margins")
+    assert all("the left" not in text and "the right" not in text for text in said)
+    headline = page.find_element(By.CSS_SELECTOR, ".headlines p").get_property("textContent")
+    assert "50.0\u00a0%\u00a0[0.0,\u00a0100.0]" in headline
+
+
 @pytest.mark.parametrize("width", [390, 900])
 def test_nothing_is_wider_than_the_window(page: webdriver.Chrome, width: int) -> None:
     as_wide_as(page, width)

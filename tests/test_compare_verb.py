@@ -10,7 +10,8 @@ from report_run import DIMENSIONS, JUDGE, PUSH
 
 import pipeline.__main__ as cli
 from pipeline.report.compare import write
-from pipeline.report.compare.folder import check_replaceable, default_output, replaced
+from pipeline.report.replacing import check_replaceable, replaced
+from pipeline.verbs.report import default_output
 from schemas.options import SetupError
 
 
@@ -81,9 +82,9 @@ def test_the_verb_says_what_changed(runs, tmp_path, capsys, monkeypatch) -> None
         (["old", "old"], "the same folder twice"),
         (["old", "empty"], "not a complete run"),
         (["old", "new", "--output", "empty/file"], "is a file"),
-        (["old", "new", "--output", "mine"], "are not a comparison of two runs"),
-        (["old", "new", "--output", "old"], "are not a comparison of two runs"),
-        (["old", "--output", "mine"], "are not a report of one run"),
+        (["old", "new", "--output", "mine"], "is not a comparison of two runs"),
+        (["old", "new", "--output", "old"], "is no part of a comparison of two runs"),
+        (["old", "--output", "mine"], "is not a report of one run"),
     ],
 )
 def test_what_cannot_be_is_refused(argv, said, tmp_path, capsys, monkeypatch) -> None:
@@ -180,6 +181,8 @@ def test_help_shows_what_can_be_typed(capsys) -> None:
 
 def test_the_folder_is_named_after_both() -> None:
     assert default_output(Path("/x/june run"), Path("/y/july")) == Path("compare-june-run-july")
+    same = default_output(Path("/x/june/out"), Path("/x/july/out"))
+    assert same == Path("compare-june-out-july-out")
 
 
 def test_a_folder_is_exchanged_whole(tmp_path: Path) -> None:
@@ -188,5 +191,5 @@ def test_a_folder_is_exchanged_whole(tmp_path: Path) -> None:
         with replaced(target) as folder:
             (folder / word).write_text(word)
     assert [path.name for path in tmp_path.rglob("*")] == ["page", "two"]
-    with pytest.raises(SetupError, match="holds files"):
+    with pytest.raises(SetupError, match="two, which is no part of a comparison"):
         check_replaceable(target, "compare.html", "a comparison")

@@ -77,3 +77,9 @@ def test_the_time_left_has_a_unit_that_can_be_read(seconds: float | None, said: 
 
 def test_nothing_is_said_of_nothing() -> None:
     assert learned({}) == pace_of({}) == left_of({}) == ""
+
+
+def test_names_between_colons_stay_as_they_are() -> None:
+    out = io.StringIO()
+    Display(Console(file=out, width=160)).say("  judge:five: 3 of [bold]4")
+    assert out.getvalue() == "  judge:five: 3 of [bold]4\n"

@@ -351,6 +351,9 @@ BOTH = {"a": None, "b": None, "c": None}
     [
         ({"annotators": ["z"]}, BOTH, {}, "no annotator 'z'; there are: a, b, c"),
         ({}, {"consensus": None}, {}, "'consensus' is the name of all annotators together"),
+        ({}, {"raters": None}, {}, "'raters' is the name of people; give it another"),
+        ({}, {"a": None, "labels": None}, {}, "'labels' is the name of the published preferences"),
+        ({}, {"labels of a": None}, {}, "'labels of a' is the name of .* of one annotator"),
         ({}, {"a": None, "b": (0.0, 1.0)}, {}, "different scales do not average: a .the rubric."),
         ({}, {"a": "unbounded", "b": "unbounded"}, {}, "say scale: standardised"),
         ({"method": "dawid_skene"}, {"a": None, "b": None}, {}, "needs 3 annotators at least"),

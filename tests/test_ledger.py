@@ -487,6 +487,28 @@ def test_rows_of_dead_processes_are_used_again(
         ledger.reserve("c", ONE)
 
 
+def test_purposes_take_no_row_that_an_account_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four rows: of 3 accounts, each of which asks again, the first alone has it told apart."""
+    monkeypatch.setattr("annotators.ledger.rows.ROWS", 4)
+    ledger = Ledger(tmp_path / "ledger", budget=Budget(requests=6))
+    for account in "abc":
+        for purpose in ("", "again"):
+            assert ledger.reserve(account, ONE, purpose) is RESERVED
+            ledger.settle(account, ONE, ONE, purpose)
+    assert {name: spent.requests for name, spent in ledger.totals().items()} == dict.fromkeys(
+        "abc", 2
+    )
+    assert {name: set(own) for name, own in ledger.purposes().items()} == {
+        "a": {"", "again"},
+        "b": {""},
+        "c": {""},
+    }
+    with pytest.raises(OverBudget):
+        ledger.reserve("a", ONE, "again")
+
+
 def test_nobody_waits_for_a_killed_process_that_nobody_has_asked_after(tmp_path: Path) -> None:
     """Killed, and a zombie as long as its parent does not wait for it: a signal still reaches it."""
     process = _run(HOLD, str(tmp_path / "ledger"))

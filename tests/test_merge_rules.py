@@ -318,6 +318,22 @@ def test_cost_that_one_run_does_not_know() -> None:
     assert spend_of([known, resumed], [{}, {}])["usd"] == 3.5
 
 
+def test_what_money_was_for_is_kept_by_a_merge() -> None:
+    def run(usd: float, **own: float) -> dict[str, Any]:
+        purposes = {name: {"usd": each, "requests": 1} for name, each in own.items()}
+        return {"usd": usd, "requests": 1, "by_purpose": {"j": purposes}}
+
+    first, second = run(0.75, again=0.25, sentinels=0.5), run(1.0, sentinels=1.0)
+    own = spend_of([first, second], [{}, {}])["by_purpose"]
+    assert {purpose: one["usd"] for purpose, one in own["j"].items()} == {
+        "again": 0.25, "sentinels": 1.5
+    }  # fmt: skip
+    own = spend_of([first, second], [{}, {"j": "j@b"}])["by_purpose"]
+    assert own["j@b"]["sentinels"] | {"usd": 1.0, "requests": 1} == own["j@b"]["sentinels"]
+    # a run of an older version does not say
+    assert "by_purpose" not in spend_of([first, {"usd": 1.0, "requests": 1}], [{}, {}])
+
+
 def test_a_run_that_is_there_twice_is_paid_once(tmp_path: Path) -> None:
     """`first` costs 1.25 and went into `both`, where its judge is known as j1@first; `second` 0.5."""
     first, second = ({"usd": usd, "by_annotator": {"j1": {"usd": usd}}} for usd in (1.25, 0.5))

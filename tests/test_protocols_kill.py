@@ -205,6 +205,7 @@ def test_rows_of_another_protocol_do_not_stay_after_a_rebuild(
     assert {row["basis"] for row in table(tmp_path, "preferences")} == {"comparisons"}
 
 
+@pytest.mark.slow
 def test_retry_knows_no_failure_of_another_protocol(tmp_path: Path, capsys: Any) -> None:
     """Refusals of a comparison are none of a run that compares nothing any more."""
     with JudgeServer(faults=lambda n, key: "refusal" if n == 3 else None) as server:
@@ -224,6 +225,7 @@ def batch_tree(server: BatchServer, protocol: Any) -> dict[str, Any]:
     return tree | {"sources": [{"kind": "simulated", "prompts": 2}], "wave_size": 3}
 
 
+@pytest.mark.slow
 def test_a_batch_judge_is_asked_for_scores_and_then_for_comparisons(tmp_path: Path) -> None:
     with BatchServer() as batches, JudgeServer() as online:
         tree = batch_tree(batches, BAND)

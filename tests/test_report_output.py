@@ -11,7 +11,10 @@ import pytest
 from report_run import PUSH, make_run
 
 import pipeline.report.write
+from pipeline import __main__ as cli
 from pipeline.report import ReportOptions, write_report
+from pipeline.state import locked
+from schemas.layout import Layout
 from schemas.options import SetupError
 
 
@@ -126,10 +129,29 @@ def test_a_report_replaces_an_older_one_and_nothing_else(
     (tmp_path / "file.txt").write_text("mine", "utf-8")
     site = Path(shutil.copytree(output, tmp_path / "site"))
     (site / ".git").mkdir()  # a report that somebody put under version control
-    for other, says in (("dataset", "is no report"), ("file.txt", "is a file"), ("site", r"\.git")):
+    for other, says in (
+        ("dataset", "is not a report"),
+        ("file.txt", "is a file"),
+        ("site", r"\.git"),
+    ):
         target = tmp_path / other
         before = files(tmp_path)
         with pytest.raises(SetupError, match=f"{other}: .*{says}"):
             write_report(root, ReportOptions(), record, output=target)
         assert files(tmp_path) == before
     assert (site / ".git").is_dir()
+
+
+def test_two_do_not_draw_one_report_at_once(
+    run: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would make their pages in the same folder, and each take away the other's."""
+    root, record = run
+    written = {**record, "config": {**record["config"], "report": {}}}
+    Layout(root).run.write_text(json.dumps(written), "utf-8")
+    with locked(Layout(root)):  # as a run holds it, and another `report`
+        assert cli.main(["report", str(root)]) == 2
+        assert "another run is working in this folder" in capsys.readouterr().err
+        assert cli.main(["report", str(root), "--output", str(tmp_path / "pages")]) == 0
+    assert not (root / "report").exists()
+    assert cli.main(["report", str(root)]) == 0

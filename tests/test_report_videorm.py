@@ -9,6 +9,7 @@ from report_run import DIMENSIONS, HOSTILE_RATIONALE, TEXTS, data, make_run, met
 
 from pipeline.report import ReportOptions, write_report
 from pipeline.report.media import Media
+from pipeline.report.tables import read_json
 from pipeline.report.videorm_findings import findings, main_arm, percent, points
 from pipeline.report.videorm_page import write_videorm_data
 from schemas.layout import Layout
@@ -79,7 +80,7 @@ def test_how_far_below_the_ceiling_it_is_and_whether_that_is_known() -> None:
     )
     near = gap("human_ceiling", (-0.001, -0.019, 0.016))
     assert said_of(near)["more"][0].endswith(
-        "VideoRM is 0.1 points below it [−1.9, +1.6], so neither is shown to be nearer."
+        "VideoRM is 0.1 points below it [−1.9, +1.6], an interval that holds zero."
     )
     # metrics.json of before that difference was kept: 75.34 - 75.44 = -0.10 points
     assert said_of()["more"][0].endswith(
@@ -109,7 +110,53 @@ def test_without_a_control_and_of_few_prompts_that_is_said() -> None:
     assert alone["verdict"] == "unknown"
     assert "no per-frame control was trained beside it" in alone["headline"]
     assert "VideoRM orders 70.0 % of 2,384 pairs" in alone["headline"]
-    assert alone["more"] == ["These are 4 prompts: intervals over so few are too narrow."]
+    assert alone["more"] == ["Of 4 prompts: intervals over so few are too narrow."]
+
+
+def test_a_difference_that_was_not_measured_is_no_error_and_no_number() -> None:
+    found = said_of(gap("per_frame", (None, None, None)), gap("human_ceiling", (None, None, None)))
+    assert found["verdict"] == "unknown"
+    assert found["headline"].endswith("its difference from the per-frame control was not measured.")
+    assert found["more"][0].endswith(
+        "0.1 points below it (no interval of the difference was kept)."
+    )
+    none = said_of(gap("human_ceiling", (0.0001, -0.01, 0.01)))
+    assert none["more"][0].endswith(
+        "VideoRM is level with it [−1.0, +1.0], an interval that holds zero."
+    )
+
+
+def test_a_number_that_is_none_reaches_the_page_as_undefined(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"accuracy": [{"value": NaN, "low": -Infinity}]}')
+    assert read_json(tmp_path / "metrics.json") == {"accuracy": [{"value": None, "low": None}]}
+
+
+def test_so_few_prompts_show_no_difference() -> None:
+    rows = [{**one, "n_prompts": 1, "n_pairs": 1} for one in ACCURACY[:2]]
+    found = said_of(gap("per_frame", (0.5, 0.5, 0.5)), accuracy=rows)
+    assert found["verdict"] == "few"
+    assert "too few prompts to tell the two apart" in found["headline"]
+    assert "of 1 pair of 1 prompt as they do" in found["headline"]
+
+
+def test_the_control_itself_is_not_told_to_lack_a_control() -> None:
+    (found,) = findings({"accuracy": ACCURACY[1:], "arms": {"per_frame": {}}})
+    assert "sees every frame by itself" in found["headline"]
+    assert "no per-frame control" not in found["headline"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ("machine", "whose labels it was trained on, reaches"),
+        ("human", "whose labels it was not trained on, reaches"),
+        ("both", "whose labels it was trained on beside people's, reaches"),
+    ],
+)
+def test_what_the_model_was_trained_on_is_told_as_it_was(labels: str, words: str) -> None:
+    rows = [*ACCURACY[:2], row("annotator", (0.83, 0.82, 0.84))]
+    (found,) = findings({"accuracy": rows, "labels": labels})
+    assert words in " ".join(found["more"])
 
 
 def test_people_come_before_labels_and_numbers_have_one_zero() -> None:
@@ -129,8 +176,10 @@ def test_the_page_is_about_the_arm_that_the_differences_are_of() -> None:
 
 def test_the_clips_that_pairs_name_are_there_with_what_was_said_of_them(tmp_path: Path) -> None:
     record = make_run(tmp_path)
+    record["config"]["videorm"] = {"data": {"labels": "human"}}
     write_report(tmp_path, ReportOptions(), record)
     found = data(tmp_path, "videorm.js")
+    assert found["labels"] == "human"
     assert [f["verdict"] for f in found["findings"]] == ["better", "better"]
     (pair,) = found["worst_pairs"][1]["pairs"]
     assert found["prompts"] == {pair["prompt_id"]: TEXTS[1]}  # the other prompt is not of this run

@@ -416,3 +416,20 @@ def test_a_series_counts_the_clips_that_have_scores_on_both_occasions() -> None:
     assert (second["shift"], second["n_scores"], second["mean"]) == (1.0, 1, 4.0)
     assert (third["shift"], third["low"], third["high"]) == (None, None, None)
     assert series_of([]) == []
+
+
+def test_a_series_is_of_occasions_that_asked_what_the_run_asked() -> None:
+    # a history that runs on other clips share: theirs neither stand in it nor are what it begins with
+    others = {f"other-{n}": [5.0] * 3 for n in range(8)}
+    found = series_of(
+        [record("a", others), record("b", STEADY), record("c", others), record("d", HIGHER)], {"d"}
+    )
+    assert {one["occasion"]: one["shift"] for one in found} == pytest.approx({"b": 0.0, "d": 1.0})
+    assert [one["low"] is None for one in found] == [True, False]
+
+
+def test_a_series_begins_with_the_first_occasion_that_was_answered() -> None:
+    nothing = dataclasses.replace(record("a", STEADY), readings=())
+    silent, first, second = series_of([nothing, record("b", STEADY), record("c", HIGHER)])
+    assert (silent["shift"], first["shift"]) == (None, 0.0)
+    assert second["shift"] == pytest.approx(1.0)

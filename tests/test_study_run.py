@@ -72,6 +72,7 @@ def done(world, tmp_path_factory):
 SETTINGS = [(4, 0.3), (8, 0.3), (8, 0.5), (10, 0.3)]
 
 
+@pytest.mark.slow
 def test_one_budget_holds_over_all_points_and_a_larger_one_goes_on(done):
     code, told = done["stopped"]
     assert (code, done["n_stopped"]) == (3, 40)  # 32 of the first point and 8 of the second
@@ -82,6 +83,7 @@ def test_one_budget_holds_over_all_points_and_a_larger_one_goes_on(done):
     assert told["paid"]["requests"] == 4 * N_CLIPS - 40
 
 
+@pytest.mark.slow
 def test_one_setting_is_changed_at_a_time_and_nothing_is_bought_twice(done):
     told = done["whole"][1]
     settings = [(p["settings"]["frames"], p["settings"]["temperature"]) for p in told["points"]]
@@ -96,6 +98,7 @@ def test_one_setting_is_changed_at_a_time_and_nothing_is_bought_twice(done):
     assert {**again, "paid": None} == {**told, "paid": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "temperature", "value"),
     [(*setting, value) for setting, value in zip(SETTINGS, (4 / 8, 1, 7 / 8, 1))],
@@ -111,6 +114,7 @@ def test_the_curve_is_the_judge_s_own(done, frames, temperature, value):
     assert found["coverage"] == {"scored": 32, "rated": 32, "share": 1}
 
 
+@pytest.mark.slow
 def test_differences_are_paired_with_the_best(done):
     """Of eight prompts one is all wrong: the mean of 0 and 1 is 1/8, its standard error about
     sqrt(1/8 x 7/8 / 8) = 0.117. Two judges who are always right do not differ in any draw."""
@@ -123,6 +127,7 @@ def test_differences_are_paired_with_the_best(done):
     assert (same["value"], same["se"], same["n_items"]) == (0, 0, 2 * N_PAIRS)
 
 
+@pytest.mark.slow
 def test_what_a_point_costs_when_it_is_bought_alone(done):
     told = done["whole"][1]
     for frames in (4, 8, 10):
@@ -134,6 +139,7 @@ def test_what_a_point_costs_when_it_is_bought_alone(done):
         assert cost["usd"] == pytest.approx(N_CLIPS * usd_per_clip(frames))
 
 
+@pytest.mark.slow
 def test_eight_frames_at_the_lowest_temperature_are_recommended_as_ten_cost_more(done):
     told = done["whole"][1]
     found = told["recommendation"]
@@ -145,6 +151,7 @@ def test_eight_frames_at_the_lowest_temperature_are_recommended_as_ten_cost_more
     assert [row["value"] for row in told["ceiling"]] == [1]
 
 
+@pytest.mark.slow
 def test_the_page_says_the_same_and_needs_nothing_else(done):
     page = (done["out"] / "index.html").read_text("utf-8")
     tags = Tags(page).found
@@ -160,6 +167,7 @@ def test_the_page_says_the_same_and_needs_nothing_else(done):
     assert sum(a.get("class") == "ring" for _, a in tags) == 3
 
 
+@pytest.mark.slow
 def test_points_are_whole_runs_that_share_what_there_is_once(done):
     for told in done["whole"][1]["points"]:
         folder = done["out"] / told["folder"]
@@ -238,6 +246,7 @@ def test_people_who_vote_and_judges_who_say_nothing_of_some_clips(world, tmp_pat
     assert "scored less than 90%" in told["recommendation"]["reasons"][-1]
 
 
+@pytest.mark.slow
 def test_another_configuration_is_refused_and_leaves_what_is_there(done, world, capsys):
     """The result of a study that is paid for is not lost to a slip of the pen."""
     out, kept = done["out"], (done["out"] / "study.json").read_bytes()

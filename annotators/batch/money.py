@@ -51,7 +51,8 @@ class Money:
         """
         if not shards:
             return False
-        before = self._ledger.totals().get(self._account, Spent())
+        # not all of the account: sentinels of it that were lost were sent one by one
+        before = self._ledger.purposes().get(self._account, {}).get("", Spent())
         if before.reserved_requests:  # of an earlier run that was stopped, as nothing works yet
             self._ledger.begin()
         n_lost = before.lost_requests + before.reserved_requests

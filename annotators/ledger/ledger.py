@@ -4,7 +4,7 @@ A request is reserved at the most it can cost before it is sent, and settled at 
 that spent and reserved together stay under every cap at any moment. What a killed process had
 reserved may have been billed or not; it counts as billed.
 
-One row per account and process in a mapped file, so an update is microseconds and survives
+One row per account, purpose and process in a mapped file, so an update is microseconds and survives
 ``kill -9`` of everything. Against a crash of the machine the file is synced every few seconds: such
 a crash can make the ledger forget the last ``SYNC_S`` of spending, the journal forgets nothing.
 """
@@ -226,7 +226,8 @@ class Ledger:
     def _row(self, rows: np.ndarray, account: str, purpose: str = "") -> np.void:
         index = self._mine.get((account, purpose))
         if index is None:
-            index = self._mine[account, purpose] = claim(rows, encoded(account, purpose))
+            name = encoded(account, purpose)
+            index = self._mine[account, purpose] = claim(rows, name, instead=encoded(account))
         return rows[index]
 
     @contextmanager

@@ -12,7 +12,7 @@ from annotators.ledger.amounts import Amount, Spent
 from annotators.shared import SharedRows, started
 from schemas.options import SetupError
 
-ROWS = 1024  # accounts x processes that work at the same time; rows of dead processes are reused
+ROWS = 1024  # accounts x processes at the same time, and purposes; those of dead ones are reused
 NAME_BYTES = 200
 APART = "\x1f"  # between an account and a purpose of its own; no name holds it
 # Money is counted in whole picodollars: sums of integers leave no dust, whatever their order. A
@@ -86,11 +86,17 @@ def used_rows(rows: np.ndarray) -> int:
     return int(np.count_nonzero(rows["account"]))
 
 
-def claim(rows: np.ndarray, name: bytes) -> int:
-    """The row of this account and process: its own, else one of a dead process, else a new one."""
+def claim(rows: np.ndarray, name: bytes, instead: bytes | None = None) -> int:
+    """The row of this account and process: its own, else one of a dead process, else a new one.
+
+    ``instead`` is claimed where half of the rows are used and ``name`` needs a new one: a purpose is
+    good to know, but takes no row that another account must have.
+    """
     bury(rows)
     n = used_rows(rows)
     mine = np.flatnonzero((rows["account"] == name) & np.isin(rows["pid"], (0, os.getpid())))
+    if instead not in (None, name) and not len(mine) and n >= len(rows) // 2:
+        return claim(rows, instead)
     index = int(mine[np.argmax(rows["pid"][mine])]) if len(mine) else n
     if index == len(rows):
         raise RuntimeError(

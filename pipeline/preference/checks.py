@@ -7,6 +7,14 @@ from pipeline.preference.options import ConsensusOptions
 from schemas import CONSENSUS
 from schemas.options import SetupError
 
+# What stands beside annotators where scores and margins are told by whose they are.
+TAKEN = {
+    CONSENSUS: "all annotators together",
+    "raters": "people",
+    "labels": "the published preferences",
+}
+TAKEN_BEGINNING = "labels of "  # of an annotator
+
 OwnScale = tuple[float, float] | str | None  # of an annotator: its ends, "unbounded", the rubric's
 
 
@@ -32,8 +40,7 @@ def check_consensus(
             raise SetupError(
                 f"consensus.annotators: no annotator {name!r}; there are: " + ", ".join(ids)
             )
-    if CONSENSUS in own_scales:
-        raise SetupError(f"annotators: {CONSENSUS!r} is the name of all annotators together")
+    _check_names(ids)
     _check_protocol(options, scored, compared)
     counted = {
         name: scale
@@ -46,6 +53,18 @@ def check_consensus(
         _check_one_scale(counted)
     if options.method == "human_weights":
         _check_people(scales, rated, answers)
+
+
+def _check_names(ids: Sequence[str]) -> None:
+    for name in ids:
+        whose = TAKEN.get(name)
+        if name.startswith(TAKEN_BEGINNING):
+            whose = "the published preferences of one annotator"
+        if whose:
+            raise SetupError(
+                f"annotators: {name!r} is the name of {whose}; give it another (name:, or the column "
+                "annotator of what was recorded)"
+            )
 
 
 def _check_protocol(options: ConsensusOptions, scored: bool, compared: bool) -> None:

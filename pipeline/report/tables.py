@@ -76,10 +76,13 @@ def read_rows(layout: Layout, name: str, **selection: Any) -> list[dict[str, Any
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object, None where the file is absent: the audit and VideoRM are optional stages."""
+    """A JSON object, None where the file is absent: the audit and VideoRM are optional stages.
+
+    A number that is none (``NaN``, which JSON does not know) is None, as pages have what is undefined.
+    """
     if not path.exists():
         return None
-    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    value: dict[str, Any] = json.loads(path.read_text("utf-8"), parse_constant=lambda _: None)
     return value
 
 

@@ -21,16 +21,21 @@ TARGETS = {
     "votes": "people's votes (each left out in turn, held against the majority of the others)",
     ANNOTATOR: "the annotator's labels",
 }
-BRIEFLY = {"raters": "the raters", "votes": "people's votes", ANNOTATOR: "the annotator's labels"}
 FEW = 10  # prompts, below which intervals are too narrow
 ORDER = ("raters", "votes", ANNOTATOR)  # people first
+TAUGHT = {  # by which labels the model was trained on
+    "machine": "The annotator, whose labels it was trained on,",
+    "human": "The annotator, whose labels it was not trained on,",
+    "both": "The annotator, whose labels it was trained on beside people's,",
+}
 
 
 def findings(metrics: Row) -> list[dict[str, Any]]:
     """``{"against", "split", "verdict", "headline", "more"}`` for each target, people before labels.
 
-    ``verdict``: ``better``, ``worse``, ``open`` (the interval holds zero), or ``unknown`` where there is
-    no control or no interval. A sentence whose numbers are not there is left out.
+    ``verdict``: ``better``, ``worse``, ``open`` (the interval holds zero), ``few`` of fewer prompts
+    than ``FEW``, or ``unknown`` where there is no control or no interval. A sentence whose numbers are not
+    there is left out. ``labels`` of the metrics names what the model was trained on (a key of ``TAUGHT``).
     """
     rows = metrics.get("accuracy") or []
     arm = main_arm(metrics)
@@ -44,7 +49,8 @@ def findings(metrics: Row) -> list[dict[str, Any]]:
             if (r["against"], r["split"], r["arm"]) == (against, split, arm)
         ]
         if (row := _find(own, arm)) is not None and row["value"] is not None:
-            found.append(_finding(against, split, arm, row, own, gaps))
+            taught = TAUGHT[metrics.get("labels") or "machine"]
+            found.append(_finding(against, split, arm, row, own, gaps, taught))
     return found
 
 
@@ -56,19 +62,25 @@ def main_arm(metrics: Row) -> str:
 
 
 def _finding(
-    against: str, split: str, arm: str, row: Row, rows: Sequence[Row], gaps: Sequence[Row]
+    against: str,
+    split: str,
+    arm: str,
+    row: Row,
+    rows: Sequence[Row],
+    gaps: Sequence[Row],
+    taught: str,
 ) -> dict[str, Any]:
     gap = _find(gaps, CONTROL, "minus")
     more = (
         _dimensions(gaps),
         _ceiling(arm, row, rows, gaps),
-        _teacher(arm, row, rows, gaps),
+        _teacher(arm, row, rows, gaps, taught),
         _few(row),
     )
     return {
         "against": against,
         "split": split,
-        "verdict": _verdict(gap),
+        "verdict": "few" if gap is not None and _is_few(row) else _verdict(gap),
         "headline": _headline(against, split, arm, row, _find(rows, CONTROL), gap),
         "more": [sentence for sentence in more if sentence],
     }
@@ -78,11 +90,17 @@ def _headline(
     against: str, split: str, arm: str, row: Row, control: Row | None, gap: Row | None
 ) -> str:
     who, where = _name(arm), "" if split == "test" else f" on the {split} prompts"
-    told = f"it orders {percent(row)} of {row['n_pairs']:,} pairs of {row['n_prompts']:,} prompts as they do"
-    if gap is None or control is None:
+    told = f"it orders {percent(row)} of {_many(row, 'pair')} of {_many(row, 'prompt')} as they do"
+    if gap is None or control is None or gap["value"] is None:
+        why = (
+            "it sees every frame by itself, so this says nothing of what seeing time adds."
+            if arm == CONTROL
+            else "no per-frame control was trained beside it, so what seeing time adds is not known."
+            if control is None
+            else "its difference from the per-frame control was not measured."
+        )
         return _upper(
-            f"against {TARGETS.get(against, against)}{where} {told.replace('it', who, 1)};"
-            " no per-frame control was trained beside it, so what seeing time adds is not known."
+            f"against {TARGETS.get(against, against)}{where} {told.replace('it', who, 1)}; {why}"
         )
     verdict = {
         "better": f"{who} is better than its per-frame control",
@@ -90,6 +108,8 @@ def _headline(
         "open": f"{who} is not shown to differ from its per-frame control",
         "unknown": f"{who} beside its per-frame control: no interval, so nothing is shown",
     }[_verdict(gap)]
+    if _is_few(row):
+        verdict = f"{who} beside its per-frame control: too few prompts to tell the two apart"
     return _upper(
         f"{verdict} against {TARGETS.get(against, against)}{where}: {told}, the control"
         f" {percent(control)}; the difference on the same pairs is {points(gap)}"
@@ -99,7 +119,8 @@ def _headline(
 
 def _dimensions(gaps: Sequence[Row]) -> str:
     """The difference from the control by dimension, where there are several."""
-    parts = [r for r in gaps if r["minus"] == CONTROL and r["dimension"] != ALL]
+    own = [r for r in gaps if r["minus"] == CONTROL and r["dimension"] != ALL]
+    parts = [r for r in own if r["value"] is not None]
     if len(parts) < 2:
         return ""
     said = [
@@ -119,38 +140,47 @@ def _ceiling(arm: str, row: Row, rows: Sequence[Row], gaps: Sequence[Row]) -> st
     return text + _upper(f"{_name(arm)} is {_from(gap, row, ceiling, 'it')}.")
 
 
-def _teacher(arm: str, row: Row, rows: Sequence[Row], gaps: Sequence[Row]) -> str:
-    """The annotator that wrote the labels, held against the same people."""
+def _teacher(arm: str, row: Row, rows: Sequence[Row], gaps: Sequence[Row], taught: str) -> str:
+    """The annotator held against the same people, and whether the model learnt from it."""
     teacher = _find(rows, ANNOTATOR)
     if teacher is None or teacher["value"] is None:
         return ""
     gap = _find(gaps, ANNOTATOR, "minus")
     return (
-        f"The annotator, whose labels it was trained on, reaches {percent(teacher)}:"
+        f"{taught} reaches {percent(teacher)}:"
         f" {_name(arm)} is {_from(gap, row, teacher, 'the annotator')}."
     )
 
 
 def _from(gap: Row | None, row: Row, other: Row, whom: str) -> str:
     """How far below or above another; without a paired interval the difference alone."""
+    if gap is not None and gap["value"] is None:
+        gap = None
     value = row["value"] - other["value"] if gap is None else gap["value"]
     size = f"{abs(100 * value):.1f} points"
-    where = "below" if value < 0 else "above"
-    if gap is None or gap["low"] is None or gap["high"] is None:
-        return f"{size} {where} {whom} (no interval of the difference was kept)"
-    told = f"[{_bound(gap['low'])}, {_bound(gap['high'])}]"
-    hedge = ", so neither is shown to be nearer" if _verdict(gap) == "open" else ""
-    return f"{size} {where} {whom} {told}{hedge}"
+    where = "level with" if size == "0.0 points" else f"{size} {'below' if value < 0 else 'above'}"
+    if gap is None or _verdict(gap) == "unknown":
+        return f"{where} {whom} (no interval of the difference was kept)"
+    return f"{where} {whom} [{_bound(gap['low'])}, {_bound(gap['high'])}]{_hedge(gap)}"
 
 
 def _few(row: Row) -> str:
-    if row["n_prompts"] >= FEW:
-        return ""
-    return f"These are {row['n_prompts']} prompts: intervals over so few are too narrow."
+    return (
+        f"Of {_many(row, 'prompt')}: intervals over so few are too narrow." if _is_few(row) else ""
+    )
+
+
+def _is_few(row: Row) -> bool:
+    return bool(row["n_prompts"] < FEW)
+
+
+def _many(row: Row, what: str) -> str:
+    n = row[f"n_{what}s"]
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _verdict(gap: Row | None) -> str:
-    if gap is None or gap["low"] is None or gap["high"] is None:
+    if gap is None or gap.get("low") is None or gap.get("high") is None:
         return "unknown"
     return "better" if gap["low"] > 0 else "worse" if gap["high"] < 0 else "open"
 

@@ -25,16 +25,18 @@ OF_A_CLIP = (
 DRAWS = 1  # rationales of an annotator on one clip: the others say it in other words
 
 
-def write_videorm_data(media: Media, metrics: Row | None) -> None:
+def write_videorm_data(media: Media, metrics: Row | None, labels: str = "machine") -> None:
     """Write ``data/videorm.js``: ``metrics.json`` with ``findings`` and the ``clips`` its pairs name.
 
-    None: no model was trained. Clips that the run has not are left out: then the page shows ids.
+    ``labels``: what it was trained on, as ``videorm.data.labels`` has it. None: no model was trained.
+    Clips that the run has not are left out: then the page shows ids.
     """
     if metrics is None:
         write_script(media.folder, "videorm.js", "videorm", None)
         return
     shown = shown_pairs(media, metrics.get("worst_pairs") or ())
-    found = {**metrics, "findings": findings(metrics), **shown}
+    told = {"labels": labels, **metrics}
+    found = {**told, "findings": findings(told), **shown}
     write_script(media.folder, "videorm.js", "videorm", found)
 
 

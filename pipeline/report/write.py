@@ -4,7 +4,6 @@ Prompts are paged: the script with a page of them is loaded when it is looked at
 """
 
 import itertools
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,12 @@ from pipeline.report.options import ReportOptions
 from pipeline.report.pages import EXPLORE, write_pages, write_script
 from pipeline.report.previews.kept import clear_but_previews
 from pipeline.report.previews.of_run import previews_of_run
+from pipeline.report.replacing import being_made, check_replaceable, exchange
 from pipeline.report.tables import read_audit, read_json, simulated_kinds
 from pipeline.report.videorm_page import write_videorm_data
 from schemas.layout import Layout
-from schemas.options import SetupError
 
 Record = Mapping[str, Any]
-FOLDERS = frozenset({"assets", "data", "media", "frames", "previews"})  # of a report
 
 
 def write_report(
@@ -60,8 +58,8 @@ def write_report(
     layout, target = Layout(root), Layout(root).report
     if output is not None:
         target = output.resolve()
-        refuse_other(target)
-    folder = target.with_name(f".{target.name}-new")
+        check_replaceable(target, EXPLORE.file, "a report of one run")
+    folder = being_made(target)
     clear_but_previews(folder)
     media = Media(
         layout=layout,
@@ -83,30 +81,8 @@ def write_report(
     _write_run(media, options, manifest, simulated, order)
     _write_prompts(media, options, manifest, order)
     write_pages(folder, simulated=simulated, of=_name(manifest))
-    _replace(target, folder)
+    exchange(folder, target)
     return target / EXPLORE.file
-
-
-def _replace(target: Path, folder: Path) -> None:
-    """Put the new folder where the old one is, which stands until then and is deleted afterwards."""
-    old = target.with_name(f".{target.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    folder.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def refuse_other(target: Path) -> None:
-    """Raises :class:`~schemas.options.SetupError` where ``target`` is a file, or a folder that holds
-    anything but a report: all that stands there is replaced."""
-    found = sorted(target.iterdir()) if target.is_dir() else []
-    other = [path.name for path in found if path.name not in FOLDERS and path.suffix != ".html"]
-    if other or (found and not (target / "data" / "pages.js").is_file()):
-        said = f" and holds {other[0]}" if other else ""
-        raise SetupError(f"{target}: is no report{said}; it would be replaced: name a new folder")
-    if target.exists() and not target.is_dir():
-        raise SetupError(f"{target}: is a file; name a new folder for the report")
 
 
 def _name(manifest: Record) -> str | None:
@@ -142,7 +118,13 @@ def _write_run(
         previews=media.previews,
     )
     write_script(folder, "judges.js", "judges", read_json(layout.root / JUDGES))
-    write_videorm_data(media, read_json(layout.videorm / "metrics.json"))
+    write_videorm_data(media, read_json(layout.videorm / "metrics.json"), _labels(manifest))
+
+
+def _labels(manifest: Record) -> str:
+    """What the reward model was trained on."""
+    told: Record = ((manifest.get("config") or {}).get("videorm") or {}).get("data") or {}
+    return str(told.get("labels") or "machine")
 
 
 def _write_prompts(media: Media, options: ReportOptions, manifest: Record, order: Order) -> None:

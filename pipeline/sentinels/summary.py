@@ -1,6 +1,6 @@
 """The sentinels of a run in plain values: for judges.json, the report and the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline.sentinels.compare import shift_between
@@ -43,25 +43,39 @@ def summary_of(
             if one.findings
         ],
         "judges": [
-            {**_row(many), "series": series_of((records or {}).get(name, ()))}
+            {
+                **_row(many),
+                "series": series_of(
+                    (records or {}).get(name, ()), {one.finding.occasion for one in many}
+                ),
+            }
             for name, many in _by_judge(found).items()
         ],
     }
 
 
-def series_of(records: Sequence[Record]) -> list[dict[str, Any]]:
+def series_of(
+    records: Sequence[Record], own: Collection[str] | None = None
+) -> list[dict[str, Any]]:
     """Every occasion of one judge against the first of them, the oldest first.
+
+    ``own``: those of the run; others, which a shared history may hold, are left out where they asked
+    nothing that these did. None: all are of the run.
 
     ``{"occasion", "time", "run", "wave", "mean", "n_scores", "shift", "low", "high", "n_clips"}``:
     ``mean`` of all scores in points, ``shift`` the mean over clips and dimensions of the score then
     minus that of the first occasion, on the questions that both asked, with its 95 % interval (clips
     resampled); of the first occasion it is 0 by definition, without an interval.
     """
+    own = {record.occasion for record in records} if own is None else own
+    asked = frozenset().union(*(r.questions for r in records if r.occasion in own))
+    records = [r for r in records if r.occasion in own or r.questions & asked]
+    first = next((record for record in records if record.questions), None)
     found = []
     for record in records:
         scores = [r.score for r in record.readings if r.score is not None]
-        against = shift_between(record, records[0])
-        if record is records[0]:
+        against = shift_between(record, first or record)
+        if record is first:
             against |= {"low": None, "high": None}
         found.append(
             {
@@ -100,6 +114,7 @@ def _row(many: Sequence[Verdict]) -> dict[str, Any]:
     found = told.finding
     return {
         "annotator": found.annotator,
+        "occasion": found.occasion,
         "changed": any(one.changed for one in many),
         "able": any(one.able for one in many),
         "p": found.p,

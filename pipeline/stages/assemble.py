@@ -13,12 +13,13 @@ from pipeline.config import Config
 from pipeline.dataset.parquet import parts, read_rows, rows_in, write_rows
 from pipeline.people import rating_files
 from pipeline.preference.shards import Shard
-from pipeline.publish import publish_tables
+from pipeline.publish import failure_files, publish_assembled, publish_waves
 from pipeline.stages.shards import shards_in
 from pipeline.state import fingerprint, fresh
 from pipeline.transforms.children import in_children
 from pipeline.waves import Waves
 from schemas import Failure, Prompt
+from schemas.ids import sha256_hex
 from schemas.tables import to_row
 
 
@@ -37,9 +38,20 @@ def assemble(run: Waves, judged: str) -> str:
         *([sorted(barred)] if (barred := run.recipe.rules.barred) else []),
     )
     noted = run.once("assemble", made, lambda: _score_and_publish(run))
+    # clips that are there after all, and failures of another reason or cost, leave the verdicts as they
+    # were: nothing is to be scored anew, and the tables are
+    run.once("publish", fingerprint(made, _digests(run)), lambda: publish_waves(run))
     run.books |= {b["stage"]: book_of(b) for b in noted["books"]}
     run.say(funnel(run.books, run.failures()))
     return made
+
+
+def _digests(run: Waves) -> list[str]:
+    """Of the files of waves that no score follows from."""
+    collected = [
+        file for table in ("videos", "frames") for file in run.wave_files("collect", table)
+    ]
+    return [sha256_hex(file.read_bytes()) for file in (*collected, *failure_files(run))]
 
 
 def _people(config: Config) -> Any:
@@ -61,7 +73,7 @@ def _score_and_publish(run: Waves) -> dict[str, Any]:
     books = _books(run, shards, out, rows_in([*annotations, *comparisons]))
     for book in books:
         run.require(book)
-    publish_tables(run, [prompts], out)
+    publish_assembled([prompts], out, run.layout)
     return {"books": [{"stage": b.stage, **b.as_dict()} for b in books]}
 
 

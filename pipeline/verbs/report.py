@@ -1,6 +1,8 @@
 """The pages of a finished run drawn anew, or of two runs side by side."""
 
 import argparse
+import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         "report",
         "Draw the pages of a finished run anew; or, given two runs, a page that holds them side by side: "
         "two judges, two rubrics, two dates. Labels flipped, generators that gained, agreement with "
-        "people, scores, cost, the health of the judges, and the flips to look at first. The runs are "
+        "people, scores, cost, the health of the judges, and the flips to look at first. Two runs are "
         "only read; pages written to --output need nothing outside of it.",
         "videoprefer report out/demo",
         "videoprefer report out/demo --output out/demo-pages",
@@ -47,11 +49,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _one(arguments: argparse.Namespace) -> int:
-    from pipeline.report.compare.folder import check_replaceable
     from pipeline.report.options import ReportOptions
-    from pipeline.report.pages import EXPLORE
     from pipeline.report.write import write_report
-    from pipeline.state import record_of
+    from pipeline.state import locked, record_of
     from schemas.layout import Layout
 
     layout = Layout(arguments.run)
@@ -62,14 +62,12 @@ def _one(arguments: argparse.Namespace) -> int:
     output: Path | None = arguments.output
     if output is not None:
         check_folder(output)
-        output = output.resolve()
-        check_replaceable(output, EXPLORE.file, "a report of one run")
-    print(write_report(layout.root, options, record, output=output))
+    with locked(layout) if output is None else contextlib.nullcontext():  # else it is only read
+        print(write_report(layout.root, options, record, output=output))
     return 0
 
 
 def _two(arguments: argparse.Namespace) -> int:
-    from pipeline.report.compare.folder import default_output
     from pipeline.report.compare.write import write_comparison
 
     output = arguments.output or default_output(arguments.run, arguments.new)
@@ -79,3 +77,12 @@ def _two(arguments: argparse.Namespace) -> int:
         print(sentence)
     print(f"page: {written.page}")
     return 0
+
+
+def default_output(old: Path, new: Path) -> Path:
+    """``./compare-OLD-NEW``, of what tells the two folders apart."""
+    from pipeline.report.compare.sides import called
+
+    told = called(*(path.expanduser().resolve() for path in (old, new)))
+    names = [re.sub(r"[^\w.-]+", "-", name) or "run" for name in told]
+    return Path(f"compare-{'-'.join(names)}")

@@ -58,14 +58,32 @@ def spend_of(
         "by_annotator": {annotator: _sum(given) for annotator, given in by_annotator.items()},
         "all_runs": _sum(totals),
     }
+    if spends and all("by_purpose" in spend for spend in spends):
+        found["by_purpose"] = _purposes(spends, renamed)
     clips = [s["clips_of_all_runs"] for s in spends if s.get("clips_of_all_runs")]
     return {**found, "clips_of_all_runs": _sum(clips)} if clips else found
 
 
-def _sum(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _purposes(
+    spends: Sequence[Mapping[str, Any]], renamed: Sequence[Names]
+) -> dict[str, dict[str, Any]]:
+    """Account -> purpose -> what all runs spent on it."""
+    given: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for spend, names in zip(spends, renamed, strict=True):
+        for account, own in spend["by_purpose"].items():
+            purposes = given.setdefault(names.get(account, account), defaultdict(list))
+            for purpose, one in own.items():
+                purposes[purpose].append(one)
+    return {
+        account: {purpose: _sum(many, digits=12) for purpose, many in own.items()}
+        for account, own in given.items()
+    }
+
+
+def _sum(given: Sequence[Mapping[str, Any]], digits: int = 6) -> dict[str, Any]:
     counted = {name: sum(one.get(name) or 0 for one in given) for name in SUMS}
     money = {
-        name: round(sum(one.get(name, 0.0) for one in given), 6)
+        name: round(sum(one.get(name, 0.0) for one in given), digits)
         if all(one.get(name, 0.0) is not None for one in given)
         else None
         for name in MONEY

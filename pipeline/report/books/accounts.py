@@ -1,7 +1,7 @@
 """The accounts of the ledger's record, each with its parts: judges, and generators together."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from annotators.ledger import AGAIN
@@ -43,18 +43,19 @@ def _same(one: Record, other: Record) -> bool:
     return close and one["requests"] == other.get("requests")
 
 
-def merged(costs: Iterable[Cost]) -> list[Cost]:
-    """Of all judges together."""
+def together(costs: Sequence[Cost]) -> list[Cost]:
+    """Of all judges that cost something as one; the verdicts of a free one are bought by no dollar."""
+    paid = {cost.account for cost in costs if cost.usd or cost.unknown}
     found: dict[tuple[str, str | None], Cost] = {}
-    for cost in costs:
+    for cost in (c for c in costs if c.account in paid):
         one = found.get((cost.kind, cost.reason))
         sums = ("verdicts", "usd", "unknown", "first_usd")
         found[cost.kind, cost.reason] = (
-            cost
+            dataclasses.replace(cost, account=EVERYBODY)
             if one is None
             else dataclasses.replace(one, **{n: getattr(one, n) + getattr(cost, n) for n in sums})
         )
-    return list(found.values())
+    return [*found.values(), *(c for c in costs if c.account not in paid)]
 
 
 def account_of(

@@ -1,17 +1,15 @@
 """Where the money went: everything that was ever spent on a folder, split into what it bought."""
 
-import dataclasses
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from pipeline.report.books.accounts import (
-    EVERYBODY,
     GENERATOR,
     account_of,
     accounts_in,
     generators_of,
-    merged,
+    together,
     with_clips,
 )
 from pipeline.report.books.costs import costs_of, failed_clips
@@ -24,7 +22,8 @@ def money_of(layout: Layout, manifest: Record) -> dict[str, Any]:
     """What ``data/books.js`` says of money. ``accounts`` have ``parts``; ``total`` has those of all.
 
     ``free``: nothing was ever spent, and nothing is unknown. ``told_apart``: whether the record keeps
-    the accounts' spending over all runs; without, all of them are one.
+    the accounts' spending over all runs; without, all are one whose replies cost something. ``run``:
+    None of a merged dataset, which no run of its own has paid for.
     """
     spend = manifest.get("spend") or {}
     ever = spend.get("all_runs") or spend
@@ -34,7 +33,7 @@ def money_of(layout: Layout, manifest: Record) -> dict[str, Any]:
         c.account for c in costs
     }
     if not told_apart:
-        costs = [dataclasses.replace(cost, account=EVERYBODY) for cost in merged(costs)]
+        costs = together(costs)
     asking = [name for name in ledger if name.startswith(GENERATOR) and name not in judges]
     of_clips = failed_clips(layout) if asking or not told_apart else (0.0, 0)
     accounts = [
@@ -45,7 +44,7 @@ def money_of(layout: Layout, manifest: Record) -> dict[str, Any]:
     if asking:
         accounts.append(generators_of(asking, ledger, of_clips, spend))
     if not told_apart:
-        accounts = [with_clips(accounts[0], spend, of_clips)] if accounts else []
+        accounts = [with_clips(accounts[0], spend, of_clips), *accounts[1:]] if accounts else []
     total = _total(accounts)
     return {
         "told_apart": told_apart,
@@ -53,7 +52,9 @@ def money_of(layout: Layout, manifest: Record) -> dict[str, Any]:
         "own_journal": not (manifest.get("config") or {}).get("journal"),
         "accounts": accounts,
         "total": total,
-        "run": {name: spend.get(name) for name in ("usd", "requests")},
+        "run": None
+        if manifest.get("merged_from")
+        else {name: spend.get(name) for name in ("usd", "requests")},
         "gate_usd": sum(cost.first_usd for cost in costs),
         "cap": caps_of(spend.get("budget") or {}, ever),
         "prices_of": spend.get("prices_of"),

@@ -7,6 +7,8 @@ Without it the same command takes nothing up that failed, but what was never sen
 from schemas import Reason
 
 NEVER, RETRY = False, True
+# a request is its settings, too, so no reply to another one is of use
+ANEW = "which buys all verdicts anew"
 
 _SAID: dict[Reason, tuple[str, str, bool]] = {
     Reason.NOT_FOUND: (
@@ -117,7 +119,7 @@ _SAID: dict[Reason, tuple[str, str, bool]] = {
     ),
     Reason.TRUNCATED: (
         "the reply was cut at its token cap, a second time with a larger one too",
-        "raise max_output_tokens of the annotator",
+        f"raise max_output_tokens of the annotator, {ANEW}",
         RETRY,
     ),
     Reason.NO_ANSWER: (
@@ -132,12 +134,12 @@ _SAID: dict[Reason, tuple[str, str, bool]] = {
     ),
     Reason.OFF_SCALE: (
         "the score is not on the rubric's scale",
-        "a retry pays for a new reply; many of them: ask for reply_format: json_schema",
+        f"a retry pays for a new reply; many of them: ask for reply_format: json_schema, {ANEW}",
         RETRY,
     ),
     Reason.MISSING_DIMENSION: (
         "the reply leaves one of the rubric's dimensions out",
-        "a retry pays for a new reply; many of them: ask for reply_format: json_schema",
+        f"a retry pays for a new reply; many of them: ask for reply_format: json_schema, {ANEW}",
         RETRY,
     ),
     Reason.CONTRADICTION: (
@@ -147,7 +149,7 @@ _SAID: dict[Reason, tuple[str, str, bool]] = {
     ),
     Reason.NO_DISTRIBUTION: (
         "the log-probabilities that were asked for are not in the reply",
-        "set score: sampled, or take a server that gives them",
+        f"set score: sampled, {ANEW}, or take a server that gives them",
         RETRY,
     ),
     Reason.REJECTED: (

@@ -1,13 +1,14 @@
 """What a comparison comes to, in sentences that a person can quote."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from schemas import CONSENSUS
 
 Found = Mapping[str, Any]
 HEADLINE = "pair_accuracy_ties_half"
+FEW = 10  # prompts, below which intervals are too narrow
 
 
 def findings(found: Found) -> list[str]:
@@ -15,12 +16,13 @@ def findings(found: Found) -> list[str]:
     versions = [found[side]["dataset_version"] for side in ("old", "new")]
     same = versions[0] is not None and versions[0] == versions[1]
     lines = ["The tables of both hold the same rows."] if same else []
-    return [*lines, *_labels(found), *_people(found["people"]), *_cost(found["cost"])]
+    people, few = _people(found["people"]), _few(found["labels"])
+    return [*lines, *_labels(found), *people, *few, *_cost(found["cost"])]
 
 
 def _labels(found: Found) -> Iterator[str]:
     if not sum(one["common"] for one in found["labels"]):
-        yield _nothing(found["common"])
+        yield _nothing(found)
     for one in found["labels"]:
         if one["common"]:
             name = str(one["dimension"]).replace("_", " ")
@@ -32,14 +34,32 @@ def _labels(found: Found) -> Iterator[str]:
             )
 
 
-def _nothing(common: Found) -> str:
-    if not common["prompts"]["common"]:
+def _nothing(found: Found) -> str:
+    prompts, clips = (found["common"][name]["common"] for name in ("prompts", "videos"))
+    if not prompts:
         return "The two have no prompt in common, so no label can be compared."
-    return (
-        f"No pair of clips is in both, though prompts ({common['prompts']['common']:,}) and clips "
-        f"({common['videos']['common']:,}) are: no prompt has two judged clips in common, so no label can "
-        "be compared."
+    of_both = f"No labelled pair is in both, though prompts ({prompts:,}) are"
+    if not clips:
+        return f"{of_both}: each has its own clips of them, so no label can be compared."
+    of_both = f"No labelled pair is in both, though prompts ({prompts:,}) and clips ({clips:,}) are"
+    judged = [
+        {one["dimension"] for one in found["labels"] if one[side]}
+        for side in ("only_old", "only_new")
+    ]
+    apart = judged[0] and judged[1] and not judged[0] & judged[1]
+    why = (
+        "the two label other"
+        if apart
+        else "no two clips of a prompt are labelled in both on the same"
     )
+    return f"{of_both}: {why} dimension{'s' if apart else ''}, so no label can be compared."
+
+
+def _few(labels: Iterable[Found]) -> Iterator[str]:
+    most = max((one["prompts"] for one in labels), default=0)
+    if 0 < most < FEW:
+        many = "1 prompt" if most == 1 else f"{most} prompts"
+        yield f"The two have pairs of {many} in common: intervals over so few are too narrow."
 
 
 def _kappa(row: Found) -> str:
@@ -55,8 +75,9 @@ def _people(people: Found) -> Iterator[str]:
         change = row["change"]
         yield (
             f"{row['dimension'].replace('_', ' ')}: the consensus orders {tenths(row['old']['value'])} % "
-            f"of the pairs as people do, then {tenths(row['new']['value'])} %: {points(change)} points on "
-            f"the same {row['n_items']:,} pairs{_holds_zero(change)}."
+            f"of the pairs as people do (a tie of its own counts half), then "
+            f"{tenths(row['new']['value'])} %: {points(change)} points on the same "
+            f"{row['n_items']:,} pairs{_holds_zero(change)}."
         )
 
 
@@ -80,16 +101,21 @@ def percent(row: Found) -> str:
     if row["value"] is None:
         return "undefined"
     text = f"{tenths(row['value'])} %"
-    return text if row["low"] is None else f"{text} [{tenths(row['low'])}, {tenths(row['high'])}]"
+    return f"{text} [{tenths(row['low'])}, {tenths(row['high'])}]" if _has_interval(row) else text
+
+
+def _has_interval(row: Found) -> bool:
+    """Resamples that all come to one number, such as no flip at all, say nothing of how sure it is."""
+    return row["low"] is not None and row["low"] != row["high"]
 
 
 def points(row: Found) -> str:
     """``+1.8 [−0.4, +4.0]``: a difference of shares, in points."""
     if row["value"] is None:
         return "undefined"
-    value, low, high = (row[key] and tenths(row[key], "+") for key in ("value", "low", "high"))
-    text = value or "0.0"
-    return text if row["low"] is None else f"{text} [{low or '0.0'}, {high or '0.0'}]"
+    text = tenths(row["value"], "+")
+    ends = [tenths(row[key], "+") for key in ("low", "high")] if _has_interval(row) else []
+    return f"{text} [{', '.join(ends)}]" if ends else text
 
 
 def tenths(share: float, sign: str = "-") -> str:

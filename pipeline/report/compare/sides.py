@@ -1,6 +1,7 @@
 """The two runs that are compared."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,11 @@ NEEDED = ("prompts", "videos", "scores", "preferences")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One run: its folder, and its record."""
+    """One run: its folder, what that is called, and its record."""
 
     layout: Layout
+    folder: str
     record: Mapping[str, Any]
-
-    @property
-    def folder(self) -> str:
-        """The folder's name."""
-        return self.layout.root.name
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -44,16 +41,26 @@ def open_sides(old: Path, new: Path) -> tuple[Side, Side]:
         raise SetupError(
             f"{old} and {new}: the same folder twice; name two runs, or one to draw its own pages"
         )
-    return _open(one), _open(other)
+    names = called(one, other)
+    return _open(one, names[0]), _open(other, names[1])
 
 
-def _open(root: Path) -> Side:
+def called(one: Path, other: Path) -> tuple[str, str]:
+    """The names of two folders, with as much of what they lie in as tells them apart."""
+    for n in range(1, max(len(one.parts), len(other.parts)) + 1):
+        names = ["/".join(path.parts[-n:]) for path in (one, other)]
+        if names[0] != names[1]:
+            break
+    return names[0], names[1]
+
+
+def _open(root: Path, name: str) -> Side:
     if not root.is_dir():
         raise SetupError(f"{root}: no such folder; name the output folder of a run")
     layout = Layout(root)
     try:
         record = record_of(layout)
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise SetupError(f"{layout.run}: not readable as JSON: {error}") from error
     for table in NAMES:
         files = table_files(layout, table)
@@ -62,4 +69,4 @@ def _open(root: Path) -> Side:
                 f"{layout.table(table)}: holds no *.parquet; run that run again to have its tables"
             )
         check_readable(files)
-    return Side(layout=layout, record=record)
+    return Side(layout=layout, folder=name, record=record)

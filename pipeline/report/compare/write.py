@@ -7,7 +7,6 @@ from typing import Any
 from pipeline.audit.measures.measure import Resampling
 from pipeline.report.compare.cards import shown_flips
 from pipeline.report.compare.findings import findings
-from pipeline.report.compare.folder import check_replaceable, replaced
 from pipeline.report.compare.labels import generator_changes, label_changes
 from pipeline.report.compare.money import cost, failures, health
 from pipeline.report.compare.pairs import CommonPairs, common_pairs
@@ -17,6 +16,7 @@ from pipeline.report.compare.scores import score_changes
 from pipeline.report.compare.sides import Side, open_sides
 from pipeline.report.media import Media
 from pipeline.report.pages import COMPARE, write_pages, write_script
+from pipeline.report.replacing import check_replaceable, replaced
 from pipeline.report.tables import simulated_kinds
 
 

@@ -7,6 +7,7 @@
   const when = (time) => `${time.slice(0, 16).replace("T", " ")} UTC`;
   const MARK = { changed: "triangle", same: "circle", unknown: "diamond" };
   const verdict = (row) => (row.changed ? "changed" : row.able === false ? "unknown" : "same");
+  const STAMP = 62, VALUE = 160; // px that a time and an interval take beside their like
   const WORDS = { changed: "changed", same: "no change seen", unknown: "cannot tell" };
 
   /** The verdict as a shape and as words: a triangle, a circle, a hollow diamond. */
@@ -22,7 +23,7 @@
     const gap = (to - from) / Math.max(series.length - 1, 1);
     const even = series.map((_, n) => (series.length > 1 ? from + n * gap : (from + to) / 2));
     const real = times.map((time) => from + ((time - times[0]) / (span || 1)) * (to - from));
-    const apart = span > 0 && real.every((x, n) => !n || x - real[n - 1] >= Math.min(26, gap));
+    const apart = span > 0 && real.every((x, n) => !n || x - real[n - 1] >= Math.min(STAMP, gap));
     return { x: apart ? real : even, apart };
   };
 
@@ -36,20 +37,23 @@
     const ends = series.flatMap((one) => [one.shift, one.low, one.high]).filter(vp.isNumber);
     const reach = Math.max(0.25, ...ends.map(Math.abs)) * 1.12, y = vp.scale(-reach, reach, base, top);
     const { x } = positions(series, left + 18, right - 18), kind = verdict(row);
+    // the verdict is of the most telling occasion, which need not be the last
+    const found = series.findIndex((one) => one.occasion === row.occasion), judged = found < 0 ? series.length - 1 : found;
+    const first = series.findIndex((one) => vp.isNumber(one.shift));
     const grid = vp.ticks(-reach, reach, 4).map((tick) => vp.svg("g", null,
       vp.svg("line", { x1: left, x2: right, y1: y(tick.value), y2: y(tick.value), class: "grid" }),
       vp.text(left - 7, y(tick.value) + 4, vp.signed(tick.value, reach < 0.6 ? 2 : 1), { class: "small", "text-anchor": "end" })));
-    const every = Math.ceil((series.length * 62) / (right - left));
+    const every = Math.ceil((series.length * STAMP) / (right - left));
     const marks = series.map((one, n) => {
       const label = n % every === 0 ? [vp.text(x[n], base + 18, stamp(one, series), { class: "small", "text-anchor": "middle" }),
         vp.text(x[n], base + 34, `n = ${one.n_clips}`, { class: "small", "text-anchor": "middle" })] : null;
       if (!vp.isNumber(one.shift)) return label;
-      const last = n === series.length - 1;
-      return vp.svg("g", { class: `drift ${last ? kind : ""}` },
+      const last = n === series.length - 1, telling = n === judged;
+      return vp.svg("g", { class: `drift ${telling ? kind : ""}` },
         vp.svg("title", null, `${when(one.time)}, ${one.run}, ${one.wave}: ${interval(one)} points on ${vp.plural(one.n_clips, "clip")}`),
         vp.isNumber(one.low) && vp.svg("path", { class: "whisker", d: `M${x[n]} ${y(one.low)}V${y(one.high)}M${x[n] - 5} ${y(one.low)}h10M${x[n] - 5} ${y(one.high)}h10` }),
-        vp.marker(n === 0 ? "square" : last ? MARK[kind] : "circle", x[n], y(one.shift), n === 0 || (last && kind === "unknown")),
-        last && n > 0 ? vp.text(Math.min(x[n], right - 4), y(Math.max(one.high ?? one.shift, one.shift)) - 9, interval(one), { class: "value", "text-anchor": "end" }) : null, label);
+        vp.marker(n === first ? "square" : telling ? MARK[kind] : "circle", x[n], y(one.shift), n === first || (telling && kind === "unknown")),
+        (telling || (last && x[n] - x[judged] > VALUE)) && n !== first ? vp.text(Math.min(x[n], right - 4), y(Math.max(one.high ?? one.shift, one.shift)) - 9, interval(one), { class: "value", "text-anchor": x[n] < VALUE ? "start" : "end" }) : null, label);
     });
     return vp.canvas(width, height, vp.text(2, 13, "points against the first occasion", { class: "small" }), grid,
       vp.svg("line", { x1: left, x2: right, y1: y(0), y2: y(0), class: "reference" }), marks);
@@ -60,7 +64,7 @@
     { name: "run", get: (one) => one.run }, { name: "before", get: (one) => one.wave },
     { name: "mean score", number: true, get: (one) => vp.fixed(one.mean) },
     { name: "scores", number: true, get: (one) => vp.count(one.n_scores) },
-    { name: "against the first, in points", number: true, get: (one) => (one === row.series[0] ? "first" : interval(one)) },
+    { name: "against the first, in points", number: true, get: (one) => (one === row.series.find((any) => vp.isNumber(any.shift)) ? "first" : interval(one)) },
     { name: "clips", number: true, get: (one) => vp.count(one.n_clips) }], row.series);
 
   vp.drift = ({ run, judges }) => {
@@ -82,7 +86,7 @@
         { name: "models that answered", get: (r) => (r.models || []).join(", ") || "–" },
         { name: "in words", get: (r) => vp.el("span", { class: "why told" }, r.said) }], found.judges),
       drawn.length ? vp.el("div", { class: "pair" }, drawn.map((row) => vp.figure([vp.el("strong", null, row.annotator), ` `, told(row), vp.el("br"),
-        "Mean shift of the scores against the first occasion (square), with 95 % intervals over clips; times in UTC."], plot(row)))) : null,
+        "Mean shift of the scores against the first occasion (square), with 95 % intervals over clips; the mark of the verdict stands at the occasion that tells most; times in UTC."], plot(row)))) : null,
       drawn.map((row) => vp.el("details", null, vp.el("summary", null, `${row.annotator}: ${vp.plural(row.series.length, "occasion")} as a table`), occasions(row)))];
   };
 })();

@@ -30,6 +30,9 @@
     }));
   });
 
+  /** Which runs all this was spent by: a merged dataset has none of its own, and no last one. */
+  const spenders = (money) => (money.run ? "over all runs on this folder" : "over all runs that were merged");
+
   /** Parts down, accounts across, and their sum; the last row is what was spent, which the parts add up to. */
   const table = (money) => {
     const accounts = money.accounts, several = accounts.length > 1;
@@ -44,7 +47,7 @@
     const share = (usd) => (cost > 0 && vp.isNumber(usd) ? vp.percent(usd / cost) : "–");
     const rows = [...money.total.parts, { part: null }];
     const last = (account) => [vp.el("strong", { class: "figure" }, vp.dollars(account.usd)), vp.el("span", { class: "n line" }, vp.plural(account.requests, "request"))];
-    return vp.table("What each dollar bought, over all runs on this folder: the parts add up to what was spent", [
+    return vp.table(`What each dollar bought, ${spenders(money)}: the parts add up to what was spent`, [
       { name: "What for", head: true, get: (p) => (p.part ? vp.partName(p) : "spent in all") },
       ...accounts.map((account) => ({ name: account.account, number: true, get: (p) => (p.part ? cell(account, p) : last(account)) })),
       ...(several ? [{ name: "together", number: true, get: (p) => (p.part ? cell(money.total, p) : last(money.total)) }] : []),
@@ -57,17 +60,17 @@
   const tiles = (money) => {
     const useful = sum(money.total.parts.filter((part) => vp.partKind(part) === "good"));
     return vp.el("ul", { class: "tiles" },
-      tile(vp.dollars(money.total.usd), "spent over all runs", [vp.plural(money.total.requests, "request"),
+      tile(vp.dollars(money.total.usd), money.run ? "spent over all runs" : "spent by the runs that were merged", [vp.plural(money.total.requests, "request"),
         vp.isNumber(money.total.usd) ? null : `, ${vp.dollars(sum(money.accounts))} known`]),
-      tile(vp.dollars(money.run.usd), "of it by the last run", vp.isNumber(money.run.requests) ? vp.plural(money.run.requests, "request") : null),
+      money.run ? tile(vp.dollars(money.run.usd), "of it by the last run", vp.isNumber(money.run.requests) ? vp.plural(money.run.requests, "request") : null) : null,
       known(money.total.parts) && sum(positive(money.total.parts)) > 0
         ? tile(vp.percent(useful / sum(positive(money.total.parts))), "of the cost bought what was wanted", vp.dollars(useful)) : null,
-      money.rates.map((rate) => tile(vp.dollars(rate.usd), `per ${rate.per}`, `n = ${vp.count(rate.n)}`)));
+      money.rates.map((rate) => tile(vp.dollars(rate.usd), `per ${rate.per}, all in`, vp.isNumber(rate.of) ? `${vp.dollars(rate.of)}, n = ${vp.count(rate.n)}` : `n = ${vp.count(rate.n)}`)));
   };
 
   /** The caps, each as a bar: spent of what may be. */
   const caps = (money) => {
-    if (!money.cap.length) return vp.note("No cap: budget: in the configuration would set one, in US dollars, tokens or requests.");
+    if (!money.cap.length) return !money.run ? null : vp.note("No cap: budget: in the configuration would set one, in US dollars, tokens or requests.");
     const write = (unit, value) => (unit === "usd" ? vp.dollars(value) : vp.isNumber(value) ? `${vp.count(value)} ${unit}` : "unknown");
     return money.cap.map((cap) => vp.el("div", { class: "cap" },
       vp.el("p", null, vp.el("strong", null, `${write(cap.unit, cap.left)} left`), ` of the cap of ${write(cap.unit, cap.cap)} over all runs on this folder; ${write(cap.unit, cap.spent)} spent`
@@ -78,15 +81,18 @@
   /** What a reader must know of the lines that are no verdicts. */
   const remarks = (money) => {
     const parts = money.total.parts, has = (name) => parts.some((part) => part.part === name);
-    const again = money.accounts.reduce((total, a) => total + (a.again || 0), 0), usd = money.accounts.map((a) => a.again_usd).filter(vp.isNumber);
-    const paid = money.accounts.map((a) => ({ name: a.account, own: sum(a.parts.filter((p) => !["sentinels", "canary", "lost", "elsewhere", "cached"].includes(p.part))), run: a.run }));
-    const before = vp.isNumber(money.run.usd) && known(parts) ? paid.reduce((total, a) => total + Math.max(0, a.own - (a.run && vp.isNumber(a.run.usd) ? a.run.usd : 0)), 0) : 0;
+    const asked = money.accounts.filter((a) => a.again), again = asked.reduce((total, a) => total + a.again, 0), usd = asked.map((a) => a.again_usd).filter(vp.isNumber);
+    const price = !usd.length ? "an unknown sum" : `${vp.dollars(usd.reduce((a, b) => a + b, 0))}${usd.length < asked.length ? " and an unknown sum" : ""}`;
+    const paid = money.accounts.filter((a) => a.role === "judge").map((a) => ({ own: sum(a.parts.filter((p) => !["sentinels", "canary", "lost", "elsewhere", "cached"].includes(p.part))), run: a.run }));
+    const before = money.run && vp.isNumber(money.run.usd) && known(parts) ? paid.reduce((total, a) => total + Math.max(0, a.own - (a.run && vp.isNumber(a.run.usd) ? a.run.usd : 0)), 0) : 0;
     return [
+      money.rates.length ? "All in: refusals, sentinels and lost requests count, too, and replies that were paid for before; of pairs and clips, what generators cost as well."
+        + " What the replies to a verdict alone cost stands under Judges." : null,
       has("lost") ? "Lost: requests without an answer. Billed or not, nobody knows; each counts at the most it can have cost." : null,
-      has("elsewhere") ? "Not in the tables: money that the ledger knows and no row accounts for: verdicts of another configuration, looks with preview, replies whose cost their row could not state, sentinels of a version that did not keep them apart." : null,
+      has("elsewhere") ? "Not in the tables: money that the ledger knows and no row accounts for: verdicts of another configuration or on clips that were withdrawn, looks with preview, replies whose cost their row could not state, sentinels of a version that did not keep them apart." : null,
       has("cached") ? `Paid before: the tables hold replies worth ${vp.dollars(-cached(parts))} more than was spent here; they lay in the journal, paid for by another run or before the ledger began. They cost nothing again, so the line is negative.` : null,
       before > 5e-7 && !has("cached") ? `Of what the verdicts cost, at least ${vp.dollars(before)} had been paid before the last run: replies in the journal cost nothing again.` : null,
-      again ? `Of it, asking again: ${usd.length ? vp.dollars(usd.reduce((a, b) => a + b, 0)) : "unknown"} for ${vp.plural(again, "request")} after a reply that was cut, or that a retry set aside. A verdict carries what all replies to its question cost.` : null,
+      again ? `Of it, asking again one by one: ${price} for ${vp.plural(again, "request")} after a reply that was cut or lacked something, or that a retry set aside. A verdict carries what all replies to its question cost.` : null,
       money.gate_usd > 0 ? `Of it, the gate: ${vp.dollars(money.gate_usd)} for the verdicts on clips that were judged before all others.` : null,
       money.told_apart ? null : "This record is of a version that kept no account apart over several runs, so all judges are one here.",
       money.prices_of ? `Prices are those of ${money.prices_of}; where a model has none, its cost is unknown, never zero.` : null,
@@ -94,15 +100,15 @@
   };
 
   const requests = (money) => vp.el("details", null, vp.el("summary", null, "Requests and tokens of each judge"),
-    vp.table("Requests and tokens over all runs; the last run beside them", [
+    vp.table(`Requests and tokens ${spenders(money)}${money.run ? "; the last run beside them" : ""}`, [
       { name: "Judge", head: true, get: (a) => a.account },
       { name: "spent", number: true, get: (a) => vp.dollars(a.usd) },
       { name: "requests", number: true, get: (a) => vp.count(a.requests) },
       { name: "of them lost", number: true, get: (a) => vp.count(a.lost_requests) },
       { name: "input tokens", number: true, get: (a) => vp.count(a.input_tokens) },
       { name: "output tokens", number: true, get: (a) => vp.count(a.output_tokens) },
-      { name: "spent by the last run", number: true, get: (a) => (a.run ? vp.dollars(a.run.usd) : "–") },
-      { name: "its requests", number: true, get: (a) => (a.run ? vp.count(a.run.requests) : "–") },
+      ...(money.run ? [{ name: "spent by the last run", number: true, get: (a) => (a.run ? vp.dollars(a.run.usd) : "–") },
+        { name: "its requests", number: true, get: (a) => (a.run ? vp.count(a.run.requests) : "–") }] : []),
     ], money.accounts));
 
   vp.money = ({ run, books }) => {
@@ -118,7 +124,7 @@
     const kinds = vp.unique(["good", "side", "waste", "other"].filter((kind) => shown.some((a) => positive(a.parts).some((part) => vp.partKind(part) === kind))));
     return [tiles(paying), caps(money),
       shown.length ? vp.el("figure", null, vp.keyOf(kinds.map((kind) => [kind, KINDS[kind]])), bars(shown),
-        vp.el("figcaption", null, `Dollars over all runs on this folder, one scale for all${shown.some((a) => cached(a.parts) < 0) ? "; a bar holds what was paid before, too" : ""}.`)) : null,
+        vp.el("figcaption", null, `Dollars ${spenders(money)}, one scale for all${shown.some((a) => cached(a.parts) < 0) ? "; a bar holds what was paid before, too" : ""}.`)) : null,
       table(paying), free.length ? vp.note(`Free of charge: ${free.join(", ")}.`) : null,
       vp.el("ul", { class: "prose" }, remarks(money)), requests(paying)];
   };

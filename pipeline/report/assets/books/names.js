@@ -10,6 +10,10 @@
   /** Stages whose failures a stage may have to pay for. */
   vp.stagesBefore = (stage) => BEFORE[stage] || vp.STAGES;
   vp.stageUnit = (stage) => UNITS[stage] || "row";
+  /** Books of a merge are kept by table: ``merge_annotations``. */
+  const MERGE = /^merge_/;
+  vp.stageName = (stage) => vp.words(stage.replace(MERGE, ""));
+  vp.isMerge = (stages) => stages.length > 0 && stages.every((stage) => MERGE.test(stage));
   vp.stageDoes = (stage) => DOES[stage] || "";
 
   /** Where an owed row may end, in the order of reading: field, word, and how its bar is drawn. */
@@ -17,6 +21,8 @@
     { field: "written", word: "written" }, { field: "failed", word: "failed" },
     { field: "upstream", word: "owed to a failure upstream" }, { field: "filtered", word: "left out by rule" },
     { field: "missing", word: "missing" }];
+  /** Of a merge: a row that an earlier run of it has, too, is written once, and no failure. */
+  vp.MERGE_ENDS = vp.ENDS.map((end) => (end.field === "upstream" ? { field: "upstream", word: "there already" } : end));
 
   const PARTS = { usable: "usable verdicts", refused: "refused", unreadable: "unreadable", failed: "no reply", not_applicable: "not applicable",
     clips: "generated clips", failed_clips: "clips that failed", sentinels: "sentinels", canary: "canary study", lost: "lost: no answer came back",

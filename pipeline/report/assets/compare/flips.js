@@ -44,7 +44,9 @@
 
   const words = (flip) => {
     const said = compared(flip);
-    const margin = (value) => (value > 0 ? `prefers the left by ${vp.fixed(value)}` : value < 0 ? `prefers the right by ${vp.fixed(-value)}` : "calls it a tie");
+    const names = flip.clips.map((clip) => clip.generator); // on a telephone one stands above the other
+    const [first, second] = names[0] === names[1] ? ["the left", "the right"] : names;
+    const margin = (value) => (value > 0 ? `prefers ${first} by ${vp.fixed(value)}` : value < 0 ? `prefers ${second} by ${vp.fixed(-value)}` : "calls it a tie");
     return [vp.el("p", { class: "margins" }, SIDES.map((name, n) => [vp.el("strong", null, `${name[0].toUpperCase()}${name.slice(1)} `), `${margin(flip.margins[n])}. `]), votes(flip)),
       said.length ? vp.el("details", null, vp.el("summary", null, `${vp.plural(flip.compared[0].length + flip.compared[1].length, "comparison")} of the two`), said) : null];
   };
@@ -67,7 +69,6 @@
     };
     const select = vp.el("select", { id: "flips-dimension", onchange: (event) => choose(event.target.value) },
       vp.el("option", { value: "" }, "all dimensions"), dimensions.map((name) => vp.el("option", { value: name }, vp.words(name))));
-    window.addEventListener("beforeprint", () => { all = true; choose(select.value); });
     choose("");
     return [vp.el("p", { class: "lead" }, "Single pairs, not statistics: those that turned round and of which both runs were surest, one of a prompt; then those that became a tie or"
       + " no longer are one. Left, or above, is the clip that the old run prefers; where that was a tie, the one that the new run prefers."),

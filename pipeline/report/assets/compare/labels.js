@@ -69,7 +69,7 @@
     return some.length ? [vp.el("div", { class: some.length === 3 ? "pair three" : "pair" }, some.map(gains)),
       vp.note("A triangle gained and a square lost beyond its interval; an open circle may not have moved. With many generators some"
         + " intervals leave zero out by chance: 1 of 20 where nothing changed."),
-      vp.el("details", null, vp.el("summary", null, "All numbers, and generators two by two"), some.map((one) => [wins(one), couples(one),
+      vp.el("details", { class: "on-screen" }, vp.el("summary", null, "All numbers, and generators two by two"), some.map((one) => [wins(one), couples(one),
         one.couples_left_out ? vp.note(`${vp.plural(one.couples_left_out, "pair")} of generators with fewer pairs are not shown.`) : null]))] : [];
   };
 })();

@@ -5,6 +5,7 @@
   const PLOTTED = "pair_accuracy_ties_half";
   const KEY = ["pair_accuracy_ties_half_loo", "pair_accuracy_ties_half", "pair_agreement_with_ties", "judge_tie_share", "spearman_within_prompt", "spearman",
     "krippendorff_alpha_ordinal"];
+  const CERTAIN = ["chance", "all_tie"]; // the same rule in every run: among all numbers only
 
   const plots = (rows) => vp.unique(rows.map((row) => row.dimension)).map((dimension) => {
     const own = rows.filter((row) => row.dimension === dimension && row.statistic === PLOTTED && vp.isNumber(row.change.value));
@@ -29,9 +30,13 @@
   const cell = (row, statistic) => (row ? vp.auditCell({ ...row, statistic }) : "–");
   const beside = (found, rows, caption) => vp.table(caption, [
     { name: "annotator", head: true, get: who },
-    ...vp.compare.heads(found).map((name, n) => ({ name, number: true, get: (r) => cell(n ? r.new : r.old, r.statistic) }))], rows, { class: "pivot" });
+    ...vp.compare.heads(found).map((name, n) => ({ name, number: true, get: (r) => cell(n ? r.new : r.old, r.statistic) }))], rows, { class: "pivot beside" });
 
   const sorted = (rows) => [...rows].sort((a, b) => vp.byAnnotator(a.annotator, b.annotator) || vp.byStatistic(a.statistic, b.statistic));
+  /** Whether an annotator has the consensus' own numbers in both runs: with one judge that is all there is of it. */
+  const repeats = (name, rows) => name !== "consensus" && rows.filter((row) => row.annotator === name).every((row) =>
+    rows.some((one) => one.annotator === "consensus" && one.statistic === row.statistic && JSON.stringify([one.old, one.new]) === JSON.stringify([row.old, row.new])));
+
   const audits = (found) => {
     const rows = found.audits, has = (side) => rows.some((row) => row[side]);
     if (!rows.length) return [vp.note("Neither run was held against people.")];
@@ -43,9 +48,10 @@
         + " neither that something changed nor that nothing did", found.people.rows.length ? "; the paired differences above tell." : "."),
       dimensions.map((dimension) => {
         const own = sorted(rows.filter((row) => row.dimension === dimension));
-        const key = own.filter((row) => KEY.includes(row.statistic) && !vp.isRater(row.annotator));
+        const telling = own.filter((row) => KEY.includes(row.statistic) && !vp.isRater(row.annotator) && !CERTAIN.includes(row.annotator));
+        const key = telling.filter((row) => !repeats(row.annotator, telling));
         return [key.length ? beside(found, key, called(dimension)) : null,
-          own.length > key.length ? vp.el("details", null, vp.el("summary", null, `All ${vp.count(own.length)} numbers about ${called(dimension)}`),
+          own.length > key.length ? vp.el("details", { class: "on-screen" }, vp.el("summary", null, `All ${vp.count(own.length)} numbers about ${called(dimension)}`),
             beside(found, own, `${called(dimension)}, everything`)) : null];
       })];
   };

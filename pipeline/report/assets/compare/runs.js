@@ -11,10 +11,11 @@ vp.compare = {};
   vp.compare.points = (value) => vp.signed(100 * value, 1);
   vp.compare.share = { format: vp.percent, bound: (value) => vp.fixed(100 * value, 1) };
 
-  /** "12.3 % [10.1, 14.9]" on two lines; what is undefined is called so. */
+  /** "12.3 % [10.1, 14.9]" on two lines; what is undefined is called so. Resamples that all come to one
+      number say nothing of how sure it is. */
   vp.compare.figure = (row, format, bound = format) => (!row || !vp.isNumber(row.value) ? vp.el("span", { class: "muted" }, row ? "undefined" : "–")
     : [vp.el("span", { class: "figure" }, format(row.value)),
-      vp.isNumber(row.low) && vp.isNumber(row.high) ? vp.el("span", { class: "interval line" }, `[${bound(row.low)}, ${bound(row.high)}]`) : null]);
+      vp.isNumber(row.low) && vp.isNumber(row.high) && row.low !== row.high ? vp.el("span", { class: "interval line" }, `[${bound(row.low)}, ${bound(row.high)}]`) : null]);
 
   /** The two columns' heads: which run is which. */
   vp.compare.heads = (found) => SIDES.map((side) => `${side}: ${found[side].folder}`);
@@ -103,8 +104,7 @@ vp.compare = {};
     return [format, format === vp.percent ? vp.compare.share.bound : format];
   };
 
-  const healthCell = (row) => (row.low === row.high ? vp.compare.figure({ value: row.value }, written(row.statistic)[0])
-    : vp.compare.figure(row, ...written(row.statistic)));
+  const healthCell = (row) => vp.compare.figure(row, ...written(row.statistic));
 
   const ofJudge = (found, name) => vp.table(name, [
     { name: "figure", head: true, get: (r) => vp.words(r.statistic) },

@@ -43,7 +43,10 @@
   const scale = (found) => {
     const rules = ["old", "new"].map((side) => found[side].rules.consensus || {});
     if (rules.some((rule) => rule.scale === "standardised")) return "A consensus that is standardised has its mean at zero in each run, over that run's clips: a shift there tells of the clips in common, not of the judge.";
-    return JSON.stringify(rules[0]) === JSON.stringify(rules[1]) ? null : "The two consensus scores were made by other rules, so a shift may come from those.";
+    if (JSON.stringify(rules[0]) !== JSON.stringify(rules[1])) return "The two consensus scores were made by other rules, so a shift may come from those.";
+    const judges = ["old", "new"].map((side) => JSON.stringify(found[side].judges.map((one) => one.annotator)));
+    return judges[0] === judges[1] && !found.rubrics.some((one) => one.differs) ? null
+      : "Other judges, or another text of a rubric, gave these scores: where their scales are not one, a shift tells of the scales.";
   };
 
   vp.compare.scores = (found) => {
@@ -53,7 +56,7 @@
       vp.el("ul", { class: "legend" }, vp.compare.heads(found).map((name, n) => key(name, n))),
       vp.el("div", { class: "pair three" }, some.map((one) => vp.figure(`${vp.words(one.dimension)}: consensus scores of ${vp.count(one.generators[0].n)} clips that both scored.`, distribution(one)))),
       vp.el("div", { class: "pair three" }, some.map(shifts)),
-      vp.el("details", null, vp.el("summary", null, "All numbers, and each annotator that both runs have"),
+      vp.el("details", { class: "on-screen" }, vp.el("summary", null, "All numbers, and each annotator that both runs have"),
         some.map((one) => [numbers(one, "generator", "mean consensus score of the same clips"), numbers(one, "annotator_id", "mean score of each annotator")]))];
   };
 })();

@@ -7,8 +7,18 @@
     return stage ? ` (${vp.words(stage)}${rest ? `: ${rest}` : ""})` : "";
   };
 
-  vp.failureList = (failures) => failures.length ? vp.el("ul", { class: "failures" }, failures.map((f) =>
-    vp.el("li", null, vp.badge(f.reason, "bad"), " ", f.message, owner(f)))) : null;
+  /** Whether a reason tells of something that went wrong: a judge that does not judge such clips at all is no fault. */
+  vp.isFault = ({ reason }) => reason !== "not_applicable";
+
+  const listed = (failures, kind) => failures.length ? vp.el("ul", { class: "failures" }, failures.map((f) =>
+    vp.el("li", null, vp.badge(vp.words(f.reason), kind), " ", f.message, owner(f)))) : null;
+
+  /** What failed and why; what was never to be judged is folded away. */
+  vp.failureList = (failures) => {
+    const faults = failures.filter(vp.isFault), others = failures.filter((f) => !vp.isFault(f));
+    return [listed(faults, "bad"), others.length ? vp.el("details", null,
+      vp.el("summary", null, `${vp.plural(others.length, "verdict")} not applicable`), listed(others, "")) : null];
+  };
 
   const order = (c) => c.shown.map((n) => n + 1).join(", ");
 
@@ -31,13 +41,13 @@
   };
 
   vp.comparisonTable = (prompt) => {
-    const all = prompt.comparisons;
+    const all = prompt.comparisons, missing = prompt.failures.filter(vp.isFault).length;
     if (!all.length && !prompt.failures.length) return null;
     const sim = prompt.clips.some((clip) => clip.simulated) ? " (simulated clips)" : "";
     const draws = all.some((c) => c.draw > 0);
     const said = all.filter((c) => c.rationale);
     return vp.el("details", { class: "pairs compared" }, vp.el("summary", null, vp.plural(all.length, "comparison"),
-      prompt.failures.length ? `, ${prompt.failures.length} missing` : ""),
+      missing ? `, ${missing} missing` : ""),
     all.length ? vp.table(`Who preferred which clip, by number, in the order shown${sim}`, [
       { name: "Judge", head: true, get: (c) => c.annotator },
       { name: "dimension", get: (c) => vp.words(c.dimension) },

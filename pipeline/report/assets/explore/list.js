@@ -11,7 +11,7 @@
     const ends = x.ends(column), known = column.slice(from, to).filter((value) => value !== null);
     if (!ends || !known.length) return null;
     const at = vp.scale(ends[0], ends[1], 4, 68);
-    const span = vp.unique([Math.min(...known), Math.max(...known)]).map((v) => vp.score(Number(v.toPrecision(3)))).join(" to ");
+    const span = vp.unique([Math.min(...known), Math.max(...known)]).map((v) => vp.score(Number(v.toPrecision(3)), ends[1] - ends[0])).join(" to ");
     return [vp.svg("svg", { viewBox: "0 0 72 10", width: 72, height: 10, class: "dots", "aria-hidden": "true" },
       vp.svg("path", { class: "axis", d: "M4 5H68" }),
       vp.svg("path", { class: "points", d: known.map((value) => `M${at(value).toFixed(1)} 5h0`).join("") })),
@@ -26,7 +26,8 @@
     const { index } = layout, numbers = [...(index.prompt_reasons[p] || [])];
     for (let clip = layout.starts[p]; clip < layout.starts[p + 1]; clip += 1) numbers.push(...(index.clip_reasons[clip] || []));
     const found = numbers.filter((n) => index.reasons[n].stage === x.CLIP_CHECK).length;
-    return { failed: numbers.length - found, found };
+    const failed = numbers.filter((n) => vp.isFault(index.reasons[n])).length - found;
+    return { failed, found };
   };
 
   /* Which pairs a mark counts: those asked for, else of labels against raters, else of the two first judges. */

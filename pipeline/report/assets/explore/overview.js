@@ -33,8 +33,6 @@
     return counted ? ` (n = ${counted})` : whole;
   }).replace(/[\d.]+ %(?: \[[\d.]+, [\d.]+\])?/g, (share) => share.replace(/ /g, "\u00a0"));
 
-  const to = (file, words) => (vp.data.pages.pages.some((page) => page.file === file) ? vp.el("a", { href: file }, words) : null);
-
   const headlines = (audit) => {
     const all = (audit || {}).headlines || [];
     return all.length ? vp.el("div", { class: "headlines brief" }, all.map((text) => vp.el("p", null, x.shortened(text)))) : null;
@@ -52,14 +50,10 @@
       whole.map((text) => vp.el("p", { class: "muted" }, text)));
   };
 
-  const more = () => [to("audit.html", "How far to trust the judges"), to("scores.html", "Scores by generator"), to("books.html", "Spend, failures, health"),
-    to("videorm.html", "The reward model")].filter(Boolean);
-
   x.overview = ({ run, audit, pages }) => {
-    const m = run.manifest, links = more();
+    const m = run.manifest;
     return vp.el("div", { class: "overview" },
-      vp.el("div", { class: "name-and-state" }, vp.el("h1", { id: "title" }, x.runName(m)), m.state ? vp.badge(m.state, m.state === "complete" ? "good" : "bad") : null,
-        links.length ? vp.el("p", { class: "more-told" }, links.flatMap((link, n) => [n ? " · " : "", link])) : null),
+      vp.el("div", { class: "name-and-state" }, vp.el("h1", { id: "title" }, x.runName(m)), m.state ? vp.badge(m.state, m.state === "complete" ? "good" : "bad") : null),
       vp.simulatedBanner(pages), tiles(m), headlines(audit), about(m, audit));
   };
 })();

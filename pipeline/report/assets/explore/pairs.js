@@ -7,10 +7,12 @@
   const preferred = (a, b, margin, unit) => [
     vp.el("span", { class: "figure" }, margin > 0 ? `${a} > ${b}` : `${b} > ${a}`),
     vp.el("span", { class: "interval" }, ` by ${unit(Math.abs(margin))}`)];
-  const decision = (a, b, margin, unit = vp.fixed) =>
+  const byScores = (size) => (size < 0.01 ? vp.score(size) : vp.fixed(size)); // two digits would tell 0.00002 as 0
+  const decision = (a, b, margin, unit = byScores) =>
     (margin === 0 ? vp.el("span", { class: "tie" }, `${a} = ${b} tie`) : preferred(a, b, margin, unit));
 
-  const votesOf = (pair) => (pair.basis === "comparisons" ? (share) => `${vp.percent(share, 0)} of the votes` : vp.fixed);
+  const ofVotes = (share) => `${vp.percent(share, 0)} of the votes`;
+  const votesOf = (pair) => (pair.basis === "comparisons" ? ofVotes : byScores);
 
   /** How many people rated both clips of a pair, and how they voted where they did. */
   const people = (prompt, a, b, theirs) => {
@@ -37,7 +39,7 @@
     const opposite = label && known !== null && label.margin * known < 0 && label.label !== "tie";
     return [
       label ? line("label", decision(a + 1, b + 1, label.label === "tie" ? 0 : label.margin, votesOf(label))) : null,
-      known === null ? null : line(RATERS, decision(a + 1, b + 1, known), vp.el("span", { class: "interval" }, asked.words ? `, ${asked.words}` : ""),
+      known === null ? null : line(RATERS, decision(a + 1, b + 1, known, asked.voted ? ofVotes : undefined), vp.el("span", { class: "interval" }, asked.words ? `, ${asked.words}` : ""),
         opposite ? [" ", vp.badge("opposite", "bad")] : null),
       extra.filter((source) => (own[source] ?? null) !== null).map((source) => line(source, decision(a + 1, b + 1, own[source])))];
   };

@@ -61,7 +61,7 @@
   /** Every preset that finds something: {title, count, prompts?, changes}; those of scores once ``columns`` (all) are there. */
   x.presets = (layout, columns) => {
     const { index } = layout, own = reasons(index);
-    const failed = own.filter((_, n) => index.reasons[n].stage !== x.CLIP_CHECK), checked = own.filter((_, n) => index.reasons[n].stage === x.CLIP_CHECK);
+    const failed = own.filter((_, n) => index.reasons[n].stage !== x.CLIP_CHECK && vp.isFault(index.reasons[n])), checked = own.filter((_, n) => index.reasons[n].stage === x.CLIP_CHECK);
     const scored = columns ? [together(index, [LABELS, RATERS]) ? opposite(layout, columns, [LABELS, RATERS], "Labels against raters") : null,
       ...judgesApart(layout, columns), ...drawsApart(layout, columns), lowest(layout, columns), tied(layout, columns)] : [];
     return [...scored, ...failed.slice(0, REASONS), ...checked.slice(0, REASONS)].filter((preset) => preset && preset.n);

@@ -2,7 +2,7 @@
 /* The scores of one clip: every draw and every rater on the scale, over how all clips were scored by that source. */
 (() => {
   const x = vp.explore;
-  const WIDTH = 110, HEIGHT = 24, EDGE = 6, FLOOR = 20;
+  const WIDTH = 110, HEIGHT = 24, EDGE = 6, FLOOR = 20, USUAL = 5; // characters of a score that has room
   const CONSENSUS = "consensus", RATERS = "raters";
 
   /* ---- distributions ------------------------------------------------------------------------ */
@@ -58,10 +58,11 @@
 
   /** One source's opinion of a clip: ``values`` (draws or raters) as marks, ``mean`` and ``spread`` above them. */
   const strip = ({ name, values, mean, spread, low, high, all, shape }) => {
+    const score = (value) => vp.score(value, high - low);
     const at = (value) => vp.scale(low, high, EDGE, WIDTH - EDGE)(Math.max(low, Math.min(high, value)));
     const several = values.length > 1 || !values.length;
     return vp.svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "strip-of-scores", role: "img",
-      "aria-label": `${name}: ${vp.score(mean)} on ${vp.score(low)} to ${vp.score(high)}${values.length > 1 ? `; each: ${values.map(vp.score).join(", ")}` : ""}` },
+      "aria-label": `${name}: ${score(mean)} on ${score(low)} to ${score(high)}${values.length > 1 ? `; each: ${values.map(score).join(", ")}` : ""}` },
     all ? bars(histogram(all, low, high), stepped(low, high)) : null,
     vp.svg("line", { class: "axis", x1: EDGE, x2: WIDTH - EDGE, y1: FLOOR + 0.5, y2: FLOOR + 0.5 }),
     vp.isNumber(spread) && spread > 0 ? vp.svg("line", { class: "spread", x1: at(mean - spread), x2: at(mean + spread), y1: 3.5, y2: 3.5 }) : null,
@@ -86,13 +87,14 @@
   };
 
   const row = ({ name, kind, values, mean, spread, n, ends, all, simulated, shape }) => {
-    const more = [vp.isNumber(spread) && n > 1 ? `± ${vp.fixed(spread)}` : "", n > 1 ? `n ${n}` : ""].filter(Boolean).join(", ");
-    const each = values.length > 1 ? vp.el("span", { class: "each" }, values.map(vp.score).join(" ")) : null;
+    const score = (value) => vp.score(value, ends ? ends[1] - ends[0] : 0);
+    const more = [vp.isNumber(spread) && n > 1 ? `± ${score(spread)}` : "", n > 1 ? `n ${n}` : ""].filter(Boolean).join(", ");
+    const each = values.length > 1 ? vp.el("span", { class: "each" }, values.map(score).join(" ")) : null;
     return vp.el("tr", { class: kind },
       vp.el("th", { scope: "row" }, name, simulated ? vp.el("span", { class: "sim-text" }, " simulated") : null,
         more || each ? vp.el("span", { class: "interval" }, more, each) : null),
       vp.el("td", { class: "on-scale" }, ends ? strip({ name, values, mean, spread, low: ends[0], high: ends[1], all, shape }) : null),
-      vp.el("td", { class: "number figure" }, vp.score(mean)));
+      vp.el("td", { class: "number figure" }, score(mean)));
   };
 
   const judgeRow = (score, columns) => {
@@ -120,7 +122,7 @@
 
   /** Dimensions of a clip: overall first, then those that annotators scored, then those that only people did. */
   const dimensionsOf = (clip, answers) => {
-    const claimed = Object.values(answers).flat(), own = vp.unique(clip.scores.map((s) => s.dimension));
+    const claimed = Object.values(answers).flat(), own = vp.unique(clip.scores.map((s) => s.dimension)).sort(); // alike for all clips
     const rest = clip.ratings.map((r) => r.dimension).filter((d) => !claimed.includes(d) && !own.includes(d));
     return vp.unique([...own.filter((d) => d === "overall"), ...own, ...rest]);
   };
@@ -135,7 +137,9 @@
         shownScores(scores).map((s) => judgeRow(s, own)),
         ratings.map((r) => raterRow(r, dimension, own, scale, ratings.length === 1)));
     });
-    return bodies.length ? vp.el("table", { class: "scores" },
+    const longest = Math.max(0, ...bodies.flatMap((body) => [...body.querySelectorAll(".figure")].map((cell) => cell.textContent.length)));
+    const table = (...parts) => vp.el("table", { class: longest > USUAL ? "scores long-numbers" : "scores" }, parts);
+    return bodies.length ? table(
       vp.el("caption", { class: "hidden" }, `Scores of ${clip.generator}`),
       vp.el("colgroup", null, ["who", "on-scale", "score"].map((name) => vp.el("col", { class: `col-${name}` }))),
       vp.el("thead", { class: "hidden" }, vp.el("tr", null, ["Who", "On the scale", "Score"].map((t) => vp.el("th", { scope: "col" }, t)))),

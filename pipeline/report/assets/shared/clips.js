@@ -14,14 +14,18 @@ vp.inStep = (videos) => {
   const duration = () => (videos.length ? length(leader()) : 0);
   const start = (video) => video.play().catch(() => null);
 
+  /* Whether a clip is at its end and the others have more. A clip that ended a moment before the leader came there waits,
+     too: told to play it would begin again. */
+  const waits = (video, now) => now >= length(video) - (video.ended ? 2 * DRIFT_S : 0);
+
   const follow = () => {
     const lead = leader(), now = time();
     for (const video of videos) {
       if (video === lead || video.readyState < 2) continue;
-      const target = Math.min(now, length(video)), waits = now >= length(video);
+      const target = Math.min(now, length(video)), done = waits(video, now);
       if (Math.abs(video.currentTime - target) > DRIFT_S) video.currentTime = target;
-      if (waits && !video.paused) video.pause();
-      if (playing && !waits && video.paused && !lead.paused) start(video);
+      if (done && !video.paused) video.pause();
+      if (playing && !done && video.paused && !lead.paused) start(video);
     }
   };
   const seek = (wanted) => {
@@ -33,7 +37,7 @@ vp.inStep = (videos) => {
     playing = videos.length > 0;
     if (playing && duration() && time() >= duration() - 0.01) seek(0);
     follow();
-    const begun = await Promise.allSettled(videos.filter((v) => !length(v) || time() < length(v)).map((v) => v.play()));
+    const begun = await Promise.allSettled(videos.filter((v) => !length(v) || !waits(v, time())).map((v) => v.play()));
     if (begun.length && begun.every(({ status }) => status === "rejected")) playing = false; // the browser does not allow it
     tell();
   };
@@ -49,6 +53,8 @@ vp.inStep = (videos) => {
   videos.forEach((video) => {
     video.loop = false; // the longest decides when all begin again
     video.addEventListener("timeupdate", () => { if (video === leader()) { follow(); tell(); } });
+    // the leader's next pictures are still to come: the others wait for it, and go on when its time does
+    video.addEventListener("waiting", () => { if (playing && video === leader()) videos.forEach((one) => one !== video && one.pause()); });
     video.addEventListener("ended", () => { if (playing && video === leader()) again(); });
     video.addEventListener("loadedmetadata", () => { video.playbackRate = rate; tell(); });
   });
@@ -128,6 +134,8 @@ vp.viewFrames = (clip, n, clips = [clip]) => {
   close.focus();
 };
 
+const noFile = () => vp.el("span", { class: "gone" }, "no file");
+
 /** The frames that a judge saw of a clip; in the dialog one may go on to those of ``clips``. */
 vp.frameStrip = (clip, clips) => {
   if (!clip.frames) return vp.el("p", { class: "muted" }, "No frames were taken.");
@@ -135,8 +143,9 @@ vp.frameStrip = (clip, clips) => {
   return vp.el("div", { class: "strip" }, frames.items.map((item, n) => (item.src
     ? vp.el("button", { type: "button", onclick: () => vp.viewFrames(clip, n, clips),
       "aria-label": `Frame ${n + 1} of ${frames.items.length}, ${clip.generator}` },
-    vp.el("img", { src: item.src, alt: "", loading: "lazy", width: frames.size[0], height: frames.size[1] }))
-    : vp.el("span", { class: "gone" }, "no file"))));
+    vp.el("img", { src: item.src, alt: "", loading: "lazy", width: frames.size[0], height: frames.size[1],
+      onerror: (event) => event.target.parentNode.replaceWith(noFile()) }))
+    : noFile())));
 };
 
 /* ---- clips --------------------------------------------------------------------------------- */
@@ -145,9 +154,11 @@ vp.player = (clip, videos) => {
   const poster = clip.frames && clip.frames.items.length ? clip.frames.items[0].src : null;
   const box = vp.el("div", { class: "player" });
   box.style.aspectRatio = (clip.frames ? clip.frames.size : [16, 9]).join(" / ");
-  const still = (why) => box.replaceChildren(
-    poster ? vp.el("img", { src: poster, alt: "First frame", loading: "lazy" }) : "",
-    vp.el("p", { class: "overlay" }, `Frames only: ${why}`));
+  const still = (why) => {
+    const words = vp.el("p", { class: "overlay" }, `${poster ? "Frames only" : "Neither clip nor frames"}: ${why}`);
+    const gone = (event) => { event.target.remove(); words.textContent = `Neither clip nor frames: ${why}`; };
+    box.replaceChildren(poster ? vp.el("img", { src: poster, alt: "First frame", loading: "lazy", onerror: gone }) : "", words);
+  };
   if (!clip.media) {
     still(clip.why_no_media);
     return box;
@@ -158,7 +169,7 @@ vp.player = (clip, videos) => {
   video.addEventListener("error", () => {
     if (video.getAttribute("src")) {
       videos.splice(videos.indexOf(video), 1);
-      still("this browser does not play the clip");
+      still("the clip is not beside this page, or this browser does not play it"); // browsers do not tell which
     }
   });
   videos.push(video);

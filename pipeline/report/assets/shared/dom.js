@@ -33,8 +33,20 @@ const digitsOf = (value, digits) => value.toFixed(digits).replace(/^-(?=[0.]*$)/
 vp.fixed = (value, digits = 2) => (isNumber(value) ? digitsOf(value, digits) : "–");
 vp.percent = (value, digits = 1) =>
   isNumber(value) ? `${digitsOf(100 * value, digits)} %` : "–";
-vp.score = (value) =>
-  !isNumber(value) ? "–" : Number.isInteger(value) ? String(value).replace("-", "−") : vp.fixed(value);
+/* As many digits as tell a hundredth of ``span``, the width of all there are, apart; two at least. Without one, what two
+   would round away is told by its first two. More than five take too much room: 2.05e−5. */
+const SMALLEST = 1e-12; // below that a mean is 0
+vp.score = (value, span = 0) => {
+  if (!isNumber(value)) return "–";
+  if (Number.isInteger(value)) return String(value).replace("-", "−");
+  const size = Math.abs(value), small = (digits) => value.toExponential(digits).replaceAll("-", "−");
+  if (span > 0) {
+    const digits = Math.max(2, 2 - Math.floor(Math.log10(span)));
+    return digits <= 5 ? vp.fixed(value, digits) : small(2);
+  }
+  if (size >= 0.01 || size < SMALLEST) return vp.fixed(value);
+  return size < 0.001 ? small(1) : String(Number(value.toPrecision(2))).replace("-", "−");
+};
 vp.signed = (value, digits = 2) =>
   !isNumber(value) ? "–" : (Number(value.toFixed(digits)) > 0 ? "+" : "") + vp.fixed(value, digits);
 /** "446 to 484", or the one number where they are all alike. */
@@ -84,3 +96,6 @@ vp.simulatedWords = (run, ...kinds) => {
   const found = kinds.filter((kind) => run.simulated.includes(kind));
   return found.length ? ` (simulated ${found.join(" and ")})` : "";
 };
+
+/** A sentence in which a number, its sign and its interval are not torn apart at the end of a line. */
+vp.unbroken = (text) => text.replace(/[+−]?[\d.]+ (?:%|points?)(?: \[[^\]]*\])?|κ [−\d.]+|\[[^\]]*\]/g, (found) => found.replace(/ /g, "\u00a0"));

@@ -62,14 +62,18 @@ vp.estimates = (label, rows, options) => vp.chart(label, (width) => {
   const [low, high] = options.domain || vp.range(rows, lines);
   const x = vp.scale(low, high, left + 8, right - 8);
   const hatch = vp.hatch();
+  const at = rows.map((_, n) => top + n * rowHeight + (narrow ? rowHeight - 15 : rowHeight / 2));
+  // where words stand above the marks, no line runs through them
+  const through = (value, from, name) => vp.svg("path", { class: name,
+    d: narrow ? at.map((y) => `M${x(value)} ${y - 9}v18`).join("") : `M${x(value)} ${from}V${base}` });
   const grid = vp.ticks(low, high, narrow ? 4 : 6).map((t) => vp.svg("g", null,
-    vp.svg("line", { x1: x(t.value), x2: x(t.value), y1: top, y2: base, class: "grid" }),
+    through(t.value, top, "grid"),
     vp.text(x(t.value), base + 17, tick(t.value, t.label), { class: "small", ...anchored(x(t.value), width) })));
   const references = lines.map((line) => vp.svg("g", null,
-    vp.svg("line", { x1: x(line.value), x2: x(line.value), y1: top - 6, y2: base, class: "reference" }),
+    through(line.value, top - 6, "reference"),
     vp.text(x(line.value), top - 11, line.label, { class: "small", ...anchored(x(line.value), width) })));
   const marks = rows.map((row, n) => {
-    const y = top + n * rowHeight + (narrow ? rowHeight - 15 : rowHeight / 2);
+    const y = at[n];
     const value = vp.interval(row, format, bound);
     const texts = narrow
       ? [vp.text(4, y - 14, row.label), vp.text(width - 4, y - 14, value, { "text-anchor": "end", class: "value" })]

@@ -2,19 +2,18 @@
 /* VideoRM's page: whether the temporal model is worth it, and where it fails. */
 (() => {
   const VERDICTS = { better: ["better than its control", "good"], worse: ["worse than its control", "bad"], open: ["no difference shown", ""],
-    unknown: ["not measured", ""] };
-
-  /** A number, its sign and its interval are not torn apart at the end of a line. */
-  const unbroken = (text) => text.replace(/[+−]?[\d.]+ (?:%|points?)(?: \[[^\]]*\])?|\[[^\]]*\]/g, (found) => found.replace(/ /g, "\u00a0"));
+    few: ["too few prompts", ""], unknown: ["not measured", ""] };
 
   const finding = ({ verdict, headline, more }) => [
-    vp.el("p", null, vp.badge(...(VERDICTS[verdict] || VERDICTS.unknown)), " ", unbroken(headline)),
-    more.length ? vp.el("ul", { class: "support" }, more.map((text) => vp.el("li", null, unbroken(text)))) : null];
+    vp.el("p", null, vp.badge(...(VERDICTS[verdict] || VERDICTS.unknown)), " ", vp.unbroken(headline)),
+    more.length ? vp.el("ul", { class: "support" }, more.map((text) => vp.el("li", null, vp.unbroken(text)))) : null];
 
   const findings = (metrics) => ((metrics.findings || []).length
     ? vp.el("div", { class: "headlines" }, metrics.findings.map(finding)) : null);
 
-  const lead = (metrics) => vp.el("p", { class: "lead" }, "The reward model trained on this run's preferences, on prompts it has not seen,"
+  const TAUGHT = { machine: "this run's preferences", human: "what this run's people said", both: "this run's preferences and what its people said" };
+
+  const lead = (metrics) => vp.el("p", { class: "lead" }, `The reward model trained on ${TAUGHT[metrics.labels] || TAUGHT.machine}, on prompts it has not seen,`
     + " beside models of equal size without one or both of its temporal parts, and what needs no training. Intervals are of 95 %, from resampling"
     + ` prompts: of one training${vp.isNumber(metrics.seed) ? ` (seed ${metrics.seed})` : ""}, so they do not say how another seed would turn out.`);
 

@@ -13,7 +13,7 @@
       [`${armName(row.arm)}, reward`, vp.signed(side.reward, 3)],
       ...scores.map((s) => [s.annotator, vp.score(s.mean), s.n > 1 ? `n = ${s.n}` : null]),
       ...ratings.map((r) => [r.dimension === row.dimension ? "raters" : `raters, ${vp.words(r.dimension)}`, vp.fixed(r.mean),
-        `n = ${r.n}: ${r.scores.map(vp.score).join(", ")}`])]);
+        `n = ${r.n}: ${r.scores.map((score) => vp.score(score)).join(", ")}`])]);
   };
 
   const rationales = (clip, row) => (clip ? clip.scores.filter((s) => s.dimension === row.dimension).flatMap((s) =>
