@@ -2,8 +2,10 @@
 
 import dataclasses
 import datetime
+import gc
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -611,3 +613,24 @@ def test_frames_of_one_clip_are_one_question_each(place: Resources) -> None:
         rows = run(spec_for(server.base_url), place, asked)
         assert Counter(server.bills.values()) == {1: 3}
     assert [row.draw for row in rows if isinstance(row, Annotation)] == [0, 1, 2]
+
+
+def test_no_thread_is_waited_for_where_half_read_questions_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator is collected in any thread, one that is about to begin among them: waiting there
+    for another thread to end can stop both for ever."""
+    waited: list[str] = []
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def watched(pool: ThreadPoolExecutor, wait: bool = True, **how: bool) -> None:
+        name: str = pool._thread_name_prefix  # type: ignore[attr-defined]
+        waited.extend([name] * (wait and name in ("frames", "questions")))
+        shutdown(pool, wait, **how)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", watched)
+    place = place_in(tmp_path, Budget(requests=1))
+    with BatchServer() as server, pytest.raises(RunStopped):
+        prepare(spec_for(server.base_url), place, questions_in(place, 3))
+    gc.collect()
+    assert waited == []

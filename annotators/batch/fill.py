@@ -33,28 +33,32 @@ class Full(enum.Enum):
 
 
 class Filler:
-    """Fills drafts. Used by one thread at a time."""
+    """Fills drafts. Used by one thread at a time, until it is closed."""
 
     def __init__(self, spec: OpenAIBatchSpec, frames: Store, money: Money, notes: Notes) -> None:
         self._spec, self._frames = spec, frames
+        # not in ``lines``: a generator that nobody ends would wait for these threads wherever it is
+        # collected, and where that is a thread about to begin both wait for ever
+        self._readers = ThreadPoolExecutor(CLIPS, "frames")
         self._money, self._notes = money, notes
 
     def lines(self, items: Iterable[Item]) -> Iterator[Line]:
         """The line for the server of each request. One that cannot be sent is noted and left out."""
         items = iter(items)
-        with ThreadPoolExecutor(CLIPS, "frames") as pool:
-            while chunk := list(itertools.islice(items, CLIPS)):
-                # draws share them, and clips that are compared come in several requests
-                clips = dict.fromkeys(
-                    clip.pictures for question, _ in chunk for clip in question.clips
-                )
-                images = dict(zip(clips, pool.map(self._images, clips)))
-                for question, request in chunk:
-                    try:
-                        yield question, request, self._line(request, images)
-                    except Unanswered as error:
-                        note = Note(key=request.key, reason=error.reason, message=error.message)
-                        self._notes.add([note])
+        while chunk := list(itertools.islice(items, CLIPS)):
+            # draws share them, and clips that are compared come in several requests
+            clips = dict.fromkeys(clip.pictures for question, _ in chunk for clip in question.clips)
+            images = dict(zip(clips, self._readers.map(self._images, clips)))
+            for question, request in chunk:
+                try:
+                    yield question, request, self._line(request, images)
+                except Unanswered as error:
+                    note = Note(key=request.key, reason=error.reason, message=error.message)
+                    self._notes.add([note])
+
+    def close(self) -> None:
+        """Read no more frames."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
     def fill(self, draft: Draft, feed: Feed[Line]) -> Full:
         """Take requests from the feed until the draft is full.

@@ -78,6 +78,7 @@ class Preparation:
         self._notes = Notes.begin(shelf.root)
         self._money = Money(spec, resources.ledger)
         self._filler = Filler(spec, resources.frames, self._money, self._notes)
+        self._lookers = ThreadPoolExecutor(THREADS, "questions")  # as the filler's, in no generator
         self._progress = Progress(spec.annotator_id, say)
         way, key = spec.ways[0], read_key(spec.annotator_id, spec.ways[0])
         self._service = Service(
@@ -105,6 +106,8 @@ class Preparation:
                 while await self._pass(tasks):
                     pass
         finally:
+            self._filler.close()
+            self._lookers.shutdown(wait=False, cancel_futures=True)
             await self._service.close()
         if self.over is None:
             self._notes.complete()
@@ -153,12 +156,11 @@ class Preparation:
     def _wanted(self) -> Iterator[Item]:
         """Questions that lack a reply, each with the request for it. Iterated on a thread."""
         questions = iter(self._questions())
-        with ThreadPoolExecutor(THREADS, "journal") as pool:
-            while chunk := list(itertools.islice(questions, LOOKED_UP)):
-                for question, request in zip(chunk, pool.map(self._missing, chunk)):
-                    if request is not None and self._may_ask(request.key):
-                        self._taken.add(request.key)
-                        yield question, request
+        while chunk := list(itertools.islice(questions, LOOKED_UP)):
+            for question, request in zip(chunk, self._lookers.map(self._missing, chunk)):
+                if request is not None and self._may_ask(request.key):
+                    self._taken.add(request.key)
+                    yield question, request
 
     def _missing(self, question: Question) -> Request | None:
         try:

@@ -47,11 +47,13 @@ def assemble(run: Waves, judged: str) -> str:
 
 
 def _digests(run: Waves) -> list[str]:
-    """Of the files of waves that no score follows from."""
-    collected = [
-        file for table in ("videos", "frames") for file in run.wave_files("collect", table)
+    """Of the files of waves that no score follows from; those with pictures are told by size and time."""
+    small = [*run.wave_files("collect", "videos"), *failure_files(run)]
+    large = [file.stat() for file in run.wave_files("collect", "frames")]
+    return [
+        *(sha256_hex(file.read_bytes()) for file in small),
+        *(f"{stat.st_size} {stat.st_mtime_ns}" for stat in large),
     ]
-    return [sha256_hex(file.read_bytes()) for file in (*collected, *failure_files(run))]
 
 
 def _people(config: Config) -> Any:
