@@ -1,9 +1,6 @@
 """The raters: what scores a set of frames by a rubric, and the journal of what was paid."""
 
 from collections.abc import Sequence
-from typing import Annotated
-
-from pydantic import Field
 
 from annotators.base import AnnotatorSpec
 from annotators.batch import OpenAIBatchSpec
@@ -16,20 +13,24 @@ from schemas import RecordError
 from schemas.base import check_names
 from schemas.options import SetupError
 
-# One block of `annotators:` in a configuration, told apart by its `kind`.
-Spec = Annotated[
-    OpenAISpec | OpenAIBatchSpec | TransformersSpec | EmbeddingSpec | SignalSpec | RecordedSpec,
-    Field(discriminator="kind"),
-]
+# Every kind of this room. A further one is a file here and a line there, or another package's.
+OWN: tuple[type[AnnotatorSpec], ...] = (
+    OpenAISpec,
+    OpenAIBatchSpec,
+    TransformersSpec,
+    EmbeddingSpec,
+    SignalSpec,
+    RecordedSpec,
+)
 
 __all__ = [
+    "OWN",
     "AnnotatorSpec",
     "EmbeddingSpec",
     "OpenAIBatchSpec",
     "OpenAISpec",
     "RecordedSpec",
     "SignalSpec",
-    "Spec",
     "TransformersSpec",
     "expand_all",
 ]

@@ -13,6 +13,8 @@ from typing import Protocol, Self
 
 from annotators.ledger import Ledger
 from annotators.models import ModelTable
+from annotators.shared import cores
+from annotators.told import Told, untold
 from schemas import Annotation, Comparison, Failure, FrameSet, HasClip, Reason, Rubric
 from schemas.options import Options
 from schemas.store import Store
@@ -55,10 +57,18 @@ class Resources:
 
     frames: Store
     journal: Store
-    processes: int = 1  # child processes for CPU-bound annotators
+    processes: int = (
+        1  # child processes for CPU-bound annotators; 0: as many as the worker has cores
+    )
     ledger: Ledger = dataclasses.field(default_factory=Ledger)  # what is spent, and the caps
     work: Path | None = None  # a folder for state of an annotator's own; None: none is kept
     machines: int = 1  # that share an account's limits, which are divided by it
+    told: Callable[[Told], None] = untold  # what it bought or did not have to buy, on any thread
+
+    @property
+    def children(self) -> int:
+        """How many child processes, on the machine on which it is asked."""
+        return self.processes or cores()
 
 
 class RunStopped(RuntimeError):

@@ -18,6 +18,7 @@ from annotators.base import (
 from annotators.records import Columns, Recorded, Records, read_records
 from annotators.verdict import Judgement, read_verdict
 from schemas import Annotation, Dimension, Failure, HasClip, Reason, Rubric
+from schemas.address import place_of
 from schemas.options import SetupError
 
 
@@ -25,7 +26,7 @@ class RecordedSpec(AnnotatorSpec):
     """A file of scores or replies; it stands for as many annotators as it names."""
 
     kind: Literal["recorded"] = "recorded"
-    path: str  # CSV, JSON Lines or Parquet
+    path: str  # CSV, JSON Lines or Parquet, on every machine that works or in a store
     columns: Columns = Columns()  # where the file calls them otherwise
     annotator: str | None = None  # only the rows of this one; None: every annotator of the file
     dimension: str | None = None  # the one dimension the scores answer for; None: as the file says
@@ -52,7 +53,7 @@ class RecordedSpec(AnnotatorSpec):
     @property
     def files(self) -> tuple[Path, ...]:
         """The recorded file."""
-        return (Path(self.path),)
+        return (place_of(self.path),)
 
     def check(self, rubrics: Sequence[Rubric], n_images: int) -> None:
         """Raise :class:`SetupError` where the file is faulty or has nothing of this annotator, or

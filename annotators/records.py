@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas import HasClip
+from schemas.address import place_of
 from schemas.options import Options, SetupError
 from schemas.rows import Row, read_rows
 
@@ -94,9 +95,9 @@ def read_records(path: str, columns: Columns) -> dict[str, Records]:
 
 def _stamp(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)
-    except OSError:
-        return None  # a URL, or absent: reading says which
+        found = os.stat(place_of(path))
+    except (OSError, ValueError):
+        return None  # absent, or out of reach: reading says which
     return found.st_size, found.st_mtime_ns
 
 

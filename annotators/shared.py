@@ -8,12 +8,20 @@ an update costs microseconds, so it can be made for every request.
 import fcntl
 import mmap
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+
+
+def cores() -> int:
+    """Of the machine on which it is called, as far as this process may use them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def started(pid: int) -> int | None:
@@ -77,3 +85,24 @@ class SharedRows:
 
     def __reduce__(self) -> tuple[object, ...]:
         return SharedRows, (self.path, self._dtype, self._n_rows)
+
+
+def own_folder() -> Path:
+    """A folder below the temporary one that is this user's own, and can be written.
+
+    Raises RuntimeError where there is none to be had.
+    """
+    try:
+        folder = Path(tempfile.gettempdir()) / f"videoprefer-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise RuntimeError(
+                f"{folder} belongs to somebody else; set TMPDIR to a folder of your own"
+            )
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RuntimeError(
+            f"no folder for what all processes must know: {error}; set TMPDIR to a folder of your own"
+        ) from error
+    return folder

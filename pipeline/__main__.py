@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from pipeline.owners import refuse_shadows
+
 VERBS = {
     "run": "the main job: clips to annotations, preferences, VideoRM, report",
     "preview": "five items before the night: requests with frames, replies, cost",
@@ -21,6 +23,7 @@ VERBS = {
     "diff": "what changed between two versions of a dataset",
     "withdraw": "take clips out of a dataset, everywhere",
     "push": "publish a dataset on the Hub, resumable",
+    "doctor": "check this machine and a configuration before a run, and say what to do",
 }
 
 HELP = """usage: videoprefer VERB [options]    (videoprefer VERB --help shows an example)
@@ -40,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"videoprefer: no verb {arguments[0]!r}; there are: {', '.join(VERBS)}", file=sys.stderr
         )
         return 2
+    refuse_shadows()
     try:
         code = _command(arguments[0])(arguments[1:])
         sys.stdout.flush()

@@ -219,5 +219,5 @@ def _written(account: Account, out: Path | str, folder: str, table: str) -> list
 def _rows(
     account: Account, out: Path | str, folder: str, columns: Sequence[str]
 ) -> Iterator[tuple[Any, ...]]:
-    part = account.shard.part(out, folder)
+    part = Path(account.shard.part(out, folder))
     return read_columns([part] if part.is_file() else [], columns)

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 
-from pipeline.dataset.withdrawn import withdrawn
 from pipeline.media.errors import MediaError
 from pipeline.media.fetching.fetch import at_hand
 from pipeline.media.fetching.target import is_address
@@ -14,9 +13,14 @@ from schemas import Clip, Failure, FrameSet, Video
 from schemas.layout import Layout
 
 
-def obtain_clip(clip: Clip, *, layout: Layout, options: FramesOptions) -> Video | Failure:
-    """Read the clip's file into the media store, or leave it where it is."""
-    return ingest(clip, layout.media, options, withdrawn(layout).contents)
+def obtain_clip(
+    clip: Clip, *, layout: Layout, options: FramesOptions, withdrawn: frozenset[str]
+) -> Video | Failure:
+    """Read the clip's file into the media store, or leave it where it is.
+
+    ``withdrawn``: SHA-256 of contents that are kept nowhere.
+    """
+    return ingest(clip, layout.media, options, withdrawn)
 
 
 def take_frames(video: Video, *, layout: Layout, options: FramesOptions) -> FrameSet | Failure:
@@ -44,6 +48,6 @@ def _told(video: Video) -> str:
 def _place(uri: str, layout: Layout) -> str:
     """A clip's address or real path. Links in the run's own folder are its owner's; one that turns up
     where a referenced clip lay is not followed."""
-    if is_address(uri) or os.path.isabs(uri):
-        return uri
-    return os.path.realpath(layout.clip_path(uri))
+    if os.path.isabs(uri) or is_address(place := layout.place(uri)):
+        return layout.place(uri)
+    return os.path.realpath(place)

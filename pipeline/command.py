@@ -1,9 +1,9 @@
 """The command `run`: arguments in, exit code out."""
 
 import argparse
+import contextlib
 import dataclasses
 import logging
-import signal
 import textwrap
 import time
 import traceback
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotators.journal import Journal, JournalError
+from annotators.log import say
+from pipeline import vault
 from pipeline.books import BooksError
 from pipeline.check import Stopped
 from pipeline.config import Config, journal_of, load_config, recipe_names
@@ -21,10 +23,18 @@ from pipeline.display import Display
 from pipeline.failed import TakenUp, find_failed
 from pipeline.final import finish, summary
 from pipeline.gate import RequirementError, order_of
+from pipeline.home import Home
+from pipeline.home.place import layout_of
+from pipeline.home.unseen import check_stores, refuse_unseen
+from pipeline.interrupts import Interrupts
+from pipeline.logs import LEVELS, quiet_beam, written
 from pipeline.plan import Plan, make_plan
 from pipeline.running import in_waves, stages_of
+from pipeline.saved import command_of, saved
+from pipeline.secrets import keys_of
 from pipeline.sources.places import is_remote
-from pipeline.state import claim, claimed, layout_of, locked
+from pipeline.state import claim, claimed, fingerprint, locked, plain
+from pipeline.transforms.lost import EngineError
 from schemas import FrameSet, Reason
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -75,9 +85,11 @@ def parser() -> argparse.ArgumentParser:
         "--output",
         required=True,
         metavar="DIR",
-        type=Path,
-        help="folder for the dataset, the journal of paid replies, the model, the report",
+        help="folder for the dataset, the journal of paid replies, the model, the report; also an address "
+        "(gs://BUCKET/FOLDER, s3://BUCKET/FOLDER), which workers on other machines need",
     )
+    add_working_copy(p)
+    add_log_level(p)
     p.add_argument(
         "--set",
         action="append",
@@ -106,12 +118,24 @@ def main(argv: Sequence[str]) -> int:
     def work(interrupts: Interrupts) -> int:
         config = load_config(arguments.config, arguments.set)
         if arguments.estimate:
-            display.say(_estimate(config, layout_of(arguments.output), display))
+            layout = layout_of(arguments.output, arguments.working_copy)
+            display.say(_estimate(config, layout, display))
             return COMPLETE
-        layout = layout_of(arguments.output)
-        plan = make_plan(config, withdrawn=withdrawn(layout))
-        ask = _Ask(config, plan, layout, Path(arguments.config).stem, flags, arguments.rebuild)
-        return _run(ask, display, interrupts)
+        layout = layout_of(arguments.output, arguments.working_copy)
+        with Home(layout).held():
+            vault.bring(vault.named_in(flags))
+            plan = make_plan(config, withdrawn=withdrawn(layout))
+            ask = _Ask(
+                config=config,
+                plan=plan,
+                layout=layout,
+                name=Path(arguments.config).stem,
+                flags=flags,
+                rebuild=arguments.rebuild,
+                command=command_of("run", argv),
+                log_level=arguments.log_level,
+            )
+            return _run(ask, display, interrupts)
 
     return guarded(work, display)
 
@@ -157,7 +181,9 @@ def retry(argv: Sequence[str]) -> int:
         ),
         epilog="example:\n  videoprefer retry out/mine --reason refusal --reason no_answer",
     )
-    p.add_argument("run", type=Path, metavar="DIR", help="the run's output folder")
+    p.add_argument("run", metavar="DIR", help="the run's output folder, or its address")
+    add_working_copy(p)
+    add_log_level(p)
     p.add_argument(
         "--reason",
         action="append",
@@ -170,22 +196,54 @@ def retry(argv: Sequence[str]) -> int:
     display = Display()
 
     def work(interrupts: Interrupts) -> int:
-        layout = layout_of(arguments.run)
-        name, config = claimed(layout)
-        plan = make_plan(config, withdrawn=withdrawn(layout))
-        reasons = [Reason(reason) for reason in arguments.reason]
-        first = order_of(config, plan, layout).first
-        n_waves = len(in_waves(plan.named, config.wave_size, first))
-        again = find_failed(layout, reasons, stages_of(config.protocol), n_waves)
-        ask = _Ask(config, plan, layout, name, flags, again=again)
-        return _run(ask, display, interrupts)
+        layout = layout_of(arguments.run, arguments.working_copy)
+        with Home(layout).held():
+            name, config = claimed(layout)
+            vault.bring(vault.named_in(flags))
+            plan = make_plan(config, withdrawn=withdrawn(layout))
+            reasons = [Reason(reason) for reason in arguments.reason]
+            first = order_of(config, plan, layout).first
+            n_waves = len(in_waves(plan.named, config.wave_size, first))
+            again = find_failed(layout, reasons, stages_of(config.protocol), n_waves)
+            ask = _Ask(
+                config=config,
+                plan=plan,
+                layout=layout,
+                name=name,
+                flags=flags,
+                again=again,
+                command=command_of("retry", argv),
+                log_level=arguments.log_level,
+            )
+            return _run(ask, display, interrupts)
 
     return guarded(work, display)
 
 
+def add_log_level(p: argparse.ArgumentParser) -> None:
+    """The option of commands that keep a log."""
+    p.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        default="info",
+        help="the least of the lines in DIR/log.jsonl (default: %(default)s)",
+    )
+
+
+def add_working_copy(p: argparse.ArgumentParser) -> None:
+    """The option of commands that work at an address."""
+    p.add_argument(
+        "--working-copy",
+        metavar="DIR",
+        type=Path,
+        help="where this machine keeps what the command itself needs of a DIR in an object store; "
+        "default: a folder in the user's cache",
+    )
+
+
 def guarded(work: Callable[["Interrupts"], int], display: Display) -> int:
     """The exit code of the work; 2 where it is refused, 3 where it is interrupted before it began."""
-    interrupts = Interrupts()
+    interrupts = Interrupts(display.say)
     try:
         return work(interrupts)
     except SetupError as error:
@@ -194,26 +252,11 @@ def guarded(work: Callable[["Interrupts"], int], display: Display) -> int:
     except KeyboardInterrupt:
         display.say("interrupted before work started")
         return STOPPED
+    finally:
+        interrupts.close()
 
 
-class Interrupts:
-    """Ctrl-C and SIGTERM end the run as stopped; a second one ends the process at once.
-
-    An engine may wrap the exception in one of its own, so whether there was one is kept here.
-    """
-
-    def __init__(self) -> None:
-        self.seen = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupt)
-
-    def _interrupt(self, number: int, _: object) -> None:
-        self.seen = True
-        signal.signal(number, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Ask:
     """What the command line asks for."""
 
@@ -224,6 +267,8 @@ class _Ask:
     flags: Sequence[str]
     rebuild: bool = False
     again: TakenUp | None = None  # failures to take up
+    command: str  # as it was given
+    log_level: str
 
 
 def _run(ask: _Ask, display: Display, interrupts: Interrupts) -> int:
@@ -232,15 +277,21 @@ def _run(ask: _Ask, display: Display, interrupts: Interrupts) -> int:
     from pipeline.transforms.engine import Engine
 
     engine, plan, layout = Engine(ask.flags), ask.plan, ask.layout
+    engine.require(layout.home, plan.annotators)
+    if engine.remote:
+        refuse_unseen(ask.config, plan, layout)
+    check_stores(ask.config)
     display.say(
-        f"videoprefer: {ask.name} -> {layout.root}  ({len(plan.prompts)} prompts, "
+        f"videoprefer: {ask.name} -> {layout.home or layout.root}  ({len(plan.prompts)} prompts, "
         f"{len(plan.clips)} clips, {len(plan.annotators)} annotators, "
         f"{ask.config.protocol.kind}, {engine.runner})"
     )
+    if layout.home:
+        display.say(f"working copy: {layout.root}")
     for note in plan.notes:
         display.say(f"note: {note}")
     started = time.monotonic()
-    with locked(layout):
+    with locked(layout), _logged(ask):
         refuse_pending(layout)
         for note in hand_on(layout, ask.config.sources):
             display.say(f"note: {note}")
@@ -248,44 +299,61 @@ def _run(ask: _Ask, display: Display, interrupts: Interrupts) -> int:
         job = Job(ask.config, plan, layout, engine, display, ask.name)
         if ask.again is not None:
             job.take_up(ask.again)
+        interrupts.resume = ask.command
+        say(logging.INFO, "run_begin", f"{ask.name}: begins", runner=engine.runner)
         code, message = attempt(job, interrupts)
         job.ledger.sync()  # what was spent last is on disk, whatever becomes of the machine
         display.close()
-        job.note(STATES[code], message or None)
+        code, message = _noted(job, code, message)
+        level = logging.INFO if code == COMPLETE else logging.WARNING
+        say(level, "run_end", message or "complete", state=STATES[code], spend=job.spend()["usd"])
     display.say(
         f"{STATES[code]}: {message}" if message else summary(job, time.monotonic() - started)
     )
+    if code == STOPPED:
+        display.say(saved(job, ask.command))
     return code
+
+
+def _noted(job: "Job", code: int, message: str) -> tuple[int, str]:
+    """The end in status.json. A disk that takes nothing more must not hide why the run ended."""
+    try:
+        job.note(STATES[code], message or None)
+    except OSError as error:
+        said = (
+            f"{job.layout.status}: cannot be written: {error}; make room, then run the same command "
+            "again to go on: everything paid for is kept"
+        )
+        return code or FAILED, f"{message}; {said}" if message else said
+    return code, message
+
+
+def _logged(ask: _Ask) -> contextlib.AbstractContextManager[None]:
+    run_id = fingerprint(plain(ask.config), ask.name)[:16]
+    path = ask.layout.root / "log.jsonl"
+    return written(path, run_id, ask.log_level, keys_of(plain(ask.config)))
 
 
 def attempt(
     job: "Job", interrupts: Interrupts, end: Callable[["Job", str], None] = finish
 ) -> tuple[int, str]:
     """The whole run and its ``end``: its exit code, and what to say where it is not complete."""
+    interrupts.on_the_wire = job.on_the_wire
     try:
         end(job, job.run())
     except (Stopped, KeyboardInterrupt) as error:
-        return STOPPED, f"{str(error) or 'interrupted'}. {RESUME}"
+        why = "interrupted" if interrupts.seen else str(error) or "interrupted"
+        return STOPPED, f"{why}. {RESUME}"
     except RequirementError as error:
         return UNMET, str(error)
     except (BooksError, JournalError, SetupError) as error:  # the last: found too late to refuse
         return FAILED, str(error)
     except Exception as error:
         if interrupts.seen:
+            interrupts.settle()  # an engine that was ended by the same signal waited for nobody
             return STOPPED, f"interrupted. {RESUME}"
+        if isinstance(error, EngineError):  # says all there is to say
+            return FAILED, str(error)
         traceback.print_exc()
         return FAILED, f"{type(error).__name__}: {error}"
     return COMPLETE, ""
-
-
-def quiet_beam() -> None:
-    """Beam's import warns about Google packages that a local run does not need, and an interrupt, which
-    is told in a line, is a fault to its workers."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    told = record.getMessage()
-    return "apitools not found" not in told and not told.startswith("KeyboardInterrupt")

@@ -1,20 +1,20 @@
 """One validated configuration: a YAML recipe, `--set` overrides, unknown keys refused."""
 
-import os
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
 
-from annotators import Spec
 from annotators.ledger import Budget
+from annotators.shared import cores
 from pipeline.audit.options import AuditOptions
 from pipeline.claims import ClaimsOptions
 from pipeline.clip_checks.options import ChecksOptions
 from pipeline.generators.pool import PoolOptions
+from pipeline.kinds import Judge
 from pipeline.media.options import FramesOptions
 from pipeline.preference.options import ConsensusOptions, PreferenceOptions, SplitOptions
 from pipeline.presets import filled
@@ -23,14 +23,12 @@ from pipeline.report.options import ReportOptions
 from pipeline.sentinels.options import SentinelOptions
 from pipeline.sources.kinds import Source
 from pipeline.study.options import StudyOptions
-from pipeline.videorm.judge import VideoRMSpec
 from pipeline.videorm.keys import told as videorm_told
 from pipeline.videorm.options import VideoRMOptions
 from schemas.layout import Layout
 from schemas.options import Options, SetupError
 from schemas.store import Store
 
-Judge = Annotated[Spec | VideoRMSpec, Field(discriminator="kind")]
 # kinds, and which of their keys may be a folder or a name on a hub
 HERE = {
     **dict.fromkeys(("transformers", "embedding", "videorm"), ("model", "processor")),
@@ -90,7 +88,7 @@ class Config(Options):
     videorm: VideoRMOptions | None = None
     report: ReportOptions = ReportOptions()
     concurrency: ConcurrencyOptions = ConcurrencyOptions()
-    wave_size: int = Field(2_000, ge=1)  # clips per wave
+    wave_size: int = Field(5_000, ge=1)  # clips per wave
 
 
 def load_config(name_or_file: str, overrides: Iterable[str] = ()) -> Config:
@@ -237,11 +235,12 @@ def changed_keys(old: Any, new: Any, at: str = "") -> list[str]:
 
 def journal_of(config: Config, layout: Layout) -> Store:
     """Where the paid replies of a run lie."""
-    return Store(config.journal or str(layout.root / "journal"))
+    return Store(config.journal or layout.at(layout.root / "journal"))
 
 
 def processes_of(config: Config, workers: int) -> int:
-    """Child processes each of ``workers`` Beam workers on this machine may use."""
-    if config.concurrency.processes is not None:
-        return config.concurrency.processes
-    return max(1, len(os.sched_getaffinity(0)) // max(1, workers))
+    """Child processes each of ``workers`` Beam workers on this machine may use; 0 where there are none on
+    it: as many as theirs have cores."""
+    if config.concurrency.processes is not None or not workers:
+        return config.concurrency.processes or 0
+    return max(1, cores() // workers)

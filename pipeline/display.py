@@ -1,5 +1,6 @@
 """What a person sees while a run works: one line per stage, and a summary at the end."""
 
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from annotators.ledger import Spent
-from pipeline.progress import Counts
+from annotators.log import say
+from pipeline.progress import Counts, Spread
 
 LINE_EVERY_S = 10.0  # where the output is no terminal
 
@@ -42,20 +43,22 @@ class Display:
         self._owed: dict[str, int] = {}
         self._started: dict[str, tuple[float, int]] = {}
         self._next_line: dict[str, float] = {}  # of `show` and of every stage of a training
-        self._spent: dict[str, Spent] = {}
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """A line that stays; the log has it, too."""
+        say(logging.INFO, "said", text.strip())
+        self._line_out(text)
+
+    def _line_out(self, text: str) -> None:
         self.console.print(text, markup=False, emoji=False)  # text names judges: `a:five:`
 
     def expect(self, owed: Mapping[str, int]) -> None:
         """Name the stages to come and how many items each owes."""
         self._owed.update(owed)
 
-    def show(self, counts: Mapping[str, Counts], spent: Mapping[str, Spent] | None = None) -> None:
-        """Draw the state of every stage that has begun, and what it spent."""
+    def show(self, counts: Mapping[str, Counts]) -> None:
+        """Draw the state of every stage that has begun."""
         now = time.monotonic()
-        self._spent = dict(spent or {})
         rows = {stage: c for stage, c in counts.items() if stage in self._owed}
         if self._live:
             self._draw(rows, now)
@@ -63,7 +66,7 @@ class Display:
             self._next_line[""] = now + LINE_EVERY_S
             for stage, c in rows.items():
                 if c.finished < self._owed[stage]:
-                    self.say(self._line(stage, c, now))
+                    self._line_out(self._line(stage, c, now))
 
     def training(self, event: Mapping[str, Any]) -> None:
         """Draw a row of a training: {arm, step, steps}, and of {stage, epoch, train_loss,
@@ -110,13 +113,12 @@ class Display:
                 self._tasks[stage],
                 completed=c.finished,
                 rate=self._rate(stage, c, now),
-                note=note(c, self._spent.get(stage)),
+                note=note(c),
             )
 
     def _line(self, stage: str, c: Counts, now: float) -> str:
         finished, owed = c.finished, self._owed[stage]
-        said = note(c, self._spent.get(stage))
-        return f"  {stage}: {finished} of {owed}  {self._rate(stage, c, now)}  {said}".rstrip()
+        return f"  {stage}: {finished} of {owed}  {self._rate(stage, c, now)}  {note(c)}".rstrip()
 
     def _rate(self, stage: str, c: Counts, now: float) -> str:
         start, before = self._started.setdefault(stage, (now, c.finished))
@@ -129,18 +131,37 @@ class Display:
         return f"{rate:.1f}/s" + ("" if self._live else f", {left:.0f} s left")
 
 
-def note(c: Counts, spent: Spent | None = None) -> str:
-    """Failures and spend, where there are any."""
+def note(c: Counts) -> str:
+    """Failures, what came from the journal, what was bought and how fast, where there is any of it."""
     said = []
     if c.failed:
         said.append(f"{c.failed} failed")
     if c.skipped:
         said.append(f"{c.skipped} not applicable")
-    if spent and spent.requests:
-        unknown = f" + {spent.unpriced} unpriced" if spent.unpriced else ""
-        tokens = spent.input_tokens + spent.output_tokens
-        said.append(f"{spent.requests} requests, {tokens:,} tokens, ${spent.usd:.4f}{unknown}")
+    if c.cached:
+        said.append(f"{c.cached} cached")
+    if c.requests:
+        unknown = f" + {c.unpriced} unpriced" if c.unpriced else ""
+        tokens = c.input_tokens + c.output_tokens
+        usd = c.cost_microusd / 1e6
+        said.append(f"{c.requests} requests, {tokens:,} tokens, ${usd:.4f}{unknown}")
+    said += [fast for name in ("request_ms", "decode_ms") if (fast := pace(c.spreads.get(name)))]
     return ", ".join(said)
+
+
+def pace(spread: Spread | None) -> str:
+    """How long one takes, in the middle and at the slow end; on the average where no more is known."""
+    if spread is None or not spread.n:
+        return ""
+    middle, slow = spread.quantile(0.5), spread.quantile(0.95)
+    if middle is None or slow is None:
+        return f"{duration(spread.sum / spread.n)} each"
+    return f"{duration(middle)} p50, {duration(slow)} p95"
+
+
+def duration(ms: float) -> str:
+    """Milliseconds as a person reads them."""
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
 
 
 def learned(event: Mapping[str, Any]) -> str:

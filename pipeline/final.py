@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.audit.files import audit_run
 from pipeline.audit.options import AuditOptions
 from pipeline.audit.ratings import People
+from pipeline.brought import plugins_in
 from pipeline.config import Config
 from pipeline.dataset.finish import describe
 from pipeline.dataset.parquet import parts, publish, read_rows, write_rows
@@ -17,6 +18,7 @@ from pipeline.dataset.version import dataset_version
 from pipeline.dataset.withdrawn import noted
 from pipeline.gate import RequirementError
 from pipeline.health.write import write_judges
+from pipeline.home.pictures import bring_for_report, bring_for_training
 from pipeline.people import people_of, rating_files
 from pipeline.report.write import write_report
 from pipeline.running import Run
@@ -75,11 +77,12 @@ def finish(run: Run, made_from: str) -> None:
         run.say(f"judges: {note}")
     run.say("card and report")
     describe(layout, record)
+    bring_for_report(run)
     write_report(layout.root, config.report, record, display=run.display)
+    write_json(layout.work / RECORD if unmet else layout.run, record)
+    run.home.publish(run.wave_files("collect", "frames"))
     if unmet:
-        write_json(layout.work / RECORD, record)
         raise RequirementError("; ".join(unmet))
-    write_json(layout.run, record)
 
 
 # people
@@ -130,6 +133,7 @@ def _train(run: Run, config: Config) -> None:
 
     assert config.videorm is not None
     answers = config.audit.dimensions if config.audit else {}
+    bring_for_training(run)
     run.say("videorm: training")
     train_and_validate(
         run.layout.root, run.layout.videorm, config.videorm, run.display.training, answers
@@ -161,10 +165,12 @@ def run_record(run: Run) -> dict[str, Any]:
         "dataset_version": dataset_version(layout),
         "config": {"name": run.name, **plain(config)},
         "versions": versions(),
+        **({"plugins": [p.as_dict() for p in brought]} if (brought := plugins_in(config)) else {}),
         "simulated": any(clip.simulated for clip in plan.clips),
         "tables": table_counts(layout),
         "books": {stage: book.as_dict() for stage, book in run.books.items()},
         "failures": run.failures(),
+        "counters": run.counts(),
         "spend": run.spend(),
         "annotators": [
             {
@@ -227,10 +233,18 @@ def summary(run: Run, seconds: float) -> str:
         f"spent by this run: {money}, {spend['requests']} requests",
         *_agreement_lines(layout),
         *_videorm_lines(layout),
-        f"dataset  datasets.load_dataset({str(layout.root)!r}, 'preferences')",
+        f"dataset  {_opened(layout)}",
         f"report   {layout.report / 'index.html'}",
     ]
     return "\n".join(lines)
+
+
+def _opened(layout: Layout) -> str:
+    """How to open the preferences with ``datasets``, which takes no address for a folder."""
+    if layout.home is None:
+        return f"datasets.load_dataset({str(layout.root)!r}, 'preferences')"
+    files = f"{layout.home}/tables/preferences/train/*.parquet"
+    return f"datasets.load_dataset('parquet', data_files={files!r})"
 
 
 def _judged(counts: dict[str, int]) -> str:

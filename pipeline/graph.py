@@ -11,6 +11,7 @@ import functools
 import gc
 import operator
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import apache_beam as beam
 
@@ -24,6 +25,7 @@ from pipeline.preference.assembly import assemble_shard
 from pipeline.preference.rules import Rules
 from pipeline.preference.shards import Shard
 from pipeline.protocol import ProtocolOptions
+from pipeline.transforms.counting import Counted
 from pipeline.transforms.judging import Annotate, Compare
 from pipeline.transforms.making import MakeClips
 from pipeline.transforms.pool import Isolated
@@ -41,7 +43,16 @@ from schemas import (
 from schemas.layout import Layout
 from schemas.tables import key_of
 
-Files = tuple[str, ...]
+Files = tuple[str, ...]  # paths or addresses
+
+
+class Out(NamedTuple):
+    """Where a pipeline writes its tables, and the first prompt of every shard of them but the first."""
+
+    folder: str
+    cuts: tuple[str, ...] = ()
+
+
 # seconds beyond frames.timeout_s until a child process is ended: what keeps the deadline by itself
 # (a fetch, the ffmpeg program) can say first what was wrong
 GRACE_S = 5.0
@@ -63,13 +74,16 @@ class Recipe:
     protocol: ProtocolOptions
     resources: Resources
     rules: Rules
+    withdrawn: frozenset[str]  # contents that are kept nowhere
     progress: str  # folder for the workers' counts
-    processes: int  # child processes per worker
+    processes: int  # child processes per worker; 0: as many as its machine has cores
 
 
-def collect(p: beam.Pipeline, recipe: Recipe, clips: Files, out: str) -> None:
+def collect(p: beam.Pipeline, recipe: Recipe, clips: Files, out: Out) -> None:
     """Clip -> Video -> FrameSet."""
-    obtain = functools.partial(obtain_clip, layout=recipe.layout, options=recipe.frames)
+    obtain = functools.partial(
+        obtain_clip, layout=recipe.layout, options=recipe.frames, withdrawn=recipe.withdrawn
+    )
     take = functools.partial(take_frames, layout=recipe.layout, options=recipe.frames)
     isolated = functools.partial(
         Isolated,
@@ -91,36 +105,36 @@ def collect(p: beam.Pipeline, recipe: Recipe, clips: Files, out: str) -> None:
     videos = (obtained, made) | "Videos" >> beam.Flatten()
     frames, no_frames = videos | "TakeFrames" >> isolated(take, stage="frames")
 
-    videos | "WriteVideos" >> WriteTable(Video, out)
-    frames | "WriteFrames" >> WriteTable(FrameSet, out, images=images)
+    videos | "WriteVideos" >> WriteTable(Video, *out)
+    frames | "WriteFrames" >> WriteTable(FrameSet, *out, images=images)
     (
         (not_obtained, not_made, no_frames)
         | "Failures" >> beam.Flatten()
-        | "WriteFailures" >> WriteTable(Failure, out)
+        | "WriteFailures" >> WriteTable(Failure, *out)
     )
 
 
-def annotate(p: beam.Pipeline, recipe: Recipe, frames: Files, out: str) -> None:
+def annotate(p: beam.Pipeline, recipe: Recipe, frames: Files, out: Out) -> None:
     """FrameSet x annotator x rubric x draw -> Annotation."""
-    taken = p | "ReadFrames" >> ReadTable(FrameSet, frames)
+    taken = p | "ReadFrames" >> ReadTable(FrameSet, frames, spread=False)
     annotations, failures = taken | "Annotate" >> Annotate(
         recipe.annotators, recipe.rubrics, recipe.resources, recipe.progress
     )
 
-    annotations | "WriteAnnotations" >> WriteTable(Annotation, out)
-    failures | "WriteFailures" >> WriteTable(Failure, out)
+    annotations | "WriteAnnotations" >> WriteTable(Annotation, *out)
+    failures | "WriteFailures" >> WriteTable(Failure, *out)
 
 
-def compare(p: beam.Pipeline, recipe: Recipe, frames: Files, lineups: Files, out: str) -> None:
+def compare(p: beam.Pipeline, recipe: Recipe, frames: Files, lineups: Files, out: Out) -> None:
     """Lineup of a prompt's FrameSets x annotator -> Comparison."""
-    taken = p | "ReadFrames" >> ReadTable(FrameSet, frames)
-    listed = p | "ReadLineups" >> ReadTable(Lineup, lineups)
+    taken = p | "ReadFrames" >> ReadTable(FrameSet, frames, spread=False)
+    listed = p | "ReadLineups" >> ReadTable(Lineup, lineups, spread=False)
     comparisons, failures = {"frames": taken, "lineups": listed} | "Compare" >> Compare(
         recipe.annotators, recipe.comparing, recipe.protocol, recipe.resources, recipe.progress
     )
 
-    comparisons | "WriteComparisons" >> WriteTable(Comparison, out)
-    failures | "WriteFailures" >> WriteTable(Failure, out)
+    comparisons | "WriteComparisons" >> WriteTable(Comparison, *out)
+    failures | "WriteFailures" >> WriteTable(Failure, *out)
 
 
 def assemble(p: beam.Pipeline, recipe: Recipe, shards: Sequence[Shard], out: str) -> None:
@@ -130,9 +144,9 @@ def assemble(p: beam.Pipeline, recipe: Recipe, shards: Sequence[Shard], out: str
     else, and none has to meet another.
     """
     work = functools.partial(assemble_shard, rules=recipe.rules, out=out)
-    ordered = p | "Shards" >> beam.Create(shards)
+    ordered = p | "Shards" >> beam.Create(shards) | "Spread" >> beam.Reshuffle()
     if len(shards) == 1:  # not worth a process of its own, which takes seconds to start
-        ordered | "JudgeAndWrite" >> beam.Map(work)
+        ordered | "JudgeAndWrite" >> beam.ParDo(Counted(work, "assemble", recipe.progress))
         return
     _, failures = ordered | "JudgeAndWrite" >> Isolated(
         work,

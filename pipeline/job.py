@@ -22,6 +22,7 @@ class Job(Waves):
 
         Raises ``Stopped``, ``BooksError`` and ``RequirementError``.
         """
+        self.home.begin()
         self.note("running")
         gate(self)
         made = collected = check(self, collect(self))

@@ -9,6 +9,7 @@ from pipeline.audit.simulated_raters import SimulatedRaters, simulated_ratings
 from pipeline.config import Config
 from pipeline.formats.finder import ClipFinder
 from schemas import Video
+from schemas.address import place_of
 from schemas.ids import sha256_hex
 
 
@@ -28,7 +29,9 @@ def people_of(config: Config, videos: Iterable[Video]) -> People:
 def rating_files(options: AuditOptions | None) -> list[str]:
     """SHA-256 of every file of human data: what follows from them changes with them."""
     tables = tables_of(options) if options else []
-    return [sha256_hex(path.read_bytes()) for table in tables for path in _files(Path(table.path))]
+    return [
+        sha256_hex(path.read_bytes()) for table in tables for path in _files(place_of(table.path))
+    ]
 
 
 def _files(path: Path) -> list[Path]:

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.config import Config
-from prompts import as_protocol, load_rubric, rubric_names
+from prompts import as_protocol, load_rubric, rubric_names, rubric_text
 from schemas import OVERALL, Rubric
 from schemas.options import SetupError
 
@@ -32,9 +31,10 @@ def rubrics_of(config: Config) -> tuple[tuple[Rubric, ...], tuple[Rubric, ...]]:
 
 
 def texts_of(config: Config) -> dict[str, str]:
-    """The files of one's own rubrics, by the rubric's name: whoever gets the dataset has no other."""
-    own = [name for name in config.rubrics if name.endswith((".yaml", ".yml"))]
-    return {load_rubric(name).name: Path(name).read_text("utf-8") for name in own}
+    """The files of one's own rubrics, and of plugins', by the rubric's name: whoever gets the dataset
+    has no other."""
+    texts = {name: rubric_text(name) for name in config.rubrics}
+    return {load_rubric(name).name: text for name, text in texts.items() if text is not None}
 
 
 def _refuse_others(wanted: str, rubrics: Sequence[Rubric], kind: str) -> None:

@@ -2,23 +2,30 @@
 
 import itertools
 import os
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from annotators import stopping
 from annotators.base import Resources
 from annotators.ledger import Ledger, Spent
 from pipeline.books import Book, merge
+from pipeline.check import Stopped
 from pipeline.config import Config, journal_of, processes_of
-from pipeline.dataset.parquet import parts, read_columns
+from pipeline.counters import Counters
+from pipeline.dataset.parquet import parts
 from pipeline.display import Display
+from pipeline.failed_so_far import FailedSoFar
 from pipeline.gate import keep_order, order_of
+from pipeline.home import Home
+from pipeline.logs import timed
 from pipeline.plan import Plan
+from pipeline.progress import Counts
 from pipeline.protocol import ProtocolOptions
 from pipeline.state import Marks, fingerprint, fresh, write_json
 from schemas import Clip
 from schemas.layout import Layout
+from schemas.store import Store
 
 STAGES = ("collect", "check", "annotate", "compare")  # those whose rows lie wave by wave
 
@@ -39,7 +46,9 @@ def accounts_of(config: Config, plan: Plan) -> list[str]:
 def ledger_of(config: Config, plan: Plan, layout: Layout) -> Ledger:
     """What all runs on a folder spend, under its caps."""
     accounts = accounts_of(config, plan)
-    return Ledger(layout.work / "ledger", accounts, config.budget, config.concurrency.machines)
+    afar = Store(f"{layout.home}/work/ledgers") if layout.home else None  # of the workers' machines
+    machines = config.concurrency.machines
+    return Ledger(layout.work / "ledger", accounts, config.budget, machines, afar)
 
 
 def resources_of(
@@ -64,8 +73,13 @@ class Run:
     ) -> None:
         self.config, self.plan, self.layout, self.name = config, plan, layout, name
         self.display = display
+        self.home = Home(layout)
+        self._failed = FailedSoFar()
         self.stated = plan.prompts  # as their sources have them; those of the plan get their splits
         self.books: dict[str, Book] = {}
+        self.counters = Counters(layout.work / "counters")
+        self.counters.salvage(layout.work / "progress")  # of a run that was killed
+        self.counted: dict[str, Counts] = {}  # in this run, by stage
         self.progress = fresh(layout.work / "progress")
         self.ledger = ledger_of(config, plan, layout)
         # before what a killed run had in flight counts as billed: a batch of it may be taken up
@@ -96,8 +110,11 @@ class Run:
                 "books": {stage: book.as_dict() for stage, book in self.books.items()},
                 "spend": self.spend(),
                 "failures": self.failures(),
+                "counters": self.counts(),
             },
         )
+        if state != "running":
+            self.home.keep()
 
     def spend(self) -> dict[str, Any]:
         """What this run has bought so far, per annotator and together, and what all runs on this
@@ -127,14 +144,25 @@ class Run:
         ids = accounts_of(self.config, self.plan)
         return {name: now[name] - self._spent_before[name] for name in ids}
 
+    def on_the_wire(self) -> int:
+        """Requests that are sent and not answered. A batch is none: it goes on at its service."""
+        batches = {a.annotator_id for a in self.plan.annotators if getattr(a, "batch", False)}
+        self.ledger.bury()
+        totals = self.ledger.totals().items()
+        return sum(spent.reserved_requests for name, spent in totals if name not in batches)
+
     def failures(self) -> dict[str, dict[str, int]]:
         """Failures so far: stage -> reason -> how many."""
-        found: dict[str, Counter[str]] = {}
-        files = [file for stage in STAGES for file in self.wave_files(stage, "failures")]
-        for file in files:
-            for stage, reason in read_columns([file], ("stage", "reason")):
-                found.setdefault(stage, Counter())[reason] += 1
-        return {stage: dict(sorted(reasons.items())) for stage, reasons in found.items()}
+        asked = stages_of(self.config.protocol)
+        return self._failed.counted(
+            self.folder(stage, number) / "failures" for stage in asked for number in self.numbers()
+        )
+
+    def counts(self) -> dict[str, Any]:
+        """What was counted, by stage, of the waves that this run has; see :class:`Counters`."""
+        stages = (wave_name(s, n) for s in STAGES for n in range(len(self.waves)))
+        totals = self.counters.totals({*stages, "assemble"})
+        return {stage: counts.as_dict() for stage, counts in totals.items()}
 
     def watched(self) -> dict[str, Any] | None:
         """What sentinels told of the judges; None where there are none."""
@@ -147,12 +175,24 @@ class Run:
     def once(self, stage: str, made_from: str, work: Callable[[], Any]) -> Any:
         """Do a stage unless it is whole and was made from the same things; returns its note."""
         if not self._marks.is_whole(stage, made_from):
-            self._marks.write(stage, made_from, work())
+            self.heed()
+            with timed(stage):
+                self._marks.write(stage, made_from, work())
+            self.home.keep()
         return self._marks.note(stage)
+
+    def heed(self) -> None:
+        """Raise :class:`~pipeline.check.Stopped` where the process is to stop."""
+        if why := stopping.stopped():
+            raise Stopped(why)
 
     def is_whole(self, stage: str, made_from: str) -> bool:
         """Whether a stage is done and need not be done again."""
         return self._marks.is_whole(stage, made_from)
+
+    def was_whole(self, stage: str) -> bool:
+        """Whether a stage was done to its end, from whatever it was made."""
+        return self._marks.there(stage)
 
     def again(self, stage: str) -> None:
         """Have the next run on this folder do a stage anew."""
@@ -201,6 +241,11 @@ class Run:
             return []
         folders = (self.folder(stage, number) for number in self.numbers(numbers))
         return [path for folder in folders for path in parts(folder / table)]
+
+
+def wave_name(stage: str, number: int) -> str:
+    """As a wave is marked when it is whole."""
+    return f"{stage}-{number:05d}"
 
 
 def slices(clips: Sequence[Clip], size: int) -> list[Sequence[Clip]]:

@@ -27,6 +27,11 @@ def side_by_side(tasks: Sequence[Callable[[], None]]) -> list[BaseException]:
     return errors
 
 
+def aside(task: Callable[[], None]) -> None:
+    """Begin a task and wait for nothing."""
+    threading.Thread(target=task, daemon=True).start()
+
+
 def _attempt(task: Callable[[], None]) -> list[BaseException]:
     try:
         task()

@@ -12,15 +12,17 @@ from typing import Any
 import filelock
 from pydantic import ValidationError
 
+from pipeline.brought import version_in
 from pipeline.config import Config, changed_keys
 from pipeline.generators.base import GeneratorSpec
 from schemas.ids import canonical_json, sha256_hex
 from schemas.layout import Layout
 from schemas.options import SetupError
+from schemas.plugins import GENERATORS
 from schemas.versions import check_version
 
-ENOUGH_BYTES = 100 << 20  # free on the disk, to begin at all
 CLAIM = "config.json"  # in the work folder
+COPY = "home"  # there, too, in a working copy: the address that it is one of
 RECORD = "record.json"  # there, too: of a run that ended, but whose requirements were not met
 # What may change between two runs on one folder without a flag: it touches no row that is there.
 FREE_BLOCKS = (
@@ -57,6 +59,8 @@ FREE_FIELDS = (
     "device_map",
     "attn_implementation",
     "batch_size",
+    "accelerator",
+    "min_ram",
 )  # of annotators
 FREE_OF_GENERATORS = (
     "share",  # whose draw is in the clips themselves
@@ -73,19 +77,6 @@ FREE_OF_GENERATORS = (
     "vae_slicing",
     "environment",
 )
-
-
-def layout_of(output: Path) -> Layout:
-    """The folder of a run. Raises :class:`SetupError` where it cannot be one."""
-    if "://" in str(output) or ":/" in str(output):
-        raise SetupError(f"--output {output}: this version writes to local folders only")
-    root = output.expanduser().resolve()
-    existing = next(p for p in (root, *root.parents) if p.exists())
-    if not existing.is_dir():
-        raise SetupError(f"--output {output}: {existing} is a file")
-    if shutil.disk_usage(existing).free < ENOUGH_BYTES:
-        raise SetupError(f"--output {output}: less than 100 MiB are free on that disk")
-    return Layout(root)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -121,7 +112,7 @@ def plain(config: Config) -> dict[str, Any]:
 
 def shape_of(generator: GeneratorSpec) -> dict[str, Any]:
     """What of a generator's block shapes its clips."""
-    block = generator.model_dump(mode="json")
+    block = generator.model_dump(mode="json") | version_in(GENERATORS, generator)
     return {k: v for k, v in block.items() if k not in FREE_OF_GENERATORS}
 
 
@@ -176,11 +167,15 @@ def _with_new_keys(held: dict[str, Any]) -> dict[str, Any]:
         return held
 
 
-def record_of(layout: Layout) -> dict[str, Any]:
+def record_of(layout: Layout, *, pictures: bool = True) -> dict[str, Any]:
     """The record of a run that came to its end, whether or not its requirements were met.
 
-    Raises :class:`SetupError` where it did not, and where a newer videoprefer wrote it.
+    ``pictures``: whether clips and frames are needed, too, which a working copy has a part of at most.
+    Raises :class:`SetupError` where it did not, where a newer videoprefer wrote it, and for a working
+    copy.
     """
+    if pictures:
+        refuse_copy(layout.root)
     path = next((p for p in (layout.run, layout.work / RECORD) if p.is_file()), None)
     if path is None:
         raise SetupError(
@@ -206,6 +201,21 @@ def claimed(layout: Layout) -> tuple[str, Config]:
     return held["name"], Config.model_validate(held["config"])
 
 
+def home_of(root: Path) -> str | None:
+    """The address of which a folder is the working copy; None where it is none."""
+    mark = root / "work" / COPY
+    return str(json.loads(mark.read_text())["home"]) if mark.is_file() else None
+
+
+def refuse_copy(root: Path) -> None:
+    """Raise :class:`SetupError` for a working copy: it lacks most of the clips and frames."""
+    if (home := home_of(root)) is not None:
+        raise SetupError(
+            f"{root}: the working copy of {home}, without most of its clips and frames; copy that folder "
+            "here as a whole (gcloud storage cp -r, aws s3 sync) and name the copy"
+        )
+
+
 def fingerprint(*parts: Any) -> str:
     """Digest of everything a stage's output depends on."""
     return sha256_hex(canonical_json(parts).encode())
@@ -216,6 +226,9 @@ class Marks:
 
     def __init__(self, layout: Layout) -> None:
         self._folder = layout.work / "done"
+        self._fallen = (
+            False  # whether nothing stands any more: the folder is locked while a run works
+        )
 
     def is_whole(self, stage: str, fingerprint: str) -> bool:
         """Whether the stage is whole and was made from the same things."""
@@ -228,20 +241,26 @@ class Marks:
             return True
         return bool(held["fingerprint"] == fingerprint)
 
+    def there(self, stage: str) -> bool:
+        """Whether there is a mark, of whatever it was made from."""
+        return self._path(stage).is_file()
+
     def note(self, stage: str) -> Any:
         """What the stage noted when it was done."""
         return json.loads(self._path(stage).read_text())["note"]
 
     def write(self, stage: str, fingerprint: str, note: Any) -> None:
         """Note that a stage is whole."""
-        if stage.startswith("collect-"):
+        if stage.startswith("collect-") and not self._fallen:
             self.let_fall()
+            self._fallen = True
         write_json(self._path(stage), {"fingerprint": fingerprint, "note": note})
 
     def let_stand(self, stage: str, note: Any) -> None:
         """Have the next run with this configuration take a stage as it is, whatever it is made from by
         then: clips went from it, and what was asked about the others is not asked anew. It falls where clips
         are collected anew."""
+        self._fallen = False
         write_json(self._path(stage), {"fingerprint": None, "stands": True, "note": note})
 
     def let_fall(self) -> None:

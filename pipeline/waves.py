@@ -1,28 +1,33 @@
 """One wave of clips through one pipeline: its folder appears whole, after its books."""
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from annotators import stopping
 from pipeline import check, graph
 from pipeline.books import Book, book_of, require
 from pipeline.config import Config
+from pipeline.dataset.withdrawn import withdrawn
 from pipeline.display import Display
 from pipeline.generators.workshop import workshop
 from pipeline.plan import Plan
 from pipeline.preference.rules import Rules
-from pipeline.progress import Counts, Watch
-from pipeline.running import Run, resources_of
+from pipeline.progress import Counts
+from pipeline.running import Run, resources_of, wave_name
 from pipeline.sentinels.sentinels import sentinels_of
 from pipeline.state import fingerprint, fresh
 from pipeline.transforms.engine import Engine
+from pipeline.watched import run_watched
 from schemas.layout import Layout
 
 STATUS_EVERY_S = 5.0
+SHARD_CLIPS = 5_000  # whose rows are one file of each table of a wave
 
-Build = Callable[[Path], Callable[[Any], None]]  # output folder -> what builds the pipeline
+Build = Callable[[graph.Out], Callable[[Any], None]]  # where it writes -> what builds the pipeline
 DrawBooks = Callable[[Path], list[Book]]  # output folder -> what the wave owed and wrote
 
 
@@ -41,7 +46,7 @@ class Waves(Run):
         super().__init__(config, plan, layout, display, name)
         self.engine = engine
         self._next_note = 0.0
-        self.recipe = _recipe(self, engine.workers)
+        self.recipe = _recipe(self, 0 if engine.remote else engine.workers)
         self._sentinels = sentinels_of(self, self.recipe.resources)
 
     def wave(
@@ -55,15 +60,19 @@ class Waves(Run):
         whole: Callable[[Path], None] = lambda folder: None,
     ) -> None:
         """One slice of clips through one pipeline, unless it is whole already."""
-        folder = self.folder(stage, number)
+        folder, name = self.folder(stage, number), wave_name(stage, number)
 
         def work() -> list[dict[str, Any]]:
             if len(self.waves) > 1:
                 self.display.say(f"{stage}: wave {number + 1} of {len(self.waves)}")
             shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped in this wave
             out = fresh(folder.with_name(f".tmp-{folder.name}"))
-            with Watch(self.progress, self._show):
-                self.engine.run(build(out))
+            to = graph.Out(self.home.cleared(folder, out), self._cuts(number))
+            with self.shared_out():
+                counts = run_watched(self, lambda: build(to), name)
+            if stage == "collect":  # free to do again, whole
+                self.heed()
+            self.home.fetch(folder, out)
             books = draw_books(out)
             for book in books:
                 self.require(book)
@@ -72,9 +81,9 @@ class Waves(Run):
             # mark the next run does it again, from the journal
             check.require_health(stage, n_items, check.failures(folder), self._to_come(number))
             whole(folder)
+            self.counters.whole(name, counts)
             return [{"stage": b.stage, **b.as_dict()} for b in books]
 
-        name = wave_name(stage, number)
         if not self.is_whole(name, fingerprint(made_from, number)):
             self.watch(stage, number, made_from)
         for noted in self.once(name, fingerprint(made_from, number), work):
@@ -98,7 +107,8 @@ class Waves(Run):
     def watch(self, stage: str, number: int, made_from: str) -> None:
         """Have the sentinels judged before a wave that is about to be; a second time is free."""
         if self._sentinels and stage == self._watched_stage:
-            self._sentinels.judge(wave_name(stage, number), fingerprint(made_from, number))
+            with stopping.awaiting():
+                self._sentinels.judge(wave_name(stage, number), fingerprint(made_from, number))
 
     def watched(self) -> dict[str, Any] | None:
         """What the sentinels told; says it, too. None where there are none."""
@@ -122,20 +132,25 @@ class Waves(Run):
             self.add(book)
         require(book)
 
+    def shared_out(self) -> contextlib.AbstractContextManager[None]:
+        """While the block runs, the money is that of the machines which the workers are on."""
+        return self.ledger.shared_out() if self.engine.remote else contextlib.nullcontext()
+
+    def _cuts(self, number: int) -> tuple[str, ...]:
+        """The first prompt of every shard of a wave's tables but the first."""
+        prompts = [clip.prompt_id for clip in self.waves[number]]
+        return tuple(dict.fromkeys(sorted(prompts)[SHARD_CLIPS::SHARD_CLIPS]))
+
     def _to_come(self, number: int) -> int:
         """Clips of the waves after this one."""
         return sum(len(clips) for clips in self.waves[number + 1 :])
 
-    def _show(self, counts: dict[str, Counts]) -> None:
-        self.display.show(counts, self.spent())
+    def show(self, counts: dict[str, Counts]) -> None:
+        """Draw how every stage stands; now and then, note it in status.json."""
+        self.display.show(counts)
         if time.monotonic() >= self._next_note:
             self.note("running")
             self._next_note = time.monotonic() + STATUS_EVERY_S
-
-
-def wave_name(stage: str, number: int) -> str:
-    """As a wave is marked when it is whole."""
-    return f"{stage}-{number:05d}"
 
 
 def _recipe(run: Run, workers: int) -> graph.Recipe:
@@ -160,6 +175,7 @@ def _recipe(run: Run, workers: int) -> graph.Recipe:
             splits=config.splits,
             protocol=config.protocol,
         ),
+        withdrawn=withdrawn(layout).contents,
         progress=str(run.progress),
         processes=resources.processes,
     )

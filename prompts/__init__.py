@@ -5,7 +5,7 @@ turns one into the other.
 """
 
 from prompts.letters import letters
-from prompts.load import load_rubric, rubric_names
+from prompts.load import load_rubric, rubric_names, rubric_text
 from prompts.protocol import as_protocol
 from prompts.render import Rendered, render, render_several
 from prompts.reply import reply_schema
@@ -19,4 +19,5 @@ __all__ = [
     "render_several",
     "reply_schema",
     "rubric_names",
+    "rubric_text",
 ]

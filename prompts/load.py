@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -15,6 +16,7 @@ from prompts.render import render, render_several
 from schemas import Dimension, RecordError, Rubric, ScalePoint
 from schemas.ids import sha256_hex
 from schemas.options import Options, SetupError
+from schemas.plugins import RUBRICS, find_other, of
 
 
 class _Level(Options):
@@ -59,21 +61,35 @@ class _RubricFile(Options):
 
 def load_rubric(name: str) -> Rubric:
     """A rubric by name (``videoprefer/video_quality``: its newest version; ``...@1``: that one), or
-    by the path of a ``.yaml`` file of one's own.
+    by the path of a ``.yaml`` file of one's own. A name whose family (``my-lab/...``) is not packaged
+    is looked for in the plugin of that family.
 
     Raises :class:`SetupError` for an unknown name, listing what exists, and for a file that is not
     a rubric, naming file and field.
     """
     if name.endswith((".yaml", ".yml")):
         return _load(Path(name))
-    known = _packaged()
-    wanted = known.get(name) or known.get(_newest(name, known))
-    if wanted is None:
+    if (full := _full(name, _packaged())) is not None:
+        return _load(_packaged()[full])
+    brought = _brought(name.partition("/")[0])
+    if (full := _full(name, brought)) is None:
+        raise SetupError(_unknown(name, brought))
+    rubric = _load(brought[full])
+    if f"{rubric.name}@{rubric.version}" != full:
         raise SetupError(
-            f"rubric {name!r} does not exist; there are {', '.join(known)}, or give "
-            "the path of a .yaml file"
+            f"{brought[full]}: says that it is {rubric.name}@{rubric.version}, and its plugin and its "
+            f"file's name that it is {full}; make them agree"
         )
-    return _load(wanted)
+    return rubric
+
+
+def rubric_text(name: str) -> str | None:
+    """The words of a rubric that does not come with this package; None of one that does."""
+    if name.endswith((".yaml", ".yml")):
+        return Path(name).read_text("utf-8")
+    brought = _brought(name.partition("/")[0])
+    full = _full(name, brought)
+    return brought[full].read_text("utf-8") if full is not None else None
 
 
 def rubric_names() -> list[str]:
@@ -81,7 +97,27 @@ def rubric_names() -> list[str]:
     return list(_packaged())
 
 
-def _newest(name: str, known: dict[str, Traversable]) -> str:
+def brought_names(family: str) -> list[str]:
+    """Every rubric of the plugin with this family's name, as ``family/name@version``. Raises
+    :class:`SetupError` where it holds none."""
+    return list(_brought(family))
+
+
+def _unknown(name: str, brought: Iterable[str]) -> str:
+    """That there is no such rubric, and which there are; of a plugin that is not named, its family."""
+    family = name.partition("/")[0]
+    others = [f"{p.name}/... (of {p.owner})" for p in of(RUBRICS) if p.name != family]
+    there = ", ".join([*rubric_names(), *brought, *others])
+    return f"rubric {name!r} does not exist; there are {there}, or give the path of a .yaml file"
+
+
+def _full(name: str, known: Mapping[str, Traversable]) -> str | None:
+    """``name@version`` among the known: as it is given, or of the newest version."""
+    found = name if name in known else _newest(name, known)
+    return found if found in known else None
+
+
+def _newest(name: str, known: Iterable[str]) -> str:
     versions = [int(full.rpartition("@")[2]) for full in known if full.rpartition("@")[0] == name]
     return f"{name}@{max(versions, default=0)}"
 
@@ -89,11 +125,33 @@ def _newest(name: str, known: dict[str, Traversable]) -> str:
 @functools.cache
 def _packaged() -> dict[str, Traversable]:
     folder = resources.files("prompts").joinpath("rubrics")
+    families = [family for family in folder.iterdir() if family.is_dir()]
+    found = {name: file for family in families for name, file in _in(family.name, family).items()}
+    return dict(sorted(found.items()))
+
+
+def _brought(family: str) -> dict[str, Traversable]:
+    """The rubrics of the plugin that has this family's name; none where no plugin has it."""
+    packaged = {name.partition("/")[0] for name in _packaged()}
+    plugin = find_other(RUBRICS, family, packaged)
+    if plugin is None:
+        return {}
+    module = plugin.load()
+    if not hasattr(module, "__path__"):
+        raise plugin.refused(f"is no package that holds rubrics ({module!r})")
+    found = _in(family, resources.files(module))
+    if not found:
+        raise plugin.refused("holds no file called NAME.vVERSION.yaml (are they package data?)")
+    return found
+
+
+def _in(family: str, folder: Traversable) -> dict[str, Traversable]:
+    """``FAMILY/NAME@VERSION`` of every file ``NAME.vVERSION.yaml`` of a folder, in order."""
     found = {}
-    for family in folder.iterdir():
-        for file in family.iterdir() if family.is_dir() else ():
-            stem, _, version = file.name.removesuffix(".yaml").rpartition(".v")
-            found[f"{family.name}/{stem}@{version}"] = file
+    for file in folder.iterdir():
+        stem, _, version = file.name.removesuffix(".yaml").rpartition(".v")
+        if file.name.endswith(".yaml") and stem and version.isdecimal():
+            found[f"{family}/{stem}@{version}"] = file
     return dict(sorted(found.items()))
 
 

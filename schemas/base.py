@@ -3,7 +3,9 @@
 import dataclasses
 import functools
 import math
+import operator
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -15,8 +17,31 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def record(cls: type[T]) -> type[T]:
-    """Class decorator: ``dataclass(frozen=True, slots=True, kw_only=True)``."""
-    return dataclasses.dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    """Class decorator: ``dataclass(frozen=True, slots=True, kw_only=True)``.
+
+    A record goes through pickle as the tuple of its values, in the order of its fields.
+    """
+    made: Any = dataclasses.dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    names = [field.name for field in dataclasses.fields(made)]
+    # In place of what dataclasses give to frozen ones with slots, which asks for the fields of every
+    # single record: on its way from stage to stage a record is pickled several times.
+    made.__getstate__, made.__setstate__ = _pickling(made, names)
+    return made
+
+
+def _pickling(made: Any, names: Sequence[str]) -> tuple[Callable[[Any], Any], Callable[..., None]]:
+    values = operator.attrgetter(*names)
+    setters = [getattr(made, name).__set__ for name in names]
+
+    def state(self: Any) -> tuple[Any, ...]:
+        found = values(self)
+        return found if len(names) > 1 else (found,)
+
+    def restore(self: Any, state: Sequence[Any]) -> None:
+        for set_value, value in zip(setters, state, strict=True):
+            set_value(self, value)
+
+    return state, restore
 
 
 class RecordError(ValueError):

@@ -1,4 +1,4 @@
-"""Where everything of a run lies below its output folder."""
+"""Where everything of a run lies below its output folder, on this machine or in an object store."""
 
 import dataclasses
 from pathlib import Path
@@ -21,9 +21,27 @@ PUBLISHED = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layout:
-    """Paths of one run. ``work`` holds what only the run itself needs."""
+    """Paths of one run. ``work`` holds what only the run itself needs.
+
+    ``home``: the address of the output folder where it lies in an object store (``gs://bucket/run``).
+    ``root`` is then the working copy of the machine on which the command runs: it holds what the command
+    itself reads and makes, never all of the clips and frames.
+    """
 
     root: Path
+    home: str | None = None
+
+    def at(self, path: Path) -> str:
+        """A path below the root as any worker of the run can open it."""
+        if self.home is None:
+            return str(path)
+        return f"{self.home}/{path.relative_to(self.root).as_posix()}"
+
+    def place(self, uri: str) -> str:
+        """Where a clip lies, by its uri (relative to the run's folder, or absolute, or an address)."""
+        if "://" in uri or self.home is None or uri.startswith("/"):
+            return uri if "://" in uri else str(self.clip_path(uri))
+        return f"{self.home}/{uri}"
 
     def table(self, name: str, split: str | None = None) -> Path:
         """Folder of a published table's Parquet files."""
@@ -38,17 +56,17 @@ class Layout:
     @property
     def frames(self) -> Store:
         """JPEG bytes by content."""
-        return Store(str(self.root / "frames"))
+        return Store(self.at(self.root / "frames"))
 
     @property
     def media(self) -> Store:
         """Clips by content."""
-        return Store(str(self.root / "media"))
+        return Store(self.at(self.root / "media"))
 
     @property
     def generated(self) -> Store:
         """Notes on the clips that generators made: none is made twice."""
-        return Store(str(self.root / "generated"))
+        return Store(self.at(self.root / "generated"))
 
     @property
     def videorm(self) -> Path:

@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.address import Address, place_of
 from schemas.options import SetupError
 
 Row = dict[str, Any]
@@ -51,14 +52,23 @@ def read_rows(
 
 
 def local_file(path: str | Path) -> Path:
-    """The file of a table or list, on this machine. Raises :class:`SetupError` for anything else."""
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+    """The file of a table or list, on this machine or in a store (gs://, s3://, hf://).
+
+    Raises :class:`SetupError` for anything else, and for one that is not there or may not be read.
+    """
+    try:
+        file = place_of(path)
+        found = os.path.isfile(os.fspath(file))
+    except FileNotFoundError:
+        found = False
+    except OSError as error:
+        raise SetupError(str(error)) from error
+    if not isinstance(file, Address) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
         raise SetupError(
-            f"{path}: a table is read from this machine; fetch it and name the local file (what its "
-            "rows name may stay where it is)"
+            f"{path}: a table is read from this machine or a store (gs://, s3://, hf://); fetch it and "
+            "name the local file (what its rows name may stay where it is)"
         )
-    file = Path(path)
-    if not file.is_file():
+    if not found:
         raise SetupError(f"{file}: no such file")
     if not os.access(file, os.R_OK):
         raise SetupError(f"{file}: may not be read; change its permissions")

@@ -4,11 +4,15 @@ import functools
 import os
 import stat
 import uuid
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, TypeVar
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
+
+from schemas.far import CONDITIONAL, StoreError, asked, each, opened, read_whole, told, write_new
+from schemas.options import SetupError
+
+T = TypeVar("T")
 
 TEMPORARY = ".tmp-"
 
@@ -18,8 +22,11 @@ class Store:
 
     Writing is put-if-absent and atomic: a name is either absent or holds all of its bytes, also after
     a kill at any moment. On a local disk that is a temporary file, fsync where asked for, and a link
-    that fails if the name exists; elsewhere the object store's own conditional put. A local disk is
-    used directly: fsspec costs more processor time than the disk does.
+    that fails if the name exists; elsewhere the object store's own conditional put, and a scheme that
+    has none is refused. A local disk is used directly: fsspec costs more processor time than the disk.
+
+    An object store is asked again for a minute after errors that may pass; :class:`StoreError` says
+    what stays. Nothing is cached: a listing is of now.
     """
 
     def __init__(self, root: str) -> None:
@@ -51,16 +58,26 @@ class Store:
                 with open(f"{self.local}/{name}", "rb", buffering=0) as file:
                     return file.read()
             fs, root = self._open()
-            return fs.cat_file(f"{root}/{name}")
+            return self._ask(name, "cannot be read", lambda: read_whole(fs, f"{root}/{name}"))
         except FileNotFoundError:
             return None
+
+    def get_many(self, names: Iterable[str]) -> list[bytes | None]:
+        """As :meth:`get` for each; from an object store many at a time."""
+        return [self.get(n) for n in names] if self.local is not None else each(self.get, names)
 
     def open(self, name: str) -> BinaryIO:
         """The bytes of a name, to be read in parts. Raises ``FileNotFoundError`` if absent."""
         if self.local is not None:
             return open(f"{self.local}/{name}", "rb")
         fs, root = self._open()
-        return fs.open(f"{root}/{name}", "rb", cache_type="none")  # its readers know what they want
+        return self._ask(
+            name,
+            "cannot be opened",
+            lambda: fs.open(
+                f"{root}/{name}", "rb", cache_type="none"
+            ),  # readers know what they want
+        )
 
     def exists(self, name: str) -> bool:
         """Whether a name holds bytes."""
@@ -70,19 +87,41 @@ class Store:
             except (FileNotFoundError, NotADirectoryError):
                 return False
         fs, root = self._open()
-        fs.invalidate_cache()  # a listing of long ago says nothing about now
-        return fs.isfile(f"{root}/{name}")
+        return self._ask(name, "cannot be looked up", lambda: _is_file(fs, f"{root}/{name}"))
 
     def put(self, name: str, data: bytes, *, durable: bool = False) -> bool:
-        """Write unless the name exists; True if written. ``durable``: on disk before it returns."""
+        """Write unless the name exists; True if written. ``durable``: on disk before it returns.
+
+        Of several writers one gets True, and its bytes stand. None does where the answer to the one
+        that wrote was lost on the way and it had to ask again: who must know reads what stands there.
+        """
         if self.local is not None:
             return _put_local(f"{self.local}/{name}", data, durable)
+        self._check_scheme()
         fs, root = self._open()
         try:
-            fs.pipe_file(f"{root}/{name}", data, mode="create")
+            self._ask(
+                name,
+                "cannot be written",
+                lambda: write_new(fs, f"{root}/{name}", data),
+            )
         except FileExistsError:
             return False
+        except FileNotFoundError as error:
+            raise told(self.path(name), "cannot be written", error) from error
         return True
+
+    def put_many(self, data: Mapping[str, bytes], *, durable: bool = False) -> None:
+        """As :meth:`put` for each; into an object store many at a time."""
+
+        def put(name: str) -> bool:
+            return self.put(name, data[name], durable=durable)
+
+        if self.local is None:
+            each(put, data)
+        else:
+            for name in data:
+                put(name)
 
     def delete(self, name: str) -> None:
         """Remove a name; nothing happens if it is absent. Only for what stands elsewhere as well."""
@@ -91,25 +130,83 @@ class Store:
                 os.unlink(f"{self.local}/{name}")
             else:
                 fs, root = self._open()
-                fs.rm_file(f"{root}/{name}")
+                self._ask(name, "cannot be deleted", lambda: fs.rm_file(f"{root}/{name}"))
         except FileNotFoundError:
             pass
 
     def names(self, folder: str = "") -> Iterator[str]:
         """Every name below a folder, sorted; what was there when the call began and still is."""
-        if self.local is not None:
-            names = _names_local(self.local, folder)
-        else:
-            fs, root = self._open()
-            fs.invalidate_cache()
-            names = [p[len(root) + 1 :] for p in fs.find(f"{root}/{folder}".rstrip("/"))]
+        names = _names_local(self.local, folder) if self.local is not None else self._listed(folder)
         for name in sorted(names):
             if not name.rsplit("/", 1)[-1].startswith(TEMPORARY):
                 yield name
 
+    def check(self) -> None:
+        """Raise :class:`SetupError` unless names can be listed, read and written here.
+
+        For before work: writes a name, writes it once more (which must be refused), deletes it.
+        """
+        name = f"{TEMPORARY}{uuid.uuid4().hex}"
+        try:
+            next(self.names(), None)
+            twice = self.put(name, b"1") and self.put(name, b"2")
+            self.delete(name)
+        except OSError as error:
+            raise SetupError(_unusable(self.root, error)) from error
+        # the one emulator of Google's that is at hand takes every put, and is for tests alone
+        if twice and "STORAGE_EMULATOR_HOST" not in os.environ:
+            raise SetupError(
+                f"{self.root}: overwrites a name that is there though asked not to, so workers could "
+                "overwrite each other's paid replies; name a store with conditional writes"
+            )
+
+    def _listed(self, folder: str) -> list[str]:
+        fs, root = self._open()
+        below = f"{root}/{folder}".rstrip("/")
+
+        def find() -> list[str]:
+            fs.invalidate_cache()  # of a file system whose listings are cached all the same
+            found = fs.find(below)
+            if not found and self._scheme != "memory":
+                fs.ls(root.partition("/")[0])  # a bucket that is not there is not an empty one
+            return [path[len(root) + 1 :] for path in found]
+
+        try:
+            return self._ask(folder, "cannot be listed", find)
+        except FileNotFoundError as error:
+            raise told(self.path(folder), "cannot be listed", error) from error
+
+    def _ask(self, name: str, what: str, ask: Callable[[], T]) -> T:
+        return asked(self.path(name), what, ask)
+
+    @property
+    def _scheme(self) -> str:
+        return self.root.partition("://")[0]
+
+    def _check_scheme(self) -> None:
+        if self._scheme not in CONDITIONAL:
+            raise StoreError(
+                f"{self.root}: two writers of one name could overwrite each other in a store of "
+                f"{self._scheme}://; write to a local folder, gs:// or s3://"
+            )
+
     def _open(self) -> tuple[Any, str]:
-        fs, path = fsspec.core.url_to_fs(self.root)  # fsspec caches the instance
-        return fs, path.rstrip("/")
+        try:
+            return opened(self.root)
+        except ImportError as error:
+            raise told(self.root, "cannot be opened", error) from error
+
+
+def _is_file(fs: Any, path: str) -> bool:
+    """As fsspec's ``isfile``, which takes every error for an answer."""
+    try:
+        return fs.info(path)["type"] == "file"
+    except FileNotFoundError:
+        return False
+
+
+def _unusable(root: str, error: OSError) -> str:
+    return str(error) if isinstance(error, StoreError) else f"{root}: cannot be used: {error}"
 
 
 def _names_local(root: str, folder: str) -> list[str]:

@@ -5,7 +5,7 @@ import functools
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -104,8 +104,33 @@ def arrow_schema(record: Any) -> pa.Schema:
 
 
 def to_row(record: Any) -> dict[str, Any]:
-    """A record as a dictionary of plain values."""
-    return dataclasses.asdict(record)
+    """A record as a dictionary of plain values, as ``dataclasses.asdict`` gives it: that one copies every
+    single value, which takes ten times as long."""
+    values, nested = _writers(type(record))  # type: ignore[arg-type]
+    row = values(record)
+    for name in nested:
+        row[name] = _plain(row[name])
+    return row
+
+
+@functools.cache
+def _writers(record: Any) -> tuple[Callable[[Any], dict[str, Any]], tuple[str, ...]]:
+    """What makes a dictionary of a record, and the fields in which there may be other records."""
+    names = [field.name for field in dataclasses.fields(record)]
+    hints = typing.get_type_hints(record)
+    nested = tuple(name for name in names if _nests(hints[name]))
+    return lambda one: {name: getattr(one, name) for name in names}, nested
+
+
+def _nests(hint: Any) -> bool:
+    found: bool = dataclasses.is_dataclass(hint) or any(map(_nests, typing.get_args(hint)))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_plain, value))
+    return to_row(value) if dataclasses.is_dataclass(value) else value
 
 
 @functools.cache
@@ -153,13 +178,25 @@ def to_table(record: type, rows: Iterable[Any]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _to_array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+def _to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """The values of one field; records within a record become rows of their own."""
     if pa.types.is_struct(kind):
-        values = [None if value is None else to_row(value) for value in values]
-    elif pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        return _to_struct(values, kind)
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
         values = [None if value is None else [to_row(one) for one in value] for value in values]
     return pa.array(values, kind)
+
+
+def _to_struct(values: Sequence[Any], kind: pa.StructType) -> pa.Array:
+    """Column by column, too."""
+    fields = list(kind)
+    columns = [
+        [None if value is None else getattr(value, field.name) for value in values]
+        for field in fields
+    ]
+    arrays = [_to_array(column, field.type) for column, field in zip(columns, fields)]
+    none = pa.array([value is None for value in values], pa.bool_())
+    return pa.StructArray.from_arrays(arrays, fields=fields, mask=none)
 
 
 def from_table(record: type[R], table: pa.Table) -> Iterator[R]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.clip_checks import duplicates
+from pipeline.clip_checks import duplicates, near_pairs
 from pipeline.clip_checks.check import check_clips
 from pipeline.clip_checks.duplicates import Near, near_duplicates
 from pipeline.clip_checks.nsfw import HookError, load_hook, nsfw_values
@@ -164,9 +164,11 @@ def brute(hashes: dict[str, tuple[str, ...]], bits: float) -> dict[str, Near]:
     frames=st.integers(1, 9),
     bits=st.sampled_from([0.0, 0.5, 3.0, 5.0, 12.0, 31.0]),
     block=st.sampled_from([1, 3, 128]),
+    share=st.sampled_from([None, 0.0, 1 / 16, 1e9]),
 )
-def test_nothing_is_missed_and_nothing_made_up(seed, n, frames, bits, block):
-    """Clips a few bits around a few scenes, some frames flat, in blocks of any size."""
+def test_nothing_is_missed_and_nothing_made_up(seed, n, frames, bits, block, share):
+    """Clips a few bits around a few scenes, some frames flat: all with all in blocks of any size, or those
+    that agree in parts, given up where they are too many."""
     rng = np.random.default_rng(seed)
     scenes = rng.integers(0, 2**64, (3, frames), np.uint64)
     words = scenes[rng.integers(0, 3, n)]
@@ -178,7 +180,21 @@ def test_nothing_is_missed_and_nothing_made_up(seed, n, frames, bits, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "BLOCK", block)
         patch.setattr(duplicates, "PAIRS", 7)
+        patch.setattr(near_pairs, "PIECE", 5)
+        if share is not None:
+            patch.setattr(duplicates, "FEW", 0)
+            patch.setattr(near_pairs, "SHARE", share)
         assert near_duplicates(hashes, bits) == brute(hashes, bits)
+
+
+def test_a_pair_that_only_its_flat_frame_gives_away_is_found_among_many():
+    # 1 bit in the first frame, flat in one of them; in the second 9 bits, three in every third of the hash
+    other = 0x7 | 0x7 << 24 | 0x7 << 50
+    words = np.array([[0, 0xF0F0], [0x1, 0xF0F0 ^ other]], np.uint64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_pairs, "SHARE", 1e9)  # of two rows all pairs may be looked at
+        later, earlier, distance = near_pairs.near_pairs(words, 5.0)
+    assert (later.tolist(), earlier.tolist(), distance.tolist()) == ([1], [0], [5.0])
 
 
 # all checks

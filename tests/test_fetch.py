@@ -184,14 +184,14 @@ class NoCredentialsError(Exception):
         (Unread(wait_s=2), Reason.TIMEOUT, "frames.timeout_s"),
         (Unread(ImportError("Install s3fs")), Reason.FETCH, "pip install s3fs"),
         (Unread(NoCredentialsError("Unable to locate credentials")), Reason.FETCH, "aws configure"),
-        (Unread(PermissionError("no")), Reason.FETCH, "an account that may read it"),
+        (Unread(PermissionError("no")), Reason.FETCH, "this account may not: log in"),
         (Unread(OSError("Could not connect")), Reason.FETCH, "network"),
     ],
 )
 def test_what_a_store_does_is_told_in_words(
     monkeypatch: pytest.MonkeyPatch, fs: Unread, reason: Reason, says: str
 ) -> None:
-    monkeypatch.setattr(store_file.fsspec, "filesystem", lambda scheme: fs)
+    monkeypatch.setattr(store_file, "opened", lambda address: (fs, address))
     found = failure(read_clip, "s3://bucket/a.mp4", 10_000, 0.5)
     assert (found.reason, says in found.message) == (reason, True), found.message
     assert "s3://bucket/a.mp4" in found.message

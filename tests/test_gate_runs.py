@@ -5,8 +5,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +30,7 @@ from gate_run import (
     write_ratings,
 )
 from judge_server import JudgeServer
+from started import Started
 from video_server import VideoServer
 
 from pipeline.__main__ import main
@@ -445,15 +444,8 @@ def test_no_clip_is_made_for_money_before_the_gate(
 # kills
 
 
-def start(folder: Path, log: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline.run", "--config", str(folder / "config.yaml"),
-         "--output", str(folder / "out")],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=(folder / log).open("ab"),
-        start_new_session=True,
-    )  # fmt: skip
+def start(folder: Path, log: str) -> Started:
+    return Started(folder, "out", log, {"OMP_NUM_THREADS": "1"})
 
 
 @pytest.mark.parametrize("good", [True, False])

@@ -16,6 +16,7 @@ import apache_beam as beam
 import fragile_work as work
 import pytest
 
+from pipeline.progress import OF_ITEMS
 from pipeline.transforms.children import Children, Done
 from pipeline.transforms.pool import Isolated
 from schemas import Failure
@@ -223,7 +224,9 @@ def test_in_a_pipeline_every_element_becomes_a_record_or_a_failure(tmp_path: Pat
         ("raise x", "internal", "a fault of this program: ValueError: x"),
     }
     (counts,) = (json.loads(path.read_text()) for path in (tmp_path / "progress").iterdir())
-    assert counts == ["frames", {"done": 51, "failed": 3, "skipped": 0}]
+    assert counts[0] == "frames"
+    assert {name: counts[1][name] for name in OF_ITEMS} == {"done": 51, "failed": 3, "skipped": 0}
+    assert counts[1]["reasons"] == {"timeout": 1, "crashed": 1, "internal": 1}
 
 
 def _note(path: Path, element: str | Failure) -> None:

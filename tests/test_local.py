@@ -20,7 +20,7 @@ from annotators.local import TransformersSpec, share
 from annotators.local.conversation import as_text, conversation
 from annotators.local.engine import Engine, _failed
 from annotators.local.load import load
-from annotators.local.pictures import read_picture
+from annotators.local.pictures import read_pictures
 from prompts import as_protocol, load_rubric
 from schemas import Annotation, Comparison, Failure, Reason
 from schemas.ids import sha256_hex
@@ -165,7 +165,7 @@ def test_free_text_is_what_transformers_itself_generates(
     entry = Journal(place.journal).get(row.reply_key)
     request, loaded = entry.request, load(spec)
 
-    pictures = [read_picture(place.frames, sha256) for sha256 in request["frames"]]
+    pictures = list(read_pictures(place.frames, request["frames"]))
     said = [
         {"role": "system", "content": [{"type": "text", "text": request["system"]}]},
         {"role": "user", "content": [{"type": "text", "text": request["user"]}]

@@ -201,9 +201,10 @@ def test_a_missing_manifest_or_none_at_all(folder: Path) -> None:
     assert "no rows" in refusal(write(folder))
 
 
-def test_a_manifest_in_a_store_is_refused_in_words(folder: Path) -> None:
-    for path in ("s3://bucket/m.csv", "https://host.org/m.csv"):
-        assert "read from this machine; fetch it" in refusal(path)
+def test_a_manifest_on_the_net_is_refused_in_words(folder: Path) -> None:
+    for path in ("https://host.org/m.csv", "ftp://host.org/m.csv"):
+        assert "fetch it and name the local file" in refusal(path)
+    assert "chain of addresses" in refusal("memory://a::http://b/m.csv")
 
 
 def test_a_damaged_manifest_is_refused_in_words(folder: Path) -> None:

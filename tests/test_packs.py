@@ -245,7 +245,7 @@ def test_a_look_that_needs_no_file_needs_no_thread(
     assert asyncio.run(journal.once(request(1), buy)) == entries[1]
     assert hops == []
     assert asyncio.run(journal.once(request(2), buy)).body == "new"
-    assert hops == ["put"]
+    assert hops == ["_read", "put"]  # it may have been bought elsewhere since the listing
     assert asyncio.run(Journal(memory).once(request(2), buy)).body == "new"
     assert hops == ["put", "get"]
 

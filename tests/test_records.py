@@ -1,6 +1,8 @@
 """Records are validated at birth and survive the trip through Parquet; ids are those of the contract."""
 
+import dataclasses
 import hashlib
+import pickle
 
 import pytest
 
@@ -99,6 +101,21 @@ def test_a_record_survives_parquet_rows(record):
     kind = type(record)
     assert list(from_table(kind, to_table(kind, [record]))) == [record]
     assert from_row(kind, to_row(record)) == record
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        FrameSet(**FRAMES),
+        Annotation(**ANNOTATION, requested=Settings(temperature=0.3), distribution=(0.5, 0.5)),
+        Settings(seed=1),
+    ],
+)
+def test_a_record_is_pickled_as_its_values_and_comes_back(record):
+    values = tuple(getattr(record, field.name) for field in dataclasses.fields(record))
+    assert record.__getstate__() == values
+    assert pickle.loads(pickle.dumps(record)) == record
+    assert to_row(record) == dataclasses.asdict(record)
 
 
 def test_every_table_has_a_schema_with_a_version():

@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from judge_server import JudgeServer
+from started import Started
 
 from pipeline.dataset.parquet import parts
 from schemas.layout import PUBLISHED, Layout
@@ -20,25 +19,12 @@ from schemas.layout import PUBLISHED, Layout
 CONCURRENCY = 4
 
 
-def start(folder: Path, output: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "pipeline.run",
-            "--config",
-            str(folder / "config.yaml"),
-            "--output",
-            str(folder / output),
-        ],
-        env={**os.environ, "A_TEST_KEY": "sk-test", "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=open(folder / f"{output}.log", "ab"),
-        start_new_session=True,
-    )
+def start(folder: Path, output: str) -> Started:
+    key = {"A_TEST_KEY": "sk-test", "OMP_NUM_THREADS": "1"}
+    return Started(folder, output, f"{output}.log", key)
 
 
-def kill(run: "subprocess.Popen[bytes]") -> None:
+def kill(run: Started) -> None:
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
 

@@ -18,6 +18,7 @@ from pipeline.sources.folders import joined, names_below
 from pipeline.sources.template import Template
 from pipeline.sources.vbench import VBenchSource
 from pipeline.sources.vidprom import VidProMSource
+from schemas.far import StoreError
 from schemas.options import SetupError
 from schemas.store import Store
 
@@ -41,7 +42,7 @@ def test_an_address_that_cannot_be_listed(monkeypatch: pytest.MonkeyPatch) -> No
             names_below(root)
 
     def refuse(store: Store, folder: str = "") -> None:
-        raise PermissionError("no credentials")
+        raise StoreError("s3://x: cannot be listed: PermissionError: no credentials")
 
     monkeypatch.setattr(Store, "names", refuse)
     with pytest.raises(

@@ -10,6 +10,7 @@ from annotators.batch.state import folder_of
 from annotators.journal import Journal
 from annotators.judge.chain import chain_of
 from annotators.judge.outcomes import outcomes_of, paid
+from annotators.told import Told
 from schemas import Reason
 
 THREADS = 16  # a store may be far away
@@ -24,6 +25,7 @@ class BatchAnnotator:
         self._spec, self._journal = spec, Journal(resources.journal)
         work = resources.work
         self._notes = None if work is None else Notes(folder_of(work, spec.annotator_id))
+        self._told = resources.told
         self._pool = ThreadPoolExecutor(THREADS, f"annotator-{spec.annotator_id}")
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":
@@ -37,6 +39,8 @@ class BatchAnnotator:
     def _answer(self, question: Question) -> Sequence[Outcome]:
         try:
             chain, missing = chain_of(self._spec, self._journal, question)
+            lacks = int(missing is not None)
+            self._told(Told(asked=len(chain) + lacks, cached=len(chain), missing=lacks))
             if missing is None:
                 return outcomes_of(self._spec, question, chain)
         except Exception as error:  # nothing a single item does may reach an engine

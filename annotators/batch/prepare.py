@@ -26,6 +26,7 @@ from annotators.chat.spec import read_key
 from annotators.journal import Journal, JournalError, Request
 from annotators.judge.chain import chain_of
 from annotators.ledger import OverBudget
+from annotators.stopping import on_stop, stopped
 from schemas import Reason
 from schemas.options import SetupError
 
@@ -51,7 +52,10 @@ def prepare(
     folder = folder_of(resources.work, spec.annotator_id)
     run = Preparation(spec, questions, resources, Shelf(folder, spec.ways[0].url), say)
     try:
-        asyncio.run(run.run())
+        asyncio.run(_unless_stopped(spec.annotator_id, run.run()))
+    except RunStopped as stop:
+        run.leave(str(stop))
+        raise
     except BaseExceptionGroup as group:
         error = _first(group)
         if isinstance(error, RunStopped):
@@ -60,6 +64,24 @@ def prepare(
     if run.over is not None:
         run.leave(run.over)
         raise RunStopped(run.over)
+
+
+async def _unless_stopped(annotator_id: str, work: Coroutine[None, None, None]) -> None:
+    """The work, left where it is once the process is to stop: a batch may take a day."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    with on_stop(lambda why: _call_soon(loop, task.cancel)):
+        try:
+            await task
+        except asyncio.CancelledError:
+            raise RunStopped(
+                f"annotator {annotator_id}: {stopped()}; what was sent goes on at the service, and the "
+                "same command takes it up"
+            ) from None
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
+    with contextlib.suppress(RuntimeError):  # closed: it has just ended
+        loop.call_soon_threadsafe(function)
 
 
 class Preparation:

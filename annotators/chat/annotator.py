@@ -4,6 +4,7 @@ A question goes: journal (a known reply is free) -> lane (pace) -> budget -> ser
 that may pass -> journal (on disk) -> verdict -> rows. Whatever happens to it ends as rows.
 """
 
+import contextlib
 import functools
 import traceback
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from annotators.judge.chain import next_request
 from annotators.judge.gate import Unanswered
 from annotators.judge.outcomes import outcomes_of, paid
 from annotators.ledger import AGAIN
+from annotators.stopping import on_stop
+from annotators.told import Told
 from schemas import HARMLESS, Failure, Reason
 
 
@@ -33,6 +36,9 @@ class ChatAnnotator:
         self.price = spec.price.model_dump(exclude_none=True) if spec.price else None
         self._background = Background(f"annotator-{spec.annotator_id}")
         self.buyer = Buyer(spec, resources)
+        self.told = resources.told
+        self._heeding = contextlib.ExitStack()
+        self._heeding.enter_context(on_stop(self._shut))
 
     @property
     def stopped(self) -> str | None:
@@ -45,8 +51,12 @@ class ChatAnnotator:
 
     def close(self) -> None:
         """Send nothing more, wait for what is on the wire (it is paid), and end the loop."""
-        self._background.call(lambda: self.buyer.gate.shut("the run ended"))
+        self._heeding.close()
+        self._shut("the run ended")
         self._background.close(self.buyer.close)
+
+    def _shut(self, why: str) -> None:
+        self._background.call(lambda: self.buyer.gate.shut(why))
 
     async def _answer(self, question: Question) -> Sequence[Outcome]:
         replies = _Replies(self, question)
@@ -85,18 +95,31 @@ class _Replies:
     def __init__(self, judge: ChatAnnotator, question: Question) -> None:
         self._judge, self._question = judge, question
         self.chain: list[tuple[Request, Entry]] = []
-        self.asked = False  # something was to be bought: not all of it lay in the journal
+        self._bought = 0  # replies that were to be bought: the others lay in the journal
+
+    @property
+    def asked(self) -> bool:
+        """Whether something was to be bought: not all of it lay in the journal."""
+        return self._bought > 0
 
     async def collect(self) -> None:
         """All of them, up to one that stands."""
         judge = self._judge
         while request := next_request(judge.spec, judge.journal, self._question, self.chain):
             buy = functools.partial(self._buy, request)
-            entry = await judge.journal.once(request, buy, judge.price)
+            bought = self._bought
+            try:
+                entry = await judge.journal.once(request, buy, judge.price)
+            except BaseException:
+                judge.told(Told(asked=1, missing=1))
+                raise
+            paid = int(self._bought > bought)
+            size = paid and len(entry.body.encode())
+            judge.told(Told(asked=1, bought=paid, cached=1 - paid, written_bytes=size))
             self.chain.append((request, entry))
 
     def _buy(self, request: Request) -> AbstractAsyncContextManager[str]:
-        self.asked = True
+        self._bought += 1
         purpose = self._question.purpose or (AGAIN if self.chain else "")
         return self._judge.buyer.buy(request, self._question, purpose)
 

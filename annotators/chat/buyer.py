@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import logging
+import time
 from collections.abc import AsyncIterator
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -22,8 +24,10 @@ from annotators.journal import Request
 from annotators.judge.completion import read_completion
 from annotators.judge.frames import read_frames
 from annotators.judge.gate import Unanswered, not_attempted
+from annotators.log import FirstFew
 from annotators.models import unknown
 from annotators.pace import Lanes, LanesClosed, Turn
+from annotators.told import Told
 from schemas import Reason
 
 CLIPS_ENCODED = 32  # whose frames are kept as base64 for the next rubric and draw
@@ -38,13 +42,15 @@ class Buyer:
         self.clients = [_client(spec, way) for way in spec.ways]
         self.lanes = Lanes(lanes_of(spec, resources.machines))
         self.gate = Gate(spec.max_failure_rate, self.lanes.shut)
-        self.purse = Purse(spec, resources.ledger, self.gate)
+        self.purse = Purse(spec, resources, self.gate)
         # how many images the model takes is checked before: what is left unknown is the same
         self._probe = Probe(unknown(spec.capabilities, spec.asked(n_images=1)), self.gate.shut)
         self.images = functools.lru_cache(CLIPS_ENCODED)(self._encode)
         # of a model that is known to give them, a reply without is a fault of its own
         self._gives_logprobs = spec.capabilities.logprobs is True
         self.arrivals = itertools.count()
+        self.told = resources.told
+        self.failing = FirstFew(logging.WARNING, "attempt_failed", annotator=spec.annotator_id)
 
     @contextlib.asynccontextmanager
     async def buy(
@@ -160,7 +166,7 @@ class _Purchase:
         try:
             if self._body is None:
                 self._body = await self._build()
-            sent = True
+            sent, since = True, time.monotonic()
             text, headers = await buyer.clients[turn.lane].post(self._body)
         except BaseException as error:
             self._book_failure(turn, error, sent)
@@ -169,14 +175,14 @@ class _Purchase:
             raise
         turn.clean(headers)
         try:
-            self._book_reply(text)
+            self._book_reply(text, 1000 * (time.monotonic() - since))
         except Exception as error:  # the reply is paid: it is kept, whatever becomes of the books
             buyer.gate.shut(f"a reply could not be booked: {buyer.said(error)}")
         return text
 
-    def _book_reply(self, text: str) -> None:
+    def _book_reply(self, text: str, took_ms: float) -> None:
         completion = read_completion(text)
-        self._buyer.purse.settle(self._worst, completion, self._purpose)
+        self._buyer.purse.settle(self._worst, completion, self._purpose, took_ms)
         self._buyer.purse.compare(self._estimate, completion)
 
     async def _build(self) -> bytes:
@@ -194,6 +200,8 @@ class _Purchase:
             buyer.purse.settle(self._worst, None, self._purpose)
         else:
             buyer.purse.release(self._worst, self._purpose)
+        if sent and isinstance(error, Exception):
+            self._tell(error)
         headers = errors.headers_of(error)
         if errors.is_rate_limit(error):
             turn.rate_limited(headers, errors.hinted_wait_s(headers))
@@ -204,6 +212,15 @@ class _Purchase:
             buyer.lanes.close(turn.lane, why)
             if not buyer.lanes.open:
                 buyer.gate.shut(why)
+
+    def _tell(self, error: Exception) -> None:
+        buyer = self._buyer
+        buyer.told(Told(attempts_failed=1))
+        reason = errors.reason_of(error)
+        what = "no reply" if reason else "no reply; it may be tried again"
+        stage, key = self._question.stage, self._request.key
+        text = f"{buyer.spec.annotator_id}: {what}: {buyer.said(error)}"
+        buyer.failing.say(reason or type(error).__name__, text, stage=stage, key=key)
 
 
 def _client(spec: OpenAISpec, way: Endpoint) -> Client:

@@ -1,13 +1,14 @@
 """The money of one annotator: reserved before a request is sent, settled by the server's own count."""
 
-from annotators.base import Question
+from annotators.base import Question, Resources
 from annotators.chat.cost import estimated_input, used, with_whole_output
 from annotators.chat.gate import Gate
 from annotators.chat.spec import ChatSpec
 from annotators.journal import Request
 from annotators.judge.completion import Completion
 from annotators.judge.gate import not_attempted
-from annotators.ledger import RESERVED, Amount, Ledger, OverBudget
+from annotators.ledger import RESERVED, Amount, OverBudget
+from annotators.told import Told
 
 # of estimated input tokens: beyond it an estimate, and a cap that rests on it, is wrong
 DRIFT = 0.25
@@ -18,8 +19,9 @@ WAIT_S = 0.05  # until what is in flight may have settled
 class Purse:
     """One annotator's account in the ledger."""
 
-    def __init__(self, spec: ChatSpec, ledger: Ledger, gate: Gate) -> None:
-        self._spec, self._ledger, self._gate = spec, ledger, gate
+    def __init__(self, spec: ChatSpec, resources: Resources, gate: Gate) -> None:
+        self._spec, self._ledger, self._gate = spec, resources.ledger, gate
+        self._told = resources.told
         self._account = spec.annotator_id
 
     def worst(self, question: Question, request: Request) -> tuple[Amount, int]:
@@ -39,10 +41,25 @@ class Purse:
             self._gate.shut(str(error))
             raise not_attempted(str(error)) from error
 
-    def settle(self, worst: Amount, completion: Completion | None, purpose: str = "") -> None:
+    def settle(
+        self,
+        worst: Amount,
+        completion: Completion | None,
+        purpose: str = "",
+        took_ms: float | None = None,
+    ) -> None:
         """Book a reply; without one, or without the server's count, at the worst case."""
         amount = None if completion is None else used(self._spec.price, completion)
-        self._ledger.settle(self._account, worst, amount, purpose)
+        entered = self._ledger.settle(self._account, worst, amount, purpose)
+        self._told(
+            Told(
+                requests=entered.requests,
+                input_tokens=entered.input_tokens,
+                output_tokens=entered.output_tokens,
+                usd=entered.usd,
+                request_ms=took_ms,
+            )
+        )
 
     def release(self, worst: Amount, purpose: str = "") -> None:
         """Nothing was billed."""

@@ -18,11 +18,11 @@ class Unmeasured(ValueError):
 
 def read_jpegs(store: Store, frames: FrameSet) -> list[bytes]:
     """The JPEGs of a frame set, in the order of time. Raises :class:`Unmeasured` for one absent."""
-    return [_read(store, digest) for digest in frames.jpeg_sha256]
+    found = store.get_many([blob_name(digest, ".jpg") for digest in frames.jpeg_sha256])
+    return [_there(store, *pair) for pair in zip(frames.jpeg_sha256, found)]
 
 
-def _read(store: Store, digest: str) -> bytes:
-    data = store.get(blob_name(digest, ".jpg"))
+def _there(store: Store, digest: str, data: bytes | None) -> bytes:
     if data is None:
         raise Unmeasured(
             Reason.NOT_FOUND,

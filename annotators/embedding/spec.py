@@ -44,6 +44,10 @@ class EmbeddingSpec(AnnotatorSpec):
     # float32: the shorter ones round a cosine at its third decimal, and HPS v2 tells by the second
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     batch_size: int = Field(default=32, ge=1)  # frames of a clip that go through the model at once
+    # of the machine that it works on, where an engine can choose one (Dataflow): Beam's resource hints,
+    # "type:nvidia-l4;count:1;install-nvidia-driver" and "16GB"
+    accelerator: str | None = Field(None, pattern=r"^type:[^;\s]+(;[^;\s]+)*$")
+    min_ram: str | None = Field(None, pattern=r"^\d+(\.\d+)?[KMGTP]i?B$")
 
     @model_validator(mode="before")
     @classmethod

@@ -6,22 +6,18 @@ entries are read *before* the packs are listed: an entry that another compactor 
 either still the same file, or in a pack that the listing shows. So no two packs differ on a key.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from annotators.journal.entry import Entry, decode, entry_name
 from annotators.journal.packs import MOST_BYTES, MOST_ENTRIES, Pack, Packs
+from schemas.far import each
 from schemas.store import Store
 
-AT_ONCE = 16  # requests in flight on an object store
+READ_AT_ONCE = 512  # loose entries, held in memory together
 SMALL_ENTRIES = MOST_ENTRIES // 4
 MANY_SMALL = 16  # packs; fewer are left alone, since merging writes everything once more
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def compact(store: Store, packs: Packs, keys: Iterable[str]) -> list[str]:
@@ -47,8 +43,8 @@ def _batches(store: Store, keys: list[str]) -> Iterator[list[Entry]]:
     """The loose entries that exist, as many at a time as fit into a pack."""
     batch: list[Entry] = []
     n_bytes = 0
-    for start in range(0, len(keys), AT_ONCE * 16):
-        for found in each(lambda key: _loose(store, key), keys[start : start + AT_ONCE * 16]):
+    for start in range(0, len(keys), READ_AT_ONCE):
+        for found in each(lambda key: _loose(store, key), keys[start : start + READ_AT_ONCE]):
             if found is None:
                 continue
             entry, size = found
@@ -64,12 +60,6 @@ def _batches(store: Store, keys: list[str]) -> Iterator[list[Entry]]:
 def _loose(store: Store, key: str) -> tuple[Entry, int] | None:
     data = store.get(entry_name(key))
     return None if data is None else (decode(key, data, store.path(entry_name(key))), len(data))
-
-
-def each(do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """The results of something slow, done for several items at a time."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(do, items))
 
 
 def _drop_contained(store: Store, packs: Packs) -> None:

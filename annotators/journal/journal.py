@@ -203,7 +203,10 @@ class Journal:
         """As :meth:`get`, with no more thread hops than needed: a hop costs more than most looks."""
         if self._listed:
             if not self.known(key):
-                return None
+                # what another worker has bought since the listing is not bought again: the bundle that
+                # it did not end may be this one
+                far = self.store.local is None
+                return await asyncio.to_thread(self._read, key) if far else None
             if self._packs.is_loaded(key):
                 return self.get(key)
         return await asyncio.to_thread(self.get, key)

@@ -6,9 +6,10 @@ Marks are only ever added, so a file whose keys stand in another one may go at a
 import json
 from collections.abc import Iterable
 
-from annotators.journal.compact import MANY_SMALL, each
+from annotators.journal.compact import MANY_SMALL
 from annotators.journal.entry import FORMAT, JournalError, check_format
 from annotators.journal.packs import listed
+from schemas.far import each
 from schemas.ids import canonical_json, sha256_hex
 from schemas.store import Store
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annotators.journal.entry import FORMAT, Entry, JournalError, check_format
+from schemas.far import each
 from schemas.ids import canonical_json, sha256_hex
 from schemas.store import Store
 
@@ -143,7 +144,7 @@ class Packs:
         """List the packs and read the keys of new ones. No body is read."""
         while True:
             names = listed(self._store, FOLDER)
-            keys_of = {name: self._keys(name) for name in names}
+            keys_of = dict(zip(names, each(self._keys, names)))
             found = {name: keys for name, keys in keys_of.items() if keys is not None}
             if len(found) == len(names):  # else one was merged into another in the meantime
                 break

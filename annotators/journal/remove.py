@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from annotators.journal.compact import each
 from annotators.journal.entry import decode
 from annotators.journal.marks import FOLDER as ASIDE
 from annotators.journal.marks import keys_in, write_marks
 from annotators.journal.packs import FOLDER, Pack, encode_pack, listed, pack_name
+from schemas.far import each
 from schemas.store import Store
 
 Wanted = Callable[[str, dict[str, Any]], bool]  # key and request of an entry: whether it goes

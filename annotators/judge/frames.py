@@ -10,13 +10,12 @@ from schemas.store import Store, blob_name
 
 def read_frames(frames: Store, sha256s: Sequence[str]) -> list[bytes]:
     """The JPEGs, never encoded again. Raises :class:`Unanswered` for one absent or damaged."""
-    return [read_frame(frames, sha256) for sha256 in sha256s]
+    found = frames.get_many([blob_name(sha256, ".jpg") for sha256 in sha256s])
+    return [_whole(frames, *pair) for pair in zip(sha256s, found)]
 
 
-def read_frame(frames: Store, sha256: str) -> bytes:
-    """One of them."""
+def _whole(frames: Store, sha256: str, data: bytes | None) -> bytes:
     name = blob_name(sha256, ".jpg")
-    data = frames.get(name)
     if data is None:
         raise Unanswered(
             Reason.NOT_FOUND,

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,14 @@ APART = "\x1f"  # between an account and a purpose of its own; no name holds it
 # token costs ten thousand of them or more, and 64 bits hold nine million dollars
 UNIT = 10**12
 
-_USED = ("requests", "input", "output", "usd", "unpriced")
+USED = ("requests", "input", "output", "usd", "unpriced")
 _LOST = ("lost_requests", "lost_usd")
-_RESERVED = tuple(f"reserved_{name}" for name in _USED)
+RESERVED_COLUMNS = tuple(f"reserved_{name}" for name in USED)
+COUNTED = (*USED, *_LOST, *RESERVED_COLUMNS)
 SEEN = ("replies", "estimated", "real")
 ROW = np.dtype(
     [("account", f"S{NAME_BYTES}"), ("pid", "i8"), ("started", "i8")]
-    + [(name, "i8") for name in (*_USED, *_LOST, *_RESERVED, *SEEN)]
+    + [(name, "i8") for name in (*COUNTED, *SEEN)]
 )
 
 
@@ -122,7 +123,7 @@ def lose(row: np.void) -> bool:
     requests = int(row["reserved_requests"])
     row["lost_requests"] += requests
     row["lost_usd"] += row["reserved_usd"]
-    for name in _USED:
+    for name in USED:
         row[name] += row[f"reserved_{name}"]
         row[f"reserved_{name}"] = 0
     return requests > 0
@@ -130,10 +131,38 @@ def lose(row: np.void) -> bool:
 
 def add(row: np.void, prefix: str, amount: Amount, sign: int) -> None:
     """Add an amount to what is spent (prefix "") or ``reserved_``; sign -1 takes it away."""
-    for name, value in zip(_USED, _values(amount), strict=True):
+    for name, value in zip(USED, values_of(amount), strict=True):
         # below zero only where the row was counted as lost while its process lived on after all:
         # then it is settled a second time, and the ledger holds too much rather than too little
         row[prefix + name] = max(int(row[prefix + name]) + sign * value, 0)
+
+
+def taken(rows: np.ndarray) -> np.ndarray:
+    """What is spent and reserved together, as ``USED``."""
+    both = zip(USED, RESERVED_COLUMNS, strict=True)
+    return np.array([int(rows[u].sum()) + int(rows[r].sum()) for u, r in both], "i8")
+
+
+def counted(rows: np.ndarray) -> dict[str, list[int]]:
+    """Name -> sums as ``COUNTED``, over all processes."""
+    found: dict[str, list[int]] = {}
+    for row in rows[: used_rows(rows)]:
+        own = found.setdefault(bytes(row["account"]).decode(), [0] * len(COUNTED))
+        own[:] = [have + int(row[name]) for have, name in zip(own, COUNTED, strict=True)]
+    return found
+
+
+def encode_row(row: np.void, name: str, values: Sequence[int]) -> None:
+    """The other way round: one row of a name, of no process."""
+    row["account"] = name.encode()
+    for column, value in zip(COUNTED, values, strict=True):
+        row[column] = value
+
+
+def clear(rows: np.ndarray) -> None:
+    """Nothing is spent or reserved; every row stays its process's, and what tokens are estimated at."""
+    for column in COUNTED:
+        rows[column] = 0
 
 
 def take_back(rows: np.ndarray, account: bytes, amount: Amount) -> None:
@@ -141,8 +170,8 @@ def take_back(rows: np.ndarray, account: bytes, amount: Amount) -> None:
     own = np.flatnonzero(rows["account"] == account)
     if int(rows["lost_requests"][own].sum()) < amount.requests:
         return
-    values = (*_values(amount), amount.requests, units(amount.usd))
-    owed = dict(zip((*_USED, *_LOST), values, strict=True))
+    values = (*values_of(amount), amount.requests, units(amount.usd))
+    owed = dict(zip((*USED, *_LOST), values, strict=True))
     for index in own:  # in which of the rows is all one: only their sum is ever looked at
         for name in owed:
             taken = min(int(rows[index][name]), owed[name])
@@ -150,22 +179,26 @@ def take_back(rows: np.ndarray, account: bytes, amount: Amount) -> None:
             owed[name] -= taken
 
 
-def _values(amount: Amount) -> tuple[int, ...]:
+def values_of(amount: Amount) -> tuple[int, ...]:
     unpriced = amount.requests if amount.usd is None else 0
     tokens = amount.input_tokens, amount.output_tokens
     return amount.requests, *tokens, units(amount.usd), unpriced
 
 
-def spent_of(row: np.void) -> Spent:
-    """The row in the units of the world."""
+def spent_of(rows: Sequence[np.void]) -> Spent:
+    """What these rows come to in the units of the world: summed before money becomes a float."""
+
+    def total(name: str) -> int:
+        return sum(int(row[name]) for row in rows)
+
     return Spent(
-        requests=int(row["requests"]),
-        input_tokens=int(row["input"]),
-        output_tokens=int(row["output"]),
-        usd=int(row["usd"]) / UNIT,
-        unpriced=int(row["unpriced"]),
-        lost_requests=int(row["lost_requests"]),
-        lost_usd=int(row["lost_usd"]) / UNIT,
-        reserved_requests=int(row["reserved_requests"]),
-        reserved_usd=int(row["reserved_usd"]) / UNIT,
+        requests=total("requests"),
+        input_tokens=total("input"),
+        output_tokens=total("output"),
+        usd=total("usd") / UNIT,
+        unpriced=total("unpriced"),
+        lost_requests=total("lost_requests"),
+        lost_usd=total("lost_usd") / UNIT,
+        reserved_requests=total("reserved_requests"),
+        reserved_usd=total("reserved_usd") / UNIT,
     )

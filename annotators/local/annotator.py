@@ -5,6 +5,7 @@ free) -> model -> journal (on disk) -> verdict -> rows. Whatever happens to it e
 import asyncio
 import contextlib
 import functools
+import time
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
@@ -21,10 +22,12 @@ from annotators.local.body import body_of
 from annotators.local.conversation import conversation
 from annotators.local.engine import Engine
 from annotators.local.job import Job, JobFailed, Reply
-from annotators.local.pictures import read_picture
+from annotators.local.pictures import read_pictures
 from annotators.local.share import enter, leave
 from annotators.local.spec import TransformersSpec
 from annotators.local.tighten import tightened
+from annotators.stopping import on_stop
+from annotators.told import Told
 from schemas import HARMLESS, Failure, Reason
 from schemas.options import SetupError
 
@@ -41,6 +44,9 @@ class LocalAnnotator:
         self.spec, self.journal = spec, Journal(resources.journal)
         self.gate = Gate(spec.max_failure_rate)
         self._frames, self._ledger = resources.frames, resources.ledger
+        self._told = resources.told
+        self._heeding = contextlib.ExitStack()
+        self._heeding.enter_context(on_stop(self.gate.shut))
         self._price = spec.price.model_dump(exclude_none=True)
         self._fingerprint = spec.weights
         self._open = True
@@ -64,6 +70,7 @@ class LocalAnnotator:
         if not self._open:
             return
         self._open = False
+        self._heeding.close()
         self.gate.shut("the run ended")
         self._background.close(_nothing)
         if self._engine is not None:
@@ -78,7 +85,16 @@ class LocalAnnotator:
             while request := next_request(self.spec, self.journal, question, chain):
                 purpose = question.purpose or (AGAIN if chain else "")
                 buy = functools.partial(self._ask, request, asked, purpose)
-                chain.append((request, await self.journal.once(request, buy, self._price)))
+                before = len(asked)
+                try:
+                    entry = await self.journal.once(request, buy, self._price)
+                except BaseException:
+                    self._told(Told(asked=1, missing=1))
+                    raise
+                bought = int(len(asked) > before)
+                size = bought and len(entry.body.encode())
+                self._told(Told(asked=1, bought=bought, cached=1 - bought, written_bytes=size))
+                chain.append((request, entry))
             outcomes = outcomes_of(self.spec, question, chain)
         except Unanswered as error:
             outcomes = self._failed(question, chain, error.reason, error.message)
@@ -136,7 +152,7 @@ class LocalAnnotator:
                 captions=request.captions,
                 n_images=len(request.frames),
             ),
-            pictures=tuple(read_picture(self._frames, sha256) for sha256 in request.frames),
+            pictures=read_pictures(self._frames, request.frames),
             schema=_schema(request),
             temperature=settings.temperature or 0.0,
             top_p=1.0 if settings.top_p is None else settings.top_p,
@@ -149,6 +165,7 @@ class LocalAnnotator:
         worst = self._amount(0, job.max_tokens)  # what goes in is counted once it is read
         await self._reserve(worst, purpose)
         try:
+            since = time.monotonic()
             reply = await asyncio.wrap_future(engine.submit(job))
         except JobFailed as error:
             self._ledger.release(self.annotator_id, worst, purpose)
@@ -159,6 +176,15 @@ class LocalAnnotator:
             raise
         used = self._amount(reply.input_tokens, reply.output_tokens)
         self._ledger.settle(self.annotator_id, worst, used, purpose)
+        self._told(
+            Told(
+                requests=used.requests,
+                input_tokens=used.input_tokens,
+                output_tokens=used.output_tokens,
+                usd=used.usd,
+                request_ms=1000 * (time.monotonic() - since),
+            )
+        )
         return reply
 
     async def _reserve(self, worst: Amount, purpose: str) -> None:

@@ -1,18 +1,23 @@
 """The frames of a request as pictures."""
 
 import io
+from collections.abc import Sequence
 
 from PIL import Image
 
-from annotators.judge.frames import read_frame
+from annotators.judge.frames import read_frames
 from annotators.judge.gate import Unanswered
 from schemas import Reason
 from schemas.store import Store, blob_name
 
 
-def read_picture(frames: Store, sha256: str) -> Image.Image:
-    """A frame from the store. Raises :class:`Unanswered` for one absent or damaged."""
-    data = read_frame(frames, sha256)
+def read_pictures(frames: Store, sha256s: Sequence[str]) -> tuple[Image.Image, ...]:
+    """Frames from the store. Raises :class:`Unanswered` for one absent or damaged."""
+    found = read_frames(frames, sha256s)
+    return tuple(_picture(frames, *pair) for pair in zip(sha256s, found))
+
+
+def _picture(frames: Store, sha256: str, data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data)).convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:

@@ -45,6 +45,10 @@ class TransformersSpec(JudgeSpec):
     # of the image processor: {size: {longest_edge: 364}}, {do_image_splitting: false}, ...
     processor: dict[str, Any] = Field(default_factory=dict)
     price: Price = FREE  # of one's own hours, where they are to be counted
+    # of the machine that it works on, where an engine can choose one (Dataflow): Beam's resource hints,
+    # "type:nvidia-l4;count:1;install-nvidia-driver" and "16GB"
+    accelerator: str | None = Field(None, pattern=r"^type:[^;\s]+(;[^;\s]+)*$")
+    min_ram: str | None = Field(None, pattern=r"^\d+(\.\d+)?[KMGTP]i?B$")
 
     @property
     def model_name(self) -> str:

@@ -5,7 +5,6 @@ import hashlib
 import math
 import operator
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from annotators.pace import hints, processes, state
 from annotators.pace.limits import Limits, Result
 from annotators.pace.state import POLL_S, State
-from annotators.shared import SharedRows
+from annotators.shared import SharedRows, own_folder
 
 REAP_S = 1.0  # how often a process that finds the lane full looks for dead ones
 WHY_BYTES = 512
@@ -201,21 +200,5 @@ def _recount(lane: State, rows: np.ndarray) -> None:
 
 
 def users_folder() -> Path:
-    """A folder below the temporary one that is this user's own, and can be written.
-
-    Raises RuntimeError where there is none to be had.
-    """
-    try:
-        folder = Path(tempfile.gettempdir()) / f"videoprefer-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise RuntimeError(
-                f"{folder} belongs to somebody else; set TMPDIR to a folder of your own"
-            )
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise RuntimeError(
-            f"no folder for what all processes must know: {error}; set TMPDIR to a folder of your own"
-        ) from error
-    return folder / "lanes"
+    """Where lanes lie for which no folder is named. Raises RuntimeError where there is none to be had."""
+    return own_folder() / "lanes"

@@ -57,7 +57,9 @@ def read(store: Store, frames: FrameSet) -> Frames:
 # Both questions about a clip usually reach a process one after the other.
 @functools.lru_cache(maxsize=4)
 def _read(root: str, digests: tuple[str, ...], indices: tuple[int, ...]) -> Frames:
-    pictures = [_picture(Store(root), digest) for digest in digests]
+    store = Store(root)
+    found = store.get_many([blob_name(digest, ".jpg") for digest in digests])
+    pictures = [_picture(store, *pair) for pair in zip(digests, found)]
     size = pictures[0].size
     full = [p if p.size == size else p.resize(size) for p in pictures]
     rgb = np.stack([np.asarray(_shrink(p), np.float32) for p in full])
@@ -107,8 +109,7 @@ def noise(luma: Floats) -> float:
     return float(np.median(smooth) * np.sqrt(np.pi / 2) / 6)
 
 
-def _picture(store: Store, digest: str) -> Image.Image:
-    data = store.get(blob_name(digest, ".jpg"))
+def _picture(store: Store, digest: str, data: bytes | None) -> Image.Image:
     if data is None:
         message = f"frame {digest} is not in the frame store {store.root}; collect again"
         raise FramesError(Reason.NOT_FOUND, message)

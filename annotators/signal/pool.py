@@ -39,10 +39,10 @@ class Pooled:
 
     def __init__(self, spec: SignalSpec, resources: Resources) -> None:
         self.annotator_id = spec.annotator_id
-        self.in_flight = _AHEAD * resources.processes
+        self.in_flight = _AHEAD * resources.children
         self._spec, self._frames = spec, resources.frames
         self._pool = pebble.ProcessPool(
-            max_workers=resources.processes, context=multiprocessing.get_context("forkserver")
+            max_workers=resources.children, context=multiprocessing.get_context("forkserver")
         )
 
     def submit(self, question: Question) -> "Future[Sequence[Outcome]]":

@@ -32,7 +32,7 @@ class SignalSpec(AnnotatorSpec):
             )
 
     def open(self, resources: Resources) -> Annotator:
-        """The annotator, measuring in ``resources.processes`` child processes if more than one."""
+        """The annotator, measuring in ``resources.children`` child processes if more than one."""
         from annotators.signal.pool import Inline, Pooled  # numpy and scipy load only where needed
 
-        return Pooled(self, resources) if resources.processes > 1 else Inline(self, resources)
+        return Pooled(self, resources) if resources.children > 1 else Inline(self, resources)

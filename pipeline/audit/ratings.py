@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
 
 from pipeline.audit.options import AuditOptions, RatingsTable
 from pipeline.audit.simulated_raters import DIMENSIONS, SimulatedRaters
@@ -15,6 +14,7 @@ from pipeline.formats.picture_votes import exported
 from pipeline.formats.ratings import ALIASES
 from pipeline.formats.readers import reader_of
 from schemas import Clip, HumanRating, HumanVote, Video
+from schemas.address import place_of
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
@@ -57,7 +57,7 @@ def read_people(options: AuditOptions, finder: ClipFinder) -> People:
     """What every file says of the clips that the finder finds."""
     people = People()
     for table in tables_of(options):
-        path = Path(table.path)
+        path = place_of(table.path)
         reader = reader_of(path, None if table.kind == "auto" else table.kind)
         read = reader.read(path, finder, table.scale)
         people.add(path.name, read)
@@ -84,7 +84,7 @@ def rated_dimensions(options: AuditOptions) -> set[str]:
     """
     found = {name for source in options.ratings for name in _made_up(source)}
     for table in tables_of(options):
-        path = Path(table.path)
+        path = place_of(table.path)
         reader = reader_of(path, None if table.kind == "auto" else table.kind)
         said = reader.read(path, ClipFinder(open=True), table.scale)
         found |= {r.dimension for r in said.ratings} | {v.dimension for v in said.votes}

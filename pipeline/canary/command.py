@@ -17,9 +17,10 @@ from pipeline.canary.terminal import print_study, say_to_buy
 from pipeline.canary.variants import CLEAN
 from pipeline.check import Stopped, require_health
 from pipeline.config import Config, load_config
+from pipeline.home.place import layout_of
 from pipeline.plan import Plan, make_plan
 from pipeline.running import ledger_of, resources_of
-from pipeline.state import layout_of, locked, write_json
+from pipeline.state import locked, write_json
 from schemas import Failure
 from schemas.layout import Layout
 

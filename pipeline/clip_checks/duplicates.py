@@ -1,20 +1,22 @@
-"""Near duplicates over a whole run: every clip against those before it, exactly, in blocks."""
+"""Near duplicates over a whole run: every clip against those before it, exactly."""
 
 import dataclasses
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-_Words = npt.NDArray[np.uint64]  # (clips, frames): a perceptual hash each
-_Signs = npt.NDArray[np.float32]  # (clips, bits): +1 or -1
-_Places = npt.NDArray[np.intp]
+from pipeline.clip_checks.near_pairs import Places, TooMany, Words, distances, near_pairs
 
+_Signs = npt.NDArray[np.float32]  # (clips, bits): +1 or -1
+_Repeat = tuple[int, int, float]  # row, the first kept row that it repeats, their distance
+
+FEW = 4_096  # clips, up to which it is as fast to compare all with all
 BLOCK = 128  # clips that are compared with all kept ones at once
 WORDS = 4  # frames of a clip that the first, coarse comparison looks at
 PAIRS = 1 << 17  # whose distances are worked out at once: with 8 frames some 40 MB
-_ONES = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,10 +36,8 @@ def near_duplicates(hashes: Mapping[str, Sequence[str]], bits: float) -> dict[st
     that repeat none themselves, and stands beside the first it repeats, so that of a group all
     but the first are found.
 
-    Exact: the sum of the distances of some of the frames, which a matrix product of signs gives
-    (64 words of +1 and -1: product = bits - 2 x distance), is never more than that of all, so a pair
-    that it rules out is none. Time grows with the square of the number of clips, memory with
-    the number.
+    Exact either way: few clips are compared all with all, in blocks; of many those that agree in parts
+    of a hash are (:mod:`pipeline.clip_checks.near_pairs`), whose time hardly grows faster than their number.
     """
     by_length: dict[int, list[str]] = defaultdict(list)
     for clip, own in hashes.items():
@@ -45,16 +45,48 @@ def near_duplicates(hashes: Mapping[str, Sequence[str]], bits: float) -> dict[st
             by_length[len(own)].append(clip)
     found: dict[str, Near] = {}
     for clips in by_length.values():
-        words = np.array([[int(h, 16) for h in hashes[clip]] for clip in clips], np.uint64)
+        digits = bytes.fromhex("".join(itertools.chain.from_iterable(hashes[c] for c in clips)))
+        words = np.frombuffer(digits, ">u8").astype(np.uint64).reshape(len(clips), -1)
         for one, other, distance in _repeats(words, bits):
             found[clips[one]] = Near(clips[other], round(distance, 4))
     return found
 
 
-def _repeats(words: _Words, bits: float) -> Iterator[tuple[int, int, float]]:
-    """(row, the first kept row that it repeats, their distance), for every row that repeats one."""
+def _repeats(words: Words, bits: float) -> Iterable[_Repeat]:
+    """Every row that repeats one."""
+    if len(words) > FEW:
+        try:
+            return _first_kept(words, bits)
+        except TooMany:
+            pass  # much of the same in many clips: all with all is as fast then
+    return _in_blocks(words, bits)
+
+
+def _first_kept(words: Words, bits: float) -> list[_Repeat]:
+    """Of many rows. Those that are equal all repeat what the first of them does, or that one."""
+    _, first, which = np.unique(words, axis=0, return_index=True, return_inverse=True)
+    ahead = np.sort(first)
+    found: dict[int, tuple[int, float]] = {}
+    for later, earlier, distance in zip(*near_pairs(words[ahead], bits), strict=True):
+        row, other = int(ahead[later]), int(ahead[earlier])
+        if row not in found and other not in found:
+            found[row] = other, float(distance)
+    told: npt.NDArray[np.bool_] = (words != 0).sum(axis=1) > 0
+    for row, own in enumerate(first[which.reshape(-1)].tolist()):
+        if row != own and (own in found or told[row]):
+            found[row] = found.get(own, (own, 0.0))
+    return [(row, *near) for row, near in found.items()]
+
+
+def _in_blocks(words: Words, bits: float) -> Iterator[_Repeat]:
+    """Of a few rows, or of rows among which many are close.
+
+    The sum of the distances of some of the frames, which a matrix product of signs gives (64 words of +1
+    and -1: product = bits - 2 x distance), is never more than that of all, so a pair that it rules out is
+    none. Time grows with the square of the number of rows.
+    """
     signs = _signs(words)
-    kept: _Places = np.empty(len(words), np.intp)
+    kept: Places = np.empty(len(words), np.intp)
     n_kept = 0
     for start in range(0, len(words), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(words)))
@@ -73,27 +105,19 @@ def _repeats(words: _Words, bits: float) -> Iterator[tuple[int, int, float]]:
 
 
 def _near(
-    words: _Words, rows: _Places, own: _Signs, others: _Places, theirs: _Signs, bits: float
+    words: Words, rows: Places, own: _Signs, others: Places, theirs: _Signs, bits: float
 ) -> Iterator[tuple[int, int, float]]:
     """Pairs of a row and another within the distance, by row and then by other, themselves too."""
     at_most = bits * words.shape[1]  # over all frames, and so over some of them
     one, two = np.nonzero(own @ theirs.T >= own.shape[1] - 2 * at_most)
     for start in range(0, len(one), PAIRS):
         a, b = rows[one[start : start + PAIRS]], others[two[start : start + PAIRS]]
-        distance = _distances(words[a], words[b])
+        distance = distances(words[a], words[b])
         for at in np.flatnonzero(distance <= bits):
             yield int(a[at]), int(b[at]), float(distance[at])
 
 
-def _distances(a: _Words, b: _Words) -> npt.NDArray[np.float64]:
-    """(pairs,) mean distance over the frames that are not flat in both; infinite where all are."""
-    apart = np.ascontiguousarray(a ^ b)
-    bits = _ONES[apart.view(np.uint16)].sum(axis=1, dtype=np.float64)
-    told = ((a | b) != 0).sum(axis=1)
-    return np.divide(bits, told, out=np.full(len(bits), np.inf), where=told > 0)
-
-
-def _signs(words: _Words) -> _Signs:
+def _signs(words: Words) -> _Signs:
     """(clips, 64 x frames looked at): those frames spread over the clip, for neighbours are alike."""
     looked_at = np.unique(np.linspace(0, words.shape[1] - 1, WORDS).round().astype(int))
     chosen = np.ascontiguousarray(words[:, looked_at])

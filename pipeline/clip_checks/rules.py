@@ -39,10 +39,24 @@ class Measured:
 
 def measured(row: Sequence[Any]) -> Measured:
     """Of the values of ``COLUMNS``; a list that a table has none of is empty."""
-    values = dict(zip(COLUMNS, row, strict=True))
-    values["perceptual_hash"] = tuple(values["perceptual_hash"] or ())
-    values["jpeg_sha256"] = tuple(values["jpeg_sha256"])
-    return Measured(**values)
+    video, prompt, generator, black, motion, bars, hashes, n_frames, duration_s, names = row
+    return Measured(
+        video_id=video,
+        prompt_id=prompt,
+        generator=generator,
+        black_frames=black,
+        motion=motion,
+        letterbox=bars,
+        perceptual_hash=tuple(hashes or ()),
+        n_frames_in_clip=n_frames,
+        duration_s=duration_s,
+        jpeg_sha256=tuple(names),
+    )
+
+
+def without_names(clip: Measured) -> Measured:
+    """The same without the names of its pictures, half a kilobyte that only a hook looks at."""
+    return dataclasses.replace(clip, jpeg_sha256=())
 
 
 def findings(

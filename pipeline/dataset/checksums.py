@@ -12,6 +12,7 @@ import re
 import uuid
 from pathlib import Path
 
+from pipeline.dataset import elsewhere
 from pipeline.report.tables import NAMES, read_table, table_files
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -84,8 +85,11 @@ def sha256_of(path: Path) -> str:
 
 
 def _digest(root: Path, name: str) -> str:
-    found = _BLOB.fullmatch(name)
-    return found[1] if found else sha256_of(root / name)
+    if found := _BLOB.fullmatch(name):
+        return found[1]
+    return (
+        elsewhere.sha256_of(root / name) if name.startswith("tables/") else sha256_of(root / name)
+    )
 
 
 def _line(digest: str, name: str) -> str:

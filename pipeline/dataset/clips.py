@@ -43,8 +43,9 @@ def write_clips(layout: Layout) -> int:
     video, has no row. With no row at all there is no file, and one that was there is removed.
     """
     path = layout.root / FOLDER / FILE
-    if not path.parent.is_dir():
+    if layout.home is None and not path.parent.is_dir():
         return 0
+    path.parent.mkdir(parents=True, exist_ok=True)
     rows, temporary = 0, path.with_name(f".tmp-{uuid.uuid4().hex}")
     try:
         with pq.ParquetWriter(temporary, _schema(), compression="zstd") as writer:

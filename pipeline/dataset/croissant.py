@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.dataset.checksums import sha256_of
+from pipeline.dataset.elsewhere import n_bytes_of, sha256_of
 from pipeline.dataset.features import table_schema
 from pipeline.dataset.parquet import IMAGES
 from pipeline.report.tables import NAMES, table_files
@@ -107,7 +107,7 @@ def croissant(layout: Layout, about: Mapping[str, Any]) -> Node:
 def _object(layout: Layout, file: Path) -> Node:
     name = file.relative_to(layout.root).as_posix()
     return {"@type": "cr:FileObject", "@id": name, "name": name, "contentUrl": name,
-            "contentSize": f"{file.stat().st_size} B", "encodingFormat": PARQUET,
+            "contentSize": f"{n_bytes_of(file)} B", "encodingFormat": PARQUET,
             "sha256": sha256_of(file)}  # fmt: skip
 
 

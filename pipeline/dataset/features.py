@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.dataset.elsewhere import encoded_bytes_of, n_bytes_of
 from pipeline.report.tables import table_files
 from schemas import SPLITS
 from schemas.layout import Layout
@@ -42,7 +43,7 @@ def dataset_info(layout: Layout, name: str) -> Row:
         "config_name": name,
         "features": Features.from_arrow_schema(table_schema(layout, name))._to_yaml_list(),
         "splits": splits,
-        "download_size": sum(file.stat().st_size for own in files.values() for file in own),
+        "download_size": sum(n_bytes_of(file) for own in files.values() for file in own),
         "dataset_size": sum(split["num_bytes"] for split in splits),
     }
 
@@ -58,9 +59,8 @@ def split_files(layout: Layout, name: str) -> Mapping[str, Sequence[Path]]:
 
 def split_info(name: str, files: Sequence[Path]) -> Row:
     """``name``, ``num_bytes`` (encoded, not compressed) and ``num_examples`` of one split."""
-    metadata = [pq.read_metadata(file) for file in files]
-    size = sum(m.row_group(n).total_byte_size for m in metadata for n in range(m.num_row_groups))
-    return {"name": name, "num_bytes": size, "num_examples": sum(m.num_rows for m in metadata)}
+    size = sum(encoded_bytes_of(file) for file in files)
+    return {"name": name, "num_bytes": size, "num_examples": n_rows(files)}
 
 
 def n_rows(files: Sequence[Path]) -> int:

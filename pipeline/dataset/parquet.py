@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,47 +13,52 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.dataset.afar import reading, writing
+from pipeline.dataset.elsewhere import BESIDE
 from schemas import FrameSet
 from schemas.store import Store, blob_name
 from schemas.tables import arrow_schema, from_table, key_of, to_table
-from schemas.versions import columns_in, completed, record_in
+from schemas.versions import TableError, columns_in, completed, record_in
 
 R = TypeVar("R")
+_PUBLISHED = re.compile(r"part-\d{5}-of-(\d{5})\.parquet")
+Place = TypeVar("Place", bound=Path | str)
 IMAGES = "images"  # column of the frames table that carries the JPEGs
 ROWS_PER_GROUP = 10_000
 IMAGE_ROWS_PER_GROUP = 16  # a reader of one clip reads its group: of eight 512-pixel frames 6 MB
 
 
-def write_rows(record: type, rows: Iterable[Any], path: Path, images: Store | None = None) -> Path:
-    """Write records, sorted by key, to one Parquet file; replaces an older one atomically.
+def write_rows(
+    record: type, rows: Iterable[Any], path: Place, images: Store | None = None
+) -> Place:
+    """Write records, sorted by key, to one Parquet file (a path, or an address); replaces an older one
+    atomically.
 
     ``images`` (frames only): the store whose JPEGs go into the column ``images``, a list of Hugging
     Face images. Bytes are read row group by row group, so memory stays flat.
     """
     schema = frames_schema() if images is not None else arrow_schema(record)
-    size = IMAGE_ROWS_PER_GROUP if images is not None else ROWS_PER_GROUP
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
     ordered = iter(sorted(rows, key=key_of))
-    try:
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            while group := list(islice(ordered, size)):
-                writer.write_table(_to_table(record, group, schema, images))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        writing(path, tell=images is not None) as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        while some := list(islice(ordered, ROWS_PER_GROUP)):
+            table = to_table(record, some)
+            for group in [table] if images is None else _with_images(table, schema, images):
+                writer.write_table(group)
     return path
 
 
-def _to_table(
-    record: type, rows: Sequence[Any], schema: pa.Schema, images: Store | None
-) -> pa.Table:
-    table = to_table(record, rows)
-    if images is None:
-        return table
-    frames = [[_image(images, sha256) for sha256 in row.jpeg_sha256] for row in rows]
+def _with_images(table: pa.Table, schema: pa.Schema, images: Store) -> Iterator[pa.Table]:
+    """The rows of a table with their pictures, as many at a time as make a row group."""
     field = schema.field(IMAGES)
-    return table.append_column(field, pa.array(frames, field.type)).cast(schema)
+    for start in range(0, len(table), IMAGE_ROWS_PER_GROUP):
+        rows = table.slice(start, IMAGE_ROWS_PER_GROUP)
+        names = rows.column("jpeg_sha256").to_pylist()
+        frames = [[_image(images, sha256) for sha256 in own] for own in names]
+        columns = [*rows.columns, pa.array(frames, field.type)]
+        yield pa.Table.from_arrays(columns, schema=schema)
 
 
 def _image(store: Store, sha256: str) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def read_rows(record: type[R], paths: Iterable[Path | str]) -> Iterator[R]:
     :class:`~schemas.versions.TableError` for those of newer ones and for what is no such table.
     """
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with reading(path) as place, pq.ParquetFile(place) as file:
             names = columns_in(record, file.schema_arrow, path)
             for batch in file.iter_batches(batch_size=1_000, columns=names):
                 yield from from_table(record, pa.Table.from_batches([batch]))
@@ -115,7 +121,7 @@ def read_batches(
 
     Older and newer versions as :func:`read_rows`.
     """
-    with pq.ParquetFile(path) as file:
+    with reading(path) as place, pq.ParquetFile(place) as file:
         schema = file.schema_arrow
         record = record or record_in(schema, path)
         names = columns_in(record, schema, path, columns)
@@ -125,12 +131,28 @@ def read_batches(
 
 def rows_in(paths: Iterable[Path | str]) -> int:
     """How many rows the files have together; only their footers are read."""
-    return sum(pq.read_metadata(path).num_rows for path in paths)
+    return sum(footer(path).num_rows for path in paths)
+
+
+def footer(path: Path | str) -> Any:
+    """What a file says of itself, at its end."""
+    with reading(path) as place:
+        return pq.read_metadata(place)
 
 
 def parts(folder: Path) -> list[Path]:
-    """The Parquet files of a table's folder, in order."""
-    return sorted(folder.glob("*.parquet"))
+    """The Parquet files of a table's folder, in order.
+
+    Raises :class:`~schemas.versions.TableError` where a published table is not all there, as in a copy
+    that was interrupted: each of its files says how many there are.
+    """
+    files = sorted(folder.glob("*.parquet"))
+    named = [said for file in files if (said := _PUBLISHED.fullmatch(file.name))]
+    if named and (len(named), {said[1] for said in named}) != (int(named[0][1]), {named[0][1]}):
+        raise TableError(
+            f"{folder}: {len(named)} of {int(named[0][1])} files of the table are there; copy it anew"
+        )
+    return files
 
 
 def publish(files: Sequence[Path], folder: Path, record: type) -> int:
@@ -142,7 +164,10 @@ def publish(files: Sequence[Path], folder: Path, record: type) -> int:
     staged.mkdir(parents=True)
     full = [file for file in files if rows_in([file])]
     for number, file in enumerate(full):
-        _link(file, staged / f"part-{number:05d}-of-{len(full):05d}.parquet")
+        part = staged / f"part-{number:05d}-of-{len(full):05d}.parquet"
+        _link(file, part)
+        if (beside := file.with_name(file.name + BESIDE)).is_file():
+            _link(beside, part.with_name(part.name + BESIDE))
     if not full:
         write_rows(record, [], staged / "part-00000-of-00001.parquet")
     _swap(staged, folder)

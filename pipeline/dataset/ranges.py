@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.dataset.afar import reading
 from schemas.versions import columns_in, completed
 
 BATCH_ROWS = 10_000
@@ -40,7 +41,8 @@ class Bounds(NamedTuple):
 
 def bounds_of(path: Path | str, column: str) -> Bounds | None:
     """Of a whole file; None for a file without rows."""
-    groups = _bounds(pq.read_metadata(path), column)
+    with reading(path) as place:
+        groups = _bounds(pq.read_metadata(place), column)
     if any(group.low is None for group in groups):
         return Bounds(None, None)
     lows, highs = [g.low for g in groups if g.low], [g.high for g in groups if g.high]
@@ -75,15 +77,16 @@ def _batches(
     path: Path | str, record: type[Any], wanted: Range, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     needed = list(dict.fromkeys([wanted.column, *columns]))
-    footer = pq.read_metadata(path)
-    schema = footer.schema.to_arrow_schema()
-    names = columns_in(record, schema, path, needed)
-    texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
-    groups = [n for n, bounds in enumerate(_bounds(footer, wanted.column)) if bounds.meets(wanted)]
-    with pq.ParquetFile(path, metadata=footer, read_dictionary=texts) as file:
-        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=names):
-            kept = batch.filter(_inside(batch.column(wanted.column), wanted))
-            yield kept if len(names) == len(needed) else completed(record, kept, needed)
+    with reading(path) as place:
+        footer = pq.read_metadata(place)
+        schema = footer.schema.to_arrow_schema()
+        names = columns_in(record, schema, path, needed)
+        texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
+        groups = [n for n, held in enumerate(_bounds(footer, wanted.column)) if held.meets(wanted)]
+        with pq.ParquetFile(place, metadata=footer, read_dictionary=texts) as file:
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=names):
+                kept = batch.filter(_inside(batch.column(wanted.column), wanted))
+                yield kept if len(names) == len(needed) else completed(record, kept, needed)
 
 
 def _inside(column: Any, wanted: Range) -> Any:

@@ -18,7 +18,7 @@ from pipeline.export.media import bytes_needed, place
 from pipeline.export.record import RECORD, record_of_export, refuse_other, source_of_dataset
 from pipeline.export.shared_rules import check_files, check_plan
 from pipeline.export.warnings import warnings_of
-from pipeline.formats.writers import WRITERS
+from pipeline.formats.writers import writer_of
 from pipeline.formats.writing import Choice, ExportError, Material, Plan, Writer
 from pipeline.state import write_json
 from schemas.layout import Layout
@@ -83,13 +83,6 @@ def export(
         record = record_of_export(writer, source, choice, material, plan, checked, folder)
         write_json(folder / RECORD, record)
     return _exported(output, plan, checked, record, written=True)
-
-
-def writer_of(name: str) -> Writer:
-    """The writer of a format. Raises :class:`SetupError` for a name that nobody writes."""
-    if name not in WRITERS:
-        raise SetupError(f"--format {name}: no such format; there are: {', '.join(WRITERS)}")
-    return WRITERS[name]
 
 
 def _check_place(root: Path, output: Path) -> None:

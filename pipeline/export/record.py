@@ -14,6 +14,7 @@ from pipeline.state import record_of
 from schemas import Video
 from schemas.layout import Layout
 from schemas.options import SetupError
+from schemas.plugins import EXPORTS, find
 from schemas.tables import SCHEMA_VERSION
 
 RECORD = "export.json"
@@ -89,6 +90,7 @@ def record_of_export(
         "format": writer.name,
         "what": writer.what,
         "loader": writer.loader,
+        **({"plugin": plugin.as_dict()} if (plugin := find(EXPORTS, writer.name)) else {}),
         "schema_version": SCHEMA_VERSION,
         "source": dataclasses.asdict(source),
         "choice": {**dataclasses.asdict(choice), "splits": list(choice.splits)},

@@ -19,6 +19,7 @@ from pipeline.formats.labelled import (
     words,
     words_or_none,
 )
+from schemas.address import place_of
 from schemas.options import SetupError
 from schemas.rows import Row, read_rows
 
@@ -36,7 +37,7 @@ def read_genai_bench(path: str | Path, generator: str = UNKNOWN) -> Iterator[Pai
     or ``right_model``. Raises :class:`SetupError` naming file, row and column: a vote outside
     ``VOTES``, an empty cell, a clip held against itself.
     """
-    file = Path(path)
+    file = place_of(path)
     return (_pair(file, n, row, generator) for n, row in read_rows(file, REQUIRED, ALIASES))
 
 
@@ -80,7 +81,7 @@ def read_bench_votes(path: str | Path) -> Iterator[BenchVote]:
     Raises :class:`SetupError` naming file and row: another word, an ``idx`` that is no whole number
     from 0 or stands twice.
     """
-    file = Path(path)
+    file = place_of(path)
     first: dict[int, int] = {}
     for number, row in read_rows(file, ("idx", "prompt", "human_vote")):
         label = words(file, number, row, "human_vote")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.formats.cells import optional_text, text
+from schemas.address import place_of
 from schemas.options import SetupError
 from schemas.rows import Row, local_file, read_bytes, read_rows
 
@@ -44,7 +45,7 @@ def read_prompt_list(path: str | Path, column: str = "prompt") -> Iterator[Liste
     Raises :class:`SetupError` naming file and entry for an absent or unreadable file, and for an
     entry without a text.
     """
-    file = Path(path)
+    file = place_of(path)
     suffix = file.suffix.lower()
     if suffix == ".txt":
         lines = enumerate(numbered_lines(file), start=1)
@@ -61,7 +62,7 @@ def read_prompt_map(path: str | Path) -> dict[str, str]:
     column ``prompt`` and one of :data:`KEYS`. Raises :class:`SetupError` naming file and entry for a
     blank prompt and for a name with two prompts.
     """
-    file = Path(path)
+    file = place_of(path)
     pairs = _object(file) if file.suffix.lower() == ".json" else _table(file)
     found: dict[str, str] = {}
     for where, name, prompt in pairs:

@@ -26,6 +26,7 @@ from pipeline.formats import (
 )
 from pipeline.formats.peek import columns_of
 from pipeline.formats.people import Reader
+from schemas.address import place_of
 from schemas.options import SetupError
 from schemas.rows import local_file, plain_name, read_rows
 
@@ -67,7 +68,7 @@ def reader_of(path: str | Path, kind: str | None = None) -> Reader:
         if kind not in READERS:
             raise SetupError(f"{path}: unknown kind {kind!r}; known are {', '.join(READERS)}")
         return READERS[kind]
-    file = Path(path)
+    file = place_of(path)
     if not file.is_dir():
         local_file(path)
     fitting = [reader for reader in READERS.values() if reader.is_it(file)]

@@ -23,6 +23,7 @@ from pipeline.formats.labelled import (
     words,
     words_or_none,
 )
+from schemas.address import place_of
 from schemas.options import SetupError
 from schemas.rows import Row, read_rows
 
@@ -54,7 +55,7 @@ def read_videoalign(
     Raises :class:`SetupError` naming file, row and column: a label outside ``LABELS`` (they are
     case-sensitive), a number that is none, a clip held against itself, no dimension at all.
     """
-    file = Path(path)
+    file = place_of(path)
     unknown = sorted(set(columns or {}) - set(COLUMNS))
     if unknown:
         raise SetupError(

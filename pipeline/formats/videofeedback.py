@@ -24,6 +24,7 @@ from pipeline.formats.peek import columns_of
 from pipeline.formats.people import ANYBODY, PeopleRead, Reader, Scale
 from pipeline.formats.picture_votes import exported
 from pipeline.formats.said import Said
+from schemas.address import place_of
 from schemas.options import SetupError
 from schemas.rows import Row, read_rows
 
@@ -48,7 +49,7 @@ def read_videofeedback(path: str | Path, generator: str = UNKNOWN) -> Iterator[C
     ``extra`` keeps ``id`` and ``video_link``. An empty score is missing; one that is not 1, 2, 3 or
     4 is refused. Raises :class:`SetupError` naming file, row and column.
     """
-    file = Path(path)
+    file = place_of(path)
     return (_row(file, number, row, generator) for number, row in read_rows(file, REQUIRED))
 
 

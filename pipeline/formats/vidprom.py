@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.formats.cells import number_or_none, optional_text, text
+from schemas.address import place_of
 from schemas.options import SetupError
 from schemas.rows import read_rows
 
@@ -43,7 +44,7 @@ def read_vidprom(path: str | Path, probabilities: tuple[str, ...] = ()) -> Itera
     Raises :class:`SetupError` naming file and row for a missing column, an id that is no UUID, and a
     probability that is not a number in [0, 1].
     """
-    file = Path(path)
+    file = place_of(path)
     for number, row in read_rows(file, ("uuid", "prompt", *probabilities)):
         uuid = text(file, number, row, "uuid").lower()
         if not UUID.fullmatch(uuid):

@@ -1,4 +1,5 @@
-"""Every format that can be written. A further one is a module of this room and a line here."""
+"""Every format that can be written. A further one is a module of this room and a line here, or
+another package's."""
 
 from pipeline.formats import (
     genai_bench_write,
@@ -17,6 +18,8 @@ from pipeline.formats import (
     videoscore,
 )
 from pipeline.formats.writing import Writer
+from schemas.options import SetupError
+from schemas.plugins import EXPORTS, Plugin, find_other, listed, of
 
 _ALL: tuple[Writer, ...] = (
     videoalign_write.VIDEOALIGN,
@@ -38,3 +41,34 @@ _ALL: tuple[Writer, ...] = (
 )
 
 WRITERS: dict[str, Writer] = {writer.name: writer for writer in _ALL}
+
+
+def writer_of(name: str) -> Writer:
+    """The writer of a format. Raises :class:`SetupError` for a name that nobody writes."""
+    plugin = find_other(EXPORTS, name, WRITERS)
+    if name in WRITERS:
+        return WRITERS[name]
+    if plugin is None:
+        raise SetupError(f"--format {name}: no such format; there are: {listed(EXPORTS, WRITERS)}")
+    return _brought(plugin)
+
+
+def brought() -> dict[Plugin, Writer | SetupError]:
+    """Every plugin that has a format, with its writer, or with what is wrong with it."""
+    return {plugin: _or_why_not(plugin) for plugin in of(EXPORTS)}
+
+
+def _or_why_not(plugin: Plugin) -> Writer | SetupError:
+    try:
+        return writer_of(plugin.name)
+    except SetupError as error:
+        return error
+
+
+def _brought(plugin: Plugin) -> Writer:
+    found = plugin.load()
+    if not isinstance(found, Writer):
+        raise plugin.refused(f"is a {type(found).__name__}, not a pipeline.formats.writing.Writer")
+    if found.name != plugin.name:
+        raise plugin.refused(f"is the writer of {found.name!r}; give both the same name")
+    return found

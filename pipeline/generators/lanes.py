@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -62,6 +63,7 @@ class _Threads:
 
 def _end_with_parent() -> None:
     """A run that was killed holds no model in memory, and makes nothing that nobody waits for."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # how the pool ends it; a worker ignores it
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_after, args=(parent.join,), daemon=True).start()
 

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -33,24 +34,30 @@ def with_jpegs(
     frames: FrameSet, jpegs: Sequence[bytes], store: Store, options: FramesOptions
 ) -> FrameSet:
     """The same frames as other JPEGs of the same size, put into the store; so is their montage."""
-    digests = tuple(put_jpeg(jpeg, store) for jpeg in jpegs)
-    sheet, columns = put_montage(jpegs, store, options)
+    kept = put_jpegs(jpegs, store, options)
     return dataclasses.replace(
-        frames, jpeg_sha256=digests, montage_sha256=sheet, montage_columns=columns
+        frames,
+        jpeg_sha256=kept.jpegs,
+        montage_sha256=kept.montage,
+        montage_columns=options.montage,
     )
 
 
-def put_montage(
-    jpegs: Sequence[bytes], store: Store, options: FramesOptions
-) -> tuple[str | None, int | None]:
-    """``montage_sha256`` and ``montage_columns`` of a FrameSet; the bytes are in the store then."""
-    if options.montage is None:
-        return None, None
-    return put_jpeg(montage(jpegs, options.montage, options.jpeg_quality), store), options.montage
+class Kept(NamedTuple):
+    """SHA-256 of the JPEGs of a clip, and of their montage where one was asked for."""
+
+    jpegs: tuple[str, ...]
+    montage: str | None
 
 
-def put_jpeg(jpeg: bytes, store: Store) -> str:
-    """SHA-256 of a JPEG that is in the store then."""
-    digest = sha256_hex(jpeg)
-    store.put(blob_name(digest, ".jpg"), jpeg)
-    return digest
+def put_jpegs(jpegs: Sequence[bytes], store: Store, options: FramesOptions) -> Kept:
+    """The digests of JPEGs that are in the store then, with their montage if the options ask for one."""
+    digests = tuple(map(sha256_hex, jpegs))
+    data = {blob_name(d, ".jpg"): jpeg for d, jpeg in zip(digests, jpegs)}
+    sheet = None
+    if options.montage is not None:
+        picture = montage(jpegs, options.montage, options.jpeg_quality)
+        sheet = sha256_hex(picture)
+        data[blob_name(sheet, ".jpg")] = picture
+    store.put_many(data)
+    return Kept(digests, sheet)

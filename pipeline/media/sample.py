@@ -8,7 +8,7 @@ from pipeline.media.decoded import Decoded, Rgb
 from pipeline.media.errors import MediaError
 from pipeline.media.jpeg import Jpeg, encode
 from pipeline.media.measure import Small, measure, reduced
-from pipeline.media.montage import put_jpeg, put_montage
+from pipeline.media.montage import put_jpegs
 from pipeline.media.options import FramesOptions
 from pipeline.media.policy import policy_of
 from schemas import Failure, FrameSet, Video
@@ -59,7 +59,7 @@ def _frame_set(
 ) -> FrameSet:
     jpegs = [frame.jpeg.data for frame in decoded.taken]
     measured = measure([frame.small for frame in decoded.taken])
-    sheet, columns = put_montage(jpegs, frames, options)
+    kept = put_jpegs(jpegs, frames, options)
     return FrameSet(
         video_id=video.video_id,
         prompt_id=video.prompt_id,
@@ -70,7 +70,7 @@ def _frame_set(
         decoder=decoded.decoder,
         indices=decoded.indices,
         times_s=decoded.timeline.times_s(decoded.indices),
-        jpeg_sha256=tuple(put_jpeg(jpeg, frames) for jpeg in jpegs),
+        jpeg_sha256=kept.jpegs,
         n_frames_in_clip=len(decoded.timeline.pts),
         fps=decoded.timeline.fps,
         duration_s=decoded.timeline.duration_s,
@@ -79,8 +79,8 @@ def _frame_set(
         frame_width_px=decoded.taken[0].jpeg.width_px,
         frame_height_px=decoded.taken[0].jpeg.height_px,
         flags=_flags(decoded, options),
-        montage_sha256=sheet,
-        montage_columns=columns,
+        montage_sha256=kept.montage,
+        montage_columns=options.montage,
         luma_mean=measured.luma_mean,
         black_frames=measured.black_frames,
         motion=measured.motion,

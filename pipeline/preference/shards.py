@@ -6,9 +6,10 @@ waves is found in both, and no list of places has to be kept.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pipeline.dataset.afar import place_of
 from pipeline.dataset.ranges import Range, bounds_of
 
 # read and written for the prompts of a shard: some 100 MB while they are Python objects
@@ -31,9 +32,22 @@ class Shard:
         """As its failure is known."""
         return f"{self.number:05d}"
 
-    def part(self, out: Path | str, table: str) -> Path:
-        """Where its rows of a table lie."""
-        return Path(out) / table / f"part-{self.number:05d}.parquet"
+    def part(self, out: Path | str, table: str) -> Path | str:
+        """Where its rows of a table lie: below a folder, or an address."""
+        return place_of(out, f"{table}/part-{self.number:05d}.parquet")
+
+    def at(self, where: Callable[[Path], str]) -> "Shard":
+        """The same, its files as whoever works on it opens them."""
+
+        def moved(files: Iterable[str]) -> tuple[str, ...]:
+            return tuple(where(Path(file)) for file in files)
+
+        return dataclasses.replace(
+            self,
+            prompts=moved(self.prompts),
+            annotations=moved(self.annotations),
+            comparisons=moved(self.comparisons),
+        )
 
 
 def cut(

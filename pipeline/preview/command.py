@@ -13,6 +13,7 @@ from pipeline.check import Stopped, require_health
 from pipeline.config import Config, load_config
 from pipeline.estimate import estimate
 from pipeline.generators.workshop import workshop
+from pipeline.home.place import layout_of
 from pipeline.plan import Plan, make_plan
 from pipeline.preview.ask import Answer, ask, at_once, unsent
 from pipeline.preview.choose import Subject, subjects
@@ -25,7 +26,7 @@ from pipeline.preview.view import Item, Preview
 from pipeline.preview.words import plural
 from pipeline.protocol import ProtocolOptions, alone, compared, lineups_of_prompt
 from pipeline.running import ledger_of, resources_of
-from pipeline.state import layout_of, locked
+from pipeline.state import locked
 from schemas import Failure, FrameSet
 from schemas.layout import Layout
 from schemas.options import SetupError

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterator
 
-from pipeline.media.fetching.store_file import STORES
 from pipeline.sources.base import ClipSource
 from pipeline.sources.listing import Listing
 from pipeline.sources.places import OutsideError, Places
+from schemas.far import STORES
 from schemas.options import SetupError
 from schemas.store import Store
 
@@ -86,11 +86,8 @@ def _names_in_store(root: str) -> Iterator[str]:
             *folders, file = name.split("/")
             if not any(_is_hidden(folder, True) for folder in folders) and not _is_hidden(file):
                 yield name
-    except Exception as error:  # each store has errors of its own, its library may be missing
-        raise SetupError(
-            f"{root}: cannot be listed: {type(error).__name__}: {error}; check the address, the network "
-            "and whether you may read it"
-        ) from error
+    except OSError as error:
+        raise SetupError(str(error)) from error
 
 
 def _check_store(root: str) -> None:

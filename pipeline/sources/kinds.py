@@ -1,9 +1,8 @@
-"""Every kind of source. A further kind is a file in this room and a line here."""
+"""Every kind of source. A further kind is a file in this room and a line here, or another package's."""
 
 from typing import Annotated
 
-from pydantic import Field
-
+from pipeline.sources.base import SourceSpec
 from pipeline.sources.clips import ClipsSource
 from pipeline.sources.evalcrafter import EvalCrafterSource
 from pipeline.sources.genai_bench import GenAIBenchSource
@@ -17,20 +16,24 @@ from pipeline.sources.vbench import VBenchSource
 from pipeline.sources.videoalign import VideoAlignSource
 from pipeline.sources.videofeedback import VideoFeedbackSource
 from pipeline.sources.vidprom import VidProMSource
+from schemas.kinds import Kinds
+from schemas.plugins import SOURCES
 
-Source = Annotated[
-    ClipsSource
-    | EvalCrafterSource
-    | GenAIBenchSource
-    | HuggingFaceSource
-    | ManifestSource
-    | PromptsSource
-    | RunSource
-    | SimulatedPrompts
-    | T2VQASource
-    | VBenchSource
-    | VideoAlignSource
-    | VideoFeedbackSource
-    | VidProMSource,
-    Field(discriminator="kind"),
-]
+SOURCE_KINDS = Kinds(
+    SOURCES,
+    SourceSpec,
+    ClipsSource,
+    EvalCrafterSource,
+    GenAIBenchSource,
+    HuggingFaceSource,
+    ManifestSource,
+    PromptsSource,
+    RunSource,
+    SimulatedPrompts,
+    T2VQASource,
+    VBenchSource,
+    VideoAlignSource,
+    VideoFeedbackSource,
+    VidProMSource,
+)
+Source = Annotated[SourceSpec, SOURCE_KINDS]  # one block of `sources:`

@@ -9,6 +9,7 @@ from pipeline.sources.base import ClipSource, Found
 from pipeline.sources.listing import Listing, Where
 from pipeline.sources.places import OutsideError, Places
 from schemas import Clip, ids
+from schemas.address import place_of
 from schemas.options import SetupError
 
 
@@ -67,7 +68,7 @@ class _Clips:
     """The clips of labelled rows; notices a path that stands for more than one clip."""
 
     def __init__(self, options: LabelledSource, base: str | None = None) -> None:
-        self._file, self._keep = Path(options.path), options.shared_paths == "keep"
+        self._file, self._keep = place_of(options.path), options.shared_paths == "keep"
         base = base or options.videos or str(self._file.parent)
         self._listing = open_list(self._file.name, base, options)
         self._first: dict[str, tuple[Clip, Where]] = {}  # by path

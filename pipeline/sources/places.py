@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pipeline.media.fetching.store_file import STORES
 from pipeline.media.fetching.target import Target, is_address
+from schemas.far import STORES
 
 _SHOWN = ", ".join(f"{store}://" for store in STORES if store != "memory")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?!\s)")  # C: is a drive, "cat: 1.mp4" a file

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import pyarrow as pa
 
 from pipeline.dataset.parquet import read_rows
+from pipeline.media.fetching.target import is_address
 from pipeline.preference.settled import published_splits
 from pipeline.sources.base import ClipSource, Found
 from pipeline.sources.labelled import open_list
@@ -36,6 +37,11 @@ class RunSource(ClipSource):
         a run of schema version 1, where its pairs are. Every clip must still have the digest that the run
         noted. Raises :class:`SetupError` for a folder without ``run.json`` and for clips that are not there.
         """
+        if is_address(self.path):
+            raise SetupError(
+                f"{self.path}: the folder of a run is read from this machine; copy its tables and "
+                "run.json here (clips that it referenced may stay where they are)"
+            )
         folder = Path(self.path)
         layout = Layout(folder)
         if not folder.is_dir():

@@ -7,6 +7,7 @@ from pipeline.formats.labelled import UNKNOWN
 from pipeline.formats.videofeedback import FRAME_RATE, REAL, read_videofeedback
 from pipeline.sources.base import Found
 from pipeline.sources.labelled import LabelledSource, clips_found
+from schemas.address import place_of
 from schemas.options import SetupError
 
 CONFIGS = ("annotated", REAL)
@@ -28,7 +29,7 @@ class VideoFeedbackSource(LabelledSource):
         Raises :class:`SetupError` naming file, row and column (scores are checked, too), and for a
         file in a folder of the other configuration's name.
         """
-        file = Path(self.path)
+        file = place_of(self.path)
         self._check_config(file)
         rows = read_videofeedback(file, self._generator())
         videos = self.videos or str(file.parent / "images")

@@ -157,7 +157,7 @@ def _by_uuid(folder: str) -> dict[str, list[str]]:
 
 
 def _list(options: VidProMSource, listing: Listing, row: VidProMRow, clips: Clips) -> None:
-    where = Where(Path(options.path), row.number)
+    where = Where(options.path, row.number)
     prompt = listing.prompt(
         where, row.text or "", prompt_id=row.uuid, licence=options.prompt_licence
     )

@@ -26,7 +26,10 @@ def annotate(run: Waves, collected: str, numbers: Collection[int] | None = None)
     made_from = {number: run.made_of(made, number) for number in run.numbers(numbers)}
     n_clips = sum(len(run.waves[number]) for number in made_from) - len(run.left_out)
     run.display.expect(
-        {a.annotator_id: n_clips * len(plan.scored) * a.draws for a in plan.annotators}
+        {
+            f"annotate/{a.annotator_id}": n_clips * len(plan.scored) * a.draws
+            for a in plan.annotators
+        }
     )
     with held(run, plan.annotators):
         open_waves = run.open_waves("annotate", made_from)
@@ -50,8 +53,8 @@ def _wave(run: Waves, number: int, made: str) -> None:
     ids = [clip.video_id for clip in run.waves[number]]
     seen = {video for (video,) in read_columns(frames, ("video_id",))}
 
-    def build(out: Path) -> Callable[[Any], None]:
-        return lambda p: graph.annotate(p, run.recipe, tuple(map(str, frames)), str(out))
+    def build(out: graph.Out) -> Callable[[Any], None]:
+        return lambda p: graph.annotate(p, run.recipe, run.home.offer(frames), out)
 
     def books(out: Path) -> list[Book]:
         return [check.annotate_book(ids, seen, plan.annotators, plan.scored, out, run.left_out)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from annotators.shared import cores
 from pipeline import graph
 from pipeline.account import Account, Drawn, draw_up
 from pipeline.books import Book, BooksError, book_of, funnel, merge
@@ -17,6 +18,7 @@ from pipeline.publish import failure_files, publish_assembled, publish_waves
 from pipeline.stages.shards import shards_in
 from pipeline.state import fingerprint, fresh
 from pipeline.transforms.children import in_children
+from pipeline.watched import run_watched
 from pipeline.waves import Waves
 from schemas import Failure, Prompt
 from schemas.ids import sha256_hex
@@ -62,7 +64,8 @@ def _people(config: Config) -> Any:
 
 
 def _score_and_publish(run: Waves) -> dict[str, Any]:
-    out = fresh(run.layout.work / "assemble")
+    folder = run.layout.work / "assemble"
+    out = fresh(folder)
     prompts = write_rows(Prompt, run.plan.prompts, run.layout.work / "plan" / "prompts.parquet")
     annotations = run.wave_files("annotate", "annotations")
     comparisons = run.wave_files("compare", "comparisons")
@@ -70,12 +73,18 @@ def _score_and_publish(run: Waves) -> dict[str, Any]:
         run.plan, prompts=[prompts], annotations=annotations, comparisons=comparisons
     )
     run.say("assemble: scores and preferences")
-    run.engine.run(lambda p: graph.assemble(p, run.recipe, shards, str(out)))
+    run.home.offer([prompts])
+    afar = [shard.at(run.layout.at) for shard in shards]
+    to = run.home.cleared(folder, out)
+    counts = run_watched(run, lambda: lambda p: graph.assemble(p, run.recipe, afar, to), "assemble")
+    run.heed()
+    run.home.fetch(folder, out)
     _require_done(out)
     books = _books(run, shards, out, rows_in([*annotations, *comparisons]))
     for book in books:
         run.require(book)
     publish_assembled([prompts], out, run.layout)
+    run.counters.whole("assemble", counts)
     return {"books": [{"stage": b.stage, **b.as_dict()} for b in books]}
 
 
@@ -102,7 +111,9 @@ def _books(run: Waves, shards: Sequence[Shard], out: Path, rows: int) -> list[Bo
     work = functools.partial(draw_up, out=str(out))
     accounts = _accounts(run, shards)
     found: list[Drawn] = (
-        in_children(work, accounts, processes=run.recipe.processes, timeout_s=graph.SHARD_S)
+        in_children(
+            work, accounts, processes=run.recipe.processes or cores(), timeout_s=graph.SHARD_S
+        )
         if len(shards) > 1  # for one shard a process of its own is not worth its start
         else list(map(work, accounts))
     )

@@ -9,7 +9,7 @@ from pipeline.check import Stopped, clip_check_book
 from pipeline.clip_checks.check import STAGE, check_clips
 from pipeline.clip_checks.made_from import fingerprint_of
 from pipeline.clip_checks.nsfw import HookError, nsfw_values
-from pipeline.clip_checks.rules import COLUMNS, Measured, measured
+from pipeline.clip_checks.rules import COLUMNS, Measured, measured, without_names
 from pipeline.clip_checks.words import notes_on, told
 from pipeline.dataset.parquet import parts, publish, read_columns, read_rows, write_rows
 from pipeline.preference.splits import Splits
@@ -59,9 +59,16 @@ def check_first(run: Waves) -> None:
 
 def _once(run: Waves, stage: str, splits: Splits, numbers: Collection[int]) -> dict[str, Any]:
     """The book of the stage, which is done unless it is whole."""
-    waves = {number: _measured(run, number) for number in numbers}
+    waves: dict[int, Sequence[Measured]] = {}
+
+    def measured_waves() -> Iterator[Sequence[Measured]]:
+        for number in numbers:
+            whole = _measured(run, number)
+            yield whole  # the fingerprint reads the names of the pictures, too
+            waves[number] = whole if run.config.checks.nsfw else list(map(without_names, whole))
+
     rules = fingerprint(stage, run.config.checks.model_dump(mode="json"), splits)
-    made = fingerprint_of(rules, waves.values())
+    made = fingerprint_of(rules, measured_waves())
     noted: dict[str, Any] = run.once(stage, made, lambda: _work(run, stage, waves, splits))
     return noted
 

@@ -36,8 +36,8 @@ def _wave(run: Waves, number: int, made: str, clips: Sequence[Clip]) -> None:
     ids = [clip.video_id for clip in clips]
     listed = write_rows(Clip, clips, run.layout.work / "plan" / f"clips-{number:05d}.parquet")
 
-    def build(out: Path) -> Callable[[Any], None]:
-        return lambda p: graph.collect(p, run.recipe, (str(listed),), str(out))
+    def build(out: graph.Out) -> Callable[[Any], None]:
+        return lambda p: graph.collect(p, run.recipe, run.home.offer([listed]), out)
 
     def books(out: Path) -> list[Book]:
         return check.collect_books(ids, out)

@@ -116,16 +116,16 @@ def _expect(run: Waves, judges: list[AnnotatorSpec], lists: Collection[Path]) ->
         (draw, n_dimensions[rubric]) for rubric, draw in read_columns(lists, ("rubric", "draw"))
     ]
     run.display.expect(
-        {a.annotator_id: sum(n for draw, n in owed if draw < a.draws) for a in judges}
+        {f"compare/{a.annotator_id}": sum(n for draw, n in owed if draw < a.draws) for a in judges}
     )
 
 
 def _wave(run: Waves, number: int, made: str, listed: Path, judges: list[AnnotatorSpec]) -> None:
     frames = run.kept(number)
 
-    def build(out: Path) -> Callable[[Any], None]:
+    def build(out: graph.Out) -> Callable[[Any], None]:
         return lambda p: graph.compare(
-            p, run.recipe, tuple(map(str, frames)), (str(listed),), str(out)
+            p, run.recipe, run.home.offer(frames), run.home.offer([listed]), out
         )
 
     owed = list(check.owed_comparisons(read_rows(Lineup, [listed]), judges, run.plan.comparing))

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from annotators import stopping
 from annotators.base import AnnotatorSpec, Question, RunStopped
 from annotators.journal import Journal
+from pipeline.brought import version_in
 from pipeline.dataset.parquet import parts, read_columns
 from pipeline.side_by_side import side_by_side
 from pipeline.state import FREE_FIELDS, fingerprint
 from pipeline.waves import Waves
 from schemas.ids import sha256_hex
+from schemas.plugins import ANNOTATORS
 
 Questions = Callable[[AnnotatorSpec], Iterator[Question]]
 
@@ -29,17 +32,17 @@ def held(run: Waves, annotators: Sequence[AnnotatorSpec]) -> Iterator[None]:
 
 def prepare(run: Waves, annotators: Sequence[AnnotatorSpec], questions: Questions) -> None:
     """What annotators do once before the workers ask, such as sending a batch. All at the same time."""
-    errors = side_by_side(
-        [
-            functools.partial(
-                annotator.prepare,
-                functools.partial(questions, annotator),
-                run.recipe.resources,
-                run.say,
-            )
-            for annotator in annotators
-        ]
-    )
+    tasks = [
+        functools.partial(
+            annotator.prepare,
+            functools.partial(questions, annotator),
+            run.recipe.resources,
+            run.say,
+        )
+        for annotator in annotators
+    ]
+    with stopping.awaiting():
+        errors = side_by_side(tasks)
     for error in errors:
         if not isinstance(error, RunStopped):
             raise error
@@ -63,8 +66,10 @@ def compact(run: Waves, table: str) -> Callable[[Path], None]:
 
 
 def shape(annotator: AnnotatorSpec) -> dict[str, Any]:
-    """What of an annotator shapes its rows: its block, and the file it reads, if any."""
+    """What of an annotator shapes its rows: its block, the file it reads, if any, and the version of the
+    package that brought it, if one did."""
     block = annotator.model_dump(mode="json", exclude=set(FREE_FIELDS))
+    block |= version_in(ANNOTATORS, annotator)
     return {**block, "files": [_digest(path) for path in annotator.files]}
 
 

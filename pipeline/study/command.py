@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from annotators.batch.spec import OpenAIBatchSpec
-from pipeline.command import COMPLETE, RESUME, Interrupts
+from pipeline.command import COMPLETE, RESUME
 from pipeline.config import Config, load_config
 from pipeline.display import Display
+from pipeline.home.place import layout_of
+from pipeline.interrupts import Interrupts
 from pipeline.plan import make_plan
-from pipeline.state import check_claim, layout_of, locked, write_json
+from pipeline.state import check_claim, locked, write_json
 from pipeline.study.estimate import estimate_of
 from pipeline.study.grid import Point, applies, points_of
 from pipeline.study.labels import labels_of

@@ -4,16 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from annotators import Spec
+from pipeline.kinds import Judge
 from pipeline.study.names import KNOWN
-from pipeline.videorm.judge import VideoRMSpec
 from schemas.options import Options
 
 Frames = Annotated[int, Field(ge=1, le=256)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Draws = Annotated[int, Field(ge=1)]
 Rubrics = Annotated[list[str], Field(min_length=1)]
-Judge = Annotated[Spec | VideoRMSpec, Field(discriminator="kind")]
 
 AXES = ("frames", "temperature", "draws", "rubrics")  # what is varied, beside the judges
 PAPER_FRAMES = (4, 6, 8, 10)

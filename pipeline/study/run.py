@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from annotators.ledger import Spent
-from pipeline.command import COMPLETE, STATES, Interrupts, attempt, quiet_beam
+from pipeline.command import COMPLETE, STATES, attempt
 from pipeline.display import Display
 from pipeline.final import run_record
+from pipeline.interrupts import Interrupts
+from pipeline.logs import quiet_beam
 from pipeline.plan import Plan
 from pipeline.state import claim, locked, write_json
 from pipeline.study.place import Placed, linked
@@ -53,6 +55,7 @@ def run_points(
     from pipeline.transforms.engine import Engine  # Beam takes a second to import
 
     engine = Engine(flags)
+    engine.require(None, [a for planned in points for a in planned.plan.annotators])
     complete: list[Planned] = []
     paid = Spent()
     for number, planned in enumerate(points, 1):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import hashlib
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -9,11 +11,15 @@ from typing import Any
 
 import apache_beam as beam
 
-from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Resources
-from pipeline.progress import Ticker
+from annotators.base import Annotator, AnnotatorSpec, Outcome, Question, Resources, failures
+from annotators.judge.gate import not_attempted
+from annotators.stopping import stopped
 from pipeline.protocol import ProtocolOptions, alone, compared, comparing
+from pipeline.transforms.counting import Counting
+from pipeline.transforms.hints import hints_of
+from pipeline.transforms.launcher import heed
 from pipeline.transforms.outputs import FAILURES, at_end, sorted_out
-from schemas import HARMLESS, Failure, FrameSet, Lineup, Rubric
+from schemas import FrameSet, Lineup, Rubric
 
 # an element of the input and an annotator -> what the annotator is asked about it
 Questions = Callable[[Any, AnnotatorSpec], Iterable[Question]]
@@ -31,7 +37,12 @@ class Annotate(beam.PTransform):
     def expand(self, frames: beam.PCollection) -> Any:
         questions = functools.partial(_alone, rubrics=tuple(self.rubrics))
         ask = _AskFn("annotate", self.annotators, questions, self.resources, self.progress)
-        done = frames | "annotate" >> beam.ParDo(ask).with_outputs(FAILURES, main="annotations")
+        done = (
+            frames
+            | "Shown" >> beam.Map(_by_pictures)
+            | "Alike" >> beam.GroupByKey()
+            | "annotate" >> _on_its_machine(ask).with_outputs(FAILURES, main="annotations")
+        )
         return done.annotations, done.failures
 
 
@@ -52,17 +63,39 @@ class Compare(beam.PTransform):
             by_prompt
             | "Meet" >> beam.CoGroupByKey()
             | "LineUp" >> beam.FlatMap(_line_up)
-            | "Spread" >> beam.Reshuffle()  # a prompt's lineups are answered side by side
+            | "Shown" >> beam.Map(_by_lineup)
+            | "Alike" >> beam.GroupByKey()  # also, a prompt's lineups are answered side by side
         )
         questions = functools.partial(_compared, rubrics=tuple(self.rubrics))
         judges = comparing(self.annotators, self.protocol)
         ask = _AskFn("compare", judges, questions, self.resources, self.progress)
-        done = asked | "compare" >> beam.ParDo(ask).with_outputs(FAILURES, main="comparisons")
+        done = asked | "compare" >> _on_its_machine(ask).with_outputs(FAILURES, main="comparisons")
         return done.comparisons, done.failures
+
+
+def _on_its_machine(ask: "_AskFn") -> beam.ParDo:
+    return beam.ParDo(ask).with_resource_hints(**hints_of(ask.specs))
 
 
 def _keyed(row: Any) -> tuple[str, Any]:
     return row.prompt_id, row
+
+
+def _by_pictures(frames: FrameSet) -> tuple[bytes, Any]:
+    """A clip under what a judge is shown of it: equal requests meet in one process, where the second
+    waits for the reply to the first. What travels are references, never pictures."""
+    return _digest(frames.prompt, *frames.pictures), frames
+
+
+def _by_lineup(element: tuple[Lineup, tuple[FrameSet, ...]]) -> tuple[bytes, Any]:
+    """Several clips likewise, in the order they are shown: another order is another request."""
+    lineup, clips = element
+    shown = (part for clip in clips for part in ("", *clip.pictures))
+    return _digest(lineup.rubric, str(lineup.draw), clips[0].prompt, *shown), element
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.sha256("\0".join(parts).encode()).digest()[:16]
 
 
 def _alone(
@@ -77,7 +110,9 @@ def _line_up(
     """Each lineup with the frames of its clips; the rubric's words do not travel."""
     clips = {frames.video_id: frames for frames in met[1]["frames"]}
     for lineup in met[1]["lineups"]:
-        yield lineup, tuple(clips[video] for video in lineup.video_ids)
+        # where an engine has lost a clip on its way the books miss the lineup, and name it
+        if clips.keys() >= set(lineup.video_ids):
+            yield lineup, tuple(clips[video] for video in lineup.video_ids)
 
 
 def _compared(
@@ -91,7 +126,10 @@ def _compared(
 
 
 class _AskFn(beam.DoFn):
-    """Submits in ``process``, drains the oldest over a window, and the rest in ``finish_bundle``."""
+    """Submits in ``process``, drains the oldest over a window, and the rest in ``finish_bundle``.
+
+    An element is a key and all that is alike under it.
+    """
 
     def __init__(
         self,
@@ -101,28 +139,29 @@ class _AskFn(beam.DoFn):
         resources: Resources,
         progress: str,
     ) -> None:
-        self._stage, self._specs, self._questions = stage, tuple(annotators), questions
+        self._stage, self.specs, self._questions = stage, tuple(annotators), questions
         self._resources, self._progress = resources, progress
 
     def setup(self) -> None:
-        self._annotators: list[tuple[Annotator, AnnotatorSpec]] = [
-            (spec.open(self._resources), spec) for spec in self._specs
-        ]
+        heed(self._progress)
+        self._annotators: list[tuple[Annotator, AnnotatorSpec]] = []
+        self._countings: dict[int, Counting] = {}
+        for spec in self.specs:
+            counting = Counting(f"{self._stage}/{spec.annotator_id}", self._progress)
+            annotator = spec.open(dataclasses.replace(self._resources, told=counting.tell))
+            self._annotators.append((annotator, spec))
+            self._countings[id(annotator)] = counting
         self._ahead = {id(a): a.in_flight for a, _ in self._annotators}
-        self._tickers = {id(a): Ticker(self._progress, a.annotator_id) for a, _ in self._annotators}
-        self._counter = functools.cache(
-            functools.partial(beam.metrics.Metrics.counter, self._stage)
-        )
 
     def start_bundle(self) -> None:
         self._waiting: dict[int, deque[Future[Sequence[Outcome]]]] = {
             id(a): deque() for a, _ in self._annotators
         }
 
-    def process(self, element: Any) -> Iterator[Any]:
-        for annotator, spec in self._annotators:
+    def process(self, alike: tuple[bytes, Iterable[Any]]) -> Iterator[Any]:
+        for element, (annotator, spec) in itertools.product(alike[1], self._annotators):
             waiting = self._waiting[id(annotator)]
-            waiting.extend(map(annotator.submit, self._questions(element, spec)))
+            waiting.extend(_submitted(annotator, one) for one in self._questions(element, spec))
             while len(waiting) > self._ahead[id(annotator)]:
                 yield from self._finish(annotator, waiting.popleft())
 
@@ -131,7 +170,8 @@ class _AskFn(beam.DoFn):
             waiting = self._waiting[id(annotator)]
             while waiting:
                 yield from map(at_end, self._finish(annotator, waiting.popleft()))
-            self._tickers[id(annotator)].flush()
+            self._countings[id(annotator)].flush()
+        self._resources.ledger.rest()  # the machine may be gone when the bundle is kept
 
     def teardown(self) -> None:
         for annotator, _ in self._annotators:
@@ -139,9 +179,15 @@ class _AskFn(beam.DoFn):
 
     def _finish(self, annotator: Annotator, future: "Future[Sequence[Outcome]]") -> Iterator[Any]:
         for outcome in future.result():
-            reason = outcome.reason if isinstance(outcome, Failure) else None
-            failed, harmless = reason is not None, reason in HARMLESS
-            self._counter(f"failed_{reason}" if failed else "done").inc()
-            ticker = self._tickers[id(annotator)]
-            ticker.add(done=not failed, failed=failed and not harmless, skipped=harmless)
+            self._countings[id(annotator)].count(outcome)
             yield sorted_out(outcome)
+
+
+def _submitted(annotator: Annotator, question: Question) -> "Future[Sequence[Outcome]]":
+    """Once the run is to stop nothing more is asked, not even the journal: the wave ends soon."""
+    if (why := stopped()) is None:
+        return annotator.submit(question)
+    future: Future[Sequence[Outcome]] = Future()
+    over = not_attempted(why)
+    future.set_result(failures(question, annotator.annotator_id, over.reason, over.message))
+    return future

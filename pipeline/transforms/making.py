@@ -10,11 +10,14 @@ from typing import Any
 import apache_beam as beam
 import pebble
 
+from annotators.shared import cores
+from annotators.stopping import stopped
 from pipeline.generators.base import GenerationError, GeneratorSpec, Tools
 from pipeline.generators.lanes import Lane, opened
 from pipeline.generators.made import Made
 from pipeline.generators.make import STAGE, Outcome, failure_of, taken_up
-from pipeline.progress import Ticker
+from pipeline.transforms.counting import Counting
+from pipeline.transforms.launcher import heed
 from pipeline.transforms.outputs import FAILURES, at_end, sorted_out
 from schemas import STOPS_RUN, Clip, Failure, Reason
 
@@ -61,10 +64,8 @@ class _MakeFn(beam.DoFn):
 
     def setup(self) -> None:
         self._lanes: dict[str, Lane] = {}
-        self._ticker = Ticker(self._progress, STAGE)
-        self._counters = {
-            name: beam.metrics.Metrics.counter(STAGE, name) for name in ("done", "failed")
-        }
+        heed(self._progress)
+        self._counting = Counting(STAGE, self._progress)
         # an account's fault: what follows would fail, too
         self._stop: GenerationError | None = None
 
@@ -77,11 +78,10 @@ class _MakeFn(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         for outcome in self._outcomes(list(self._batches())):
-            failed = isinstance(outcome, Failure)
-            self._counters["failed" if failed else "done"].inc()
-            self._ticker.add(done=not failed, failed=failed)
+            self._counting.count(outcome)
             yield at_end(sorted_out(outcome))
-        self._ticker.flush()
+        self._counting.flush()
+        self._tools.ledger.rest()
 
     def teardown(self) -> None:
         for lane in self._lanes.values():
@@ -102,6 +102,7 @@ class _MakeFn(beam.DoFn):
         working: dict[Future[list[Outcome]], Batch] = {}
         free = Counter({name: lane.at_once for name, lane in lanes.items()})
         while True:
+            self._heed()
             for name, queue in queues.items():
                 while queue and free[name] and not self._stop:
                     spec, clips = queue.popleft()
@@ -121,7 +122,7 @@ class _MakeFn(beam.DoFn):
         """Opened once; the smallest number of its generators holds for all of them."""
         if name not in self._lanes:
             several = [spec for spec in self._generators.values() if spec.lane == name]
-            at_once = min(spec.at_once(self._processes) for spec in several)
+            at_once = min(spec.at_once(self._processes or cores()) for spec in several)
             self._lanes[name] = opened(several[0].place, at_once)
         return self._lanes[name]
 
@@ -157,6 +158,11 @@ class _MakeFn(beam.DoFn):
         """Failures, but for those clips that were kept before: what a batch that died had finished."""
         found = taken_up(spec, clips, self._made)
         return [found.get(clip.video_id) or failure_of(clip, error) for clip in clips]
+
+    def _heed(self) -> None:
+        """A run that is to stop begins no clip; those in the making are awaited."""
+        if why := stopped():
+            self._stop = self._stop or GenerationError(why, Reason.NOT_ATTEMPTED)
 
     def _look(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

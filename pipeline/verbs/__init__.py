@@ -1,5 +1,6 @@
 """The commands beside `run`. Each imports what it needs: an audit works without torch and Beam."""
 
+from pipeline.verbs.doctor import doctor
 from pipeline.verbs.evaluation import evaluate
 from pipeline.verbs.export import export
 from pipeline.verbs.judges import canary, preview
@@ -16,6 +17,7 @@ __all__ = [
     "audit",
     "canary",
     "diff",
+    "doctor",
     "evaluate",
     "export",
     "merge",

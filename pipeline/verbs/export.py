@@ -5,10 +5,14 @@ import signal
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.verbs.words import COLUMNS, guarded, parser
 from schemas import SPLITS
 from schemas.options import SetupError
+
+if TYPE_CHECKING:
+    from pipeline.formats.writing import Writer
 
 LIST = "list"
 
@@ -82,18 +86,23 @@ def _parser() -> argparse.ArgumentParser:
 
 def formats() -> str:
     """Every format with what it is, its unit, and what it cannot say."""
-    from pipeline.formats.writers import WRITERS
+    from pipeline.formats.writers import WRITERS, brought
 
+    lines = [_line(writer) for writer in WRITERS.values()]
+    for plugin, found in brought().items():
+        if isinstance(found, SetupError):
+            lines.append(f"{plugin.name}: {found}")
+        else:
+            lines.append(f"{_line(found)} From {plugin.owner}.")
     return "\n".join(
-        textwrap.fill(
-            f"{writer.name}: {writer.what}. Unit: {writer.unit}."
-            + (f" Cannot say: {writer.cannot}." if writer.cannot else ""),
-            COLUMNS,
-            initial_indent="  ",
-            subsequent_indent="      ",
-        )
-        for writer in WRITERS.values()
+        textwrap.fill(line, COLUMNS, initial_indent="  ", subsequent_indent="      ")
+        for line in lines
     )
+
+
+def _line(writer: "Writer") -> str:
+    said = f"{writer.name}: {writer.what}. Unit: {writer.unit}."
+    return said + (f" Cannot say: {writer.cannot}." if writer.cannot else "")
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -55,7 +55,7 @@ def _one(arguments: argparse.Namespace) -> int:
     from schemas.layout import Layout
 
     layout = Layout(arguments.run)
-    record = record_of(layout)
+    record = record_of(layout, pictures=False)
     options = ReportOptions(**record["config"]["report"])
     if arguments.prompts is not None:
         options = options.model_copy(update={"prompts": arguments.prompts})

@@ -35,9 +35,10 @@ from pipeline.dataset.reassemble import reassemble
 from pipeline.dataset.version import dataset_version
 from pipeline.dataset.withdrawn import NOTHING, refuse_pending, write_withdrawn
 from pipeline.health.write import write_judges
+from pipeline.home.place import layout_of
 from pipeline.preference.decision import write_decision
 from pipeline.report.write import write_report
-from pipeline.state import fresh, layout_of, locked, write_json
+from pipeline.state import fresh, locked, write_json
 from schemas import SPLITS, Preference, Prompt, Score
 from schemas.layout import Layout
 from schemas.options import SetupError

@@ -79,6 +79,7 @@ def merged_from(
         "left_out": {table: dict(one.left_out) for table, one in own.items() if one.left_out},
         "renamed": dict(renamed),
         "spend": source.record.get("spend") or {},
+        **({"plugins": brought} if (brought := source.record.get("plugins")) else {}),
         **({"merged_from": known} if (known := source.record.get("merged_from")) else {}),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.dataset.parquet import parts
 from pipeline.dataset.whole import check_readable
 from pipeline.dataset.withdrawn import Withdrawn, withdrawn
+from pipeline.state import refuse_copy
 from schemas import SPLITS
 from schemas.layout import PUBLISHED, Layout
 from schemas.options import SetupError
@@ -73,6 +74,7 @@ def read_record(layout: Layout) -> dict[str, Any]:
     """
     if not layout.root.is_dir():
         raise SetupError(f"{layout.root}: no such folder; name the output folder of a run")
+    refuse_copy(layout.root)
     if not layout.run.is_file():
         raise SetupError(
             f"{layout.run}: not there, so {layout.root} is not a complete run; finish it first (the "

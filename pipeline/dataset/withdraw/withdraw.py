@@ -31,7 +31,7 @@ from pipeline.dataset.withdraw.stores import (
 )
 from pipeline.dataset.withdraw.work import scrubbed
 from pipeline.dataset.withdrawn import PENDING, withdrawn, write_withdrawn
-from pipeline.state import CLAIM, RECORD, Marks, locked, write_json
+from pipeline.state import CLAIM, RECORD, Marks, locked, refuse_copy, write_json
 from schemas import SPLITS
 from schemas.layout import PUBLISHED, Layout
 from schemas.options import SetupError
@@ -84,6 +84,7 @@ def withdraw(root: Path, asked: Asked, say: Say = print) -> Gone:
 
 def _layout(root: Path) -> Layout:
     layout = Layout(root.expanduser().resolve())
+    refuse_copy(layout.root)
     if not (layout.root / "tables").is_dir() and not (layout.work / CLAIM).is_file():
         raise SetupError(
             f"{layout.root}: holds no run (neither tables/ nor work/{CLAIM}); name the output folder of one"

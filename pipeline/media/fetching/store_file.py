@@ -1,31 +1,23 @@
 """One file from a store (gs://, s3://, hf://, memory://), within limits, its errors told in words."""
 
-import fsspec
-
 from pipeline.media.errors import MediaError, too_many_bytes
 from pipeline.media.fetching.clock import Clock, within
 from schemas import Reason
+from schemas.far import GIVE_UP_S, STORES, StoreError, asked, opened, told
 
 _PIECE = 8 * 2**20  # bytes asked for at a time
-# scheme: the package that opens it, and how to log in
-STORES = {
-    "gs": ("gcsfs", "gcloud auth application-default login"),
-    "gcs": ("gcsfs", "gcloud auth application-default login"),
-    "s3": ("s3fs", "aws configure, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-    "hf": ("huggingface_hub", "hf auth login, or set HF_TOKEN"),
-    "memory": ("fsspec", "nothing"),
-}
-_ACCESS = ("credential", "forbidden", "denied", "unauthorized", "gated", "token", "401", "403")
+_WHAT = "could not be fetched"
 
 
 def from_store(address: str, max_bytes: int, timeout_s: float) -> bytes:
     """All bytes of a file in a store. Raises :class:`MediaError`, see ``fetch.read_clip``."""
     scheme = address.partition("://")[0]
     if scheme not in STORES or "::" in address:  # fsspec would take :: for a chain of addresses
-        raise _failed(address, f"it is in none of the stores {', '.join(STORES)}")
+        what = f"it is in none of the stores {', '.join(STORES)}"
+        raise MediaError(Reason.FETCH, f"{address}: {_WHAT}: {what}")
     clock = Clock(timeout_s)
     try:
-        return within(clock, lambda: _read(scheme, address, max_bytes, clock))
+        return within(clock, lambda: _patient(address, max_bytes, clock))
     except MediaError:
         raise
     except (FileNotFoundError, IsADirectoryError) as error:
@@ -38,16 +30,21 @@ def from_store(address: str, max_bytes: int, timeout_s: float) -> bytes:
             Reason.TIMEOUT,
             f"{address}: could not be fetched within frames.timeout_s = {timeout_s:g} s; raise it",
         ) from error
-    except ImportError as error:
-        package = STORES[scheme][0]
-        raise _failed(address, f"{scheme}:// needs a package: pip install {package}") from error
+    except StoreError as error:
+        raise MediaError(Reason.FETCH, str(error)) from error
     except Exception as error:  # every store has errors of its own
-        raise _failed(address, _in_words(scheme, error)) from error
+        raise MediaError(Reason.FETCH, str(told(address, _WHAT, error))) from error
 
 
-def _read(scheme: str, address: str, max_bytes: int, clock: Clock) -> bytes:
-    fs = fsspec.filesystem(scheme)
-    path = fs._strip_protocol(address)
+def _patient(address: str, max_bytes: int, clock: Clock) -> bytes:
+    """Asks again after errors that may pass, as long as there is time for another attempt."""
+    give_up_s = min(GIVE_UP_S, clock.left() / 2)
+    answers = MediaError, IsADirectoryError
+    return asked(address, _WHAT, lambda: _read(address, max_bytes, clock), give_up_s, answers)
+
+
+def _read(address: str, max_bytes: int, clock: Clock) -> bytes:
+    fs, path = opened(address)
     data = bytearray()
     with fs.open(path, "rb", cache_type="none") as file:
         if (getattr(file, "size", None) or 0) > max_bytes:
@@ -60,15 +57,3 @@ def _read(scheme: str, address: str, max_bytes: int, clock: Clock) -> bytes:
     if not data:
         raise MediaError(Reason.UNDECODABLE, f"{address}: the file is empty; put it there again")
     return bytes(data)
-
-
-def _failed(address: str, what: str) -> MediaError:
-    return MediaError(Reason.FETCH, f"{address}: could not be fetched: {what}")
-
-
-def _in_words(scheme: str, error: Exception) -> str:
-    told = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
-    access = isinstance(error, PermissionError) or any(word in told.lower() for word in _ACCESS)
-    if access:
-        return f"{told}; log in ({STORES[scheme][1]}) with an account that may read it"
-    return f"{told}; check the address and the network, and try again"

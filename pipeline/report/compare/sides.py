@@ -59,7 +59,7 @@ def _open(root: Path, name: str) -> Side:
         raise SetupError(f"{root}: no such folder; name the output folder of a run")
     layout = Layout(root)
     try:
-        record = record_of(layout)
+        record = record_of(layout, pictures=False)
     except json.JSONDecodeError as error:
         raise SetupError(f"{layout.run}: not readable as JSON: {error}") from error
     for table in NAMES:

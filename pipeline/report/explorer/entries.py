@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 def prompt_entries(layout: Layout, ids: Sequence[str], media: Media) -> Iterator[Row]:
     """Everything the page shows of the given prompts, in their order."""
-    for few, material in material_of(layout, ids):
+    for few, material in material_of(layout, ids, media.folder):
         for key in few:
             yield _prompt(material.prompts[key][0], material, media)
 

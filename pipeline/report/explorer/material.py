@@ -2,12 +2,16 @@
 
 A table is sorted by its own key, the hash of a clip, so that the rows of one prompt lie anywhere. They
 are read for :data:`READ_AT_ONCE` prompts in one go, kept as columns in the order of the prompts, and
-become Python objects for :data:`MADE_AT_ONCE` prompts: objects take many times the room of columns.
+become Python objects for :data:`MADE_AT_ONCE` prompts: objects take many times the room of columns. Where
+there are more prompts than that, the tables are dealt out to files first, so that each is read once.
 """
 
 import dataclasses
+import functools
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.report.explorer.dealing import deal_out, hand
 from pipeline.report.subjects import with_subject
 from pipeline.report.tables import read_table
 from schemas.layout import Layout
@@ -59,18 +64,29 @@ class Material:
     failures: Groups
 
 
-def material_of(layout: Layout, ids: Sequence[str]) -> Iterator[tuple[Sequence[str], Material]]:
-    """The given prompts in their order, a few at a time, each time with their rows."""
+def material_of(
+    layout: Layout, ids: Sequence[str], folder: Path
+) -> Iterator[tuple[Sequence[str], Material]]:
+    """The given prompts in their order, a few at a time, each time with their rows. Files for the meantime
+    lie below ``folder``."""
     failures = with_subject(read_table(layout, "failures", columns=FAILURES))
-    for start in range(0, len(ids), READ_AT_ONCE):
-        yield from _made(layout, ids[start : start + READ_AT_ONCE], failures)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as dealt:
+        read = functools.partial(_read, layout)
+        if len(ids) > READ_AT_ONCE:
+            for name in SHOWN:
+                deal_out(layout, name, _columns(name), ids, READ_AT_ONCE, Path(dealt))
+            read = functools.partial(_dealt, Path(dealt))
+        for number, start in enumerate(range(0, len(ids), READ_AT_ONCE)):
+            some = ids[start : start + READ_AT_ONCE]
+            tables = {name: read(name, number, some) for name in SHOWN}
+            tables["failures"] = _failures(failures, tables["videos"].table, some)
+            yield from _made(tables, some)
 
 
 def _made(
-    layout: Layout, ids: Sequence[str], failures: pa.Table
+    tables: Mapping[str, "_Sorted"], ids: Sequence[str]
 ) -> Iterator[tuple[Sequence[str], Material]]:
-    tables = {name: _read(layout, name, ids) for name in SHOWN}
-    tables["failures"] = _failures(failures, tables["videos"].table, ids)
     for start in range(0, len(ids), MADE_AT_ONCE):
         few = ids[start : start + MADE_AT_ONCE]
         groups = {name: found.groups(start, start + len(few)) for name, found in tables.items()}
@@ -101,10 +117,24 @@ def _sorted(table: pa.Table, places: npt.NDArray[np.int64], key: str) -> _Sorted
     return _Sorted(table=table.take(pa.array(order)), places=places[order], key=key)
 
 
-def _read(layout: Layout, name: str, ids: Sequence[str]) -> _Sorted:
+def _columns(name: str) -> list[str]:
+    return list(dict.fromkeys(("prompt_id", *SHOWN[name].split())))
+
+
+def _read(layout: Layout, name: str, number: int, ids: Sequence[str]) -> _Sorted:
+    """The rows of all of ``ids``, from the table itself."""
+    return _in_order(
+        name, read_table(layout, name, columns=_columns(name), among=("prompt_id", ids)), ids
+    )
+
+
+def _dealt(folder: Path, name: str, number: int, ids: Sequence[str]) -> _Sorted:
+    """The same, from what was dealt out."""
+    return _in_order(name, hand(folder, name, number, _columns(name)), ids)
+
+
+def _in_order(name: str, table: pa.Table, ids: Sequence[str]) -> _Sorted:
     shown = SHOWN[name].split()
-    names = dict.fromkeys(("prompt_id", *shown))
-    table = read_table(layout, name, columns=list(names), among=("prompt_id", ids))
     return _sorted(table.select(shown), _places(table.column("prompt_id"), ids), shown[0])
 
 
