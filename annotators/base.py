@@ -51,6 +51,10 @@ class Question:
         return "compare" if self.others else "annotate"
 
 
+def unkept() -> None:
+    """The disk is enough."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """Where an annotator works: the stores it reads and writes, and what it may use and spend."""
@@ -64,6 +68,8 @@ class Resources:
     work: Path | None = None  # a folder for state of an annotator's own; None: none is kept
     machines: int = 1  # that share an account's limits, which are divided by it
     told: Callable[[Told], None] = untold  # what it bought or did not have to buy, on any thread
+    # called when `work` must outlive this machine, too: before something is bought that it tells of
+    keep: Callable[[], None] = unkept
 
     @property
     def children(self) -> int:

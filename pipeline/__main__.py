@@ -1,9 +1,11 @@
 """``videoprefer VERB``, the same as ``python -m pipeline VERB``."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from pipeline.local_folders import refused
 from pipeline.owners import refuse_shadows
 
 VERBS = {
@@ -34,7 +36,9 @@ HELP = """usage: videoprefer VERB [options]    (videoprefer VERB --help shows an
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Find the verb and hand the rest on; exit codes are those of `run`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        return leaving(main(sys.argv[1:]))
+    arguments = list(argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(HELP.format(verbs="\n".join(f"  {v:<10}{what}" for v, what in VERBS.items())), end="")
         return 0 if arguments else 2
@@ -43,14 +47,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"videoprefer: no verb {arguments[0]!r}; there are: {', '.join(VERBS)}", file=sys.stderr
         )
         return 2
-    refuse_shadows()
+    if why := refused(arguments[0], arguments[1:]):
+        print(f"refused: {why}", file=sys.stderr)
+        return 2
     try:
+        refuse_shadows()
         code = _command(arguments[0])(arguments[1:])
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # whoever read has enough, as `| head` has: no fault of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 1
+    except KeyboardInterrupt:  # while it is still loading: a command at work says more, by itself
+        print("interrupted before work started", file=sys.stderr)
+        return 3
+
+
+def leaving(code: int) -> int:
+    """The exit code of a process that is about to end with it, whatever signal comes meanwhile: engines
+    take seconds to close, and a person has no more patience."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(code))
+    return code
 
 
 def _command(verb: str) -> Callable[[Sequence[str]], int]:

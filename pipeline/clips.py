@@ -14,7 +14,7 @@ from schemas.layout import Layout
 
 
 def obtain_clip(
-    clip: Clip, *, layout: Layout, options: FramesOptions, withdrawn: frozenset[str]
+    clip: Clip, *, layout: Layout, options: FramesOptions, withdrawn: frozenset[str] = frozenset()
 ) -> Video | Failure:
     """Read the clip's file into the media store, or leave it where it is.
 

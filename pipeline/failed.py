@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.dataset.parquet import parts, read_rows
+from pipeline.state import RECORD
 from schemas import Failure, Reason
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -39,7 +40,8 @@ def find_failed(
     """The failures with one of the reasons, of every wave of the run.
 
     ``stages`` and ``n_waves`` are the run's own: its folder may hold more, of an earlier
-    configuration. Raises :class:`SetupError` where there is none.
+    configuration. A run that is not complete may have been stopped while it took them up: it has none
+    left, and goes on. Raises :class:`SetupError` where a complete one has none.
     """
     found: list[Failure] = []
     waves: set[str] = set()
@@ -51,7 +53,8 @@ def find_failed(
         others.update(failure.reason for failure in failed)
         waves.update(f"{name}-{number:05d}" for name in DONE_ANEW[stage] if wanted)
         found += wanted
-    if not found:
+    whole = layout.run.exists() or (layout.work / RECORD).exists()
+    if not found and whole:
         there = ", ".join(f"{times} {reason}" for reason, times in sorted(others.items()))
         raise SetupError(
             f"{layout.root}: no failure has one of the reasons {', '.join(reasons)}; there are "

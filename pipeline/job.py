@@ -52,5 +52,8 @@ class Job(Waves):
                 self.recipe.generators[clip.generator].ask_again(clip, self.recipe.tools)
         if failed.replies:
             Journal(self.recipe.resources.journal).set_aside(failed.replies)
+        if not failed.failures:
+            self.say("no failure is left to take up: going on with the run, which is not complete")
+            return
         n_failed, n_paid = len(failed.failures), len(failed.replies)
         self.say(f"taking up {n_failed} failures, {n_paid} of them paid replies")

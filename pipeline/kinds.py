@@ -7,5 +7,5 @@ from pipeline.videorm.judge import VideoRMSpec
 from schemas.kinds import Kinds
 from schemas.plugins import ANNOTATORS
 
-ANNOTATOR_KINDS = Kinds(ANNOTATORS, AnnotatorSpec, *OWN, VideoRMSpec)
+ANNOTATOR_KINDS = Kinds(ANNOTATORS, AnnotatorSpec, "open", *OWN, VideoRMSpec)
 Judge = Annotated[AnnotatorSpec, ANNOTATOR_KINDS]  # one block of `annotators:`

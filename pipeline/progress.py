@@ -4,6 +4,7 @@ Beam's counters arrive only when a bundle ends, which on a local engine is when 
 file per worker and stage works on every engine that shares the run's folder.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -168,10 +169,11 @@ class Ticker:
         self._next = time.monotonic() + EVERY_S
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(json.dumps([self._stage, self.counts.plain()]))
-        os.replace(temporary, self._path)
+        # gone once the launcher has read it: what were written then would be counted a second time
+        with contextlib.suppress(FileNotFoundError):
+            temporary.write_text(json.dumps([self._stage, self.counts.plain()]))
+            os.replace(temporary, self._path)
 
 
 def read_counts(folder: Path) -> dict[str, Counts]:

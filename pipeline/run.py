@@ -7,9 +7,6 @@ if __name__ == "__main__":
     # One thread per process for linear algebra: the work is spread over processes, and a second
     # thread in each only makes them wait for one another. Must be set before numpy is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from pipeline.owners import refuse_shadows
+    from pipeline.__main__ import leaving, main
 
-    refuse_shadows()
-    from pipeline.command import main
-
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(leaving(main(["run", *sys.argv[1:]])))

@@ -196,6 +196,7 @@ class Run:
 
     def again(self, stage: str) -> None:
         """Have the next run on this folder do a stage anew."""
+        self.home.forget(self._marks.path(stage))
         self._marks.forget(stage)
 
     def add(self, book: Book) -> None:

@@ -1,6 +1,8 @@
 """What a run that stops has saved, and how it goes on: the last lines that a person reads."""
 
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +38,15 @@ def _waves(run: Run, stage: str) -> list[str]:
 def command_of(verb: str, argv: Sequence[str]) -> str:
     """The command line as it was given, to be given again."""
     if Path(sys.argv[0]).name == "videoprefer":
-        program = f"videoprefer {verb}"
+        program = [_typed(sys.argv[0]), verb]
     else:
-        program = "python -m pipeline.run" if verb == "run" else f"python -m pipeline {verb}"
-    return f"{program} {shlex.join(argv)}"
+        module = ["pipeline.run"] if verb == "run" else ["pipeline", verb]
+        program = [sys.orig_argv[0], "-m", *module]
+    return shlex.join([*program, *argv])
+
+
+def _typed(script: str) -> str:
+    """Its name alone where a shell finds it by that, else the path by which it was called."""
+    found = shutil.which("videoprefer")
+    known = found and os.path.exists(script) and os.path.samefile(found, script)
+    return "videoprefer" if known else script

@@ -232,7 +232,7 @@ class Marks:
 
     def is_whole(self, stage: str, fingerprint: str) -> bool:
         """Whether the stage is whole and was made from the same things."""
-        path = self._path(stage)
+        path = self.path(stage)
         if not path.is_file():
             return False
         held = json.loads(path.read_text())
@@ -243,25 +243,25 @@ class Marks:
 
     def there(self, stage: str) -> bool:
         """Whether there is a mark, of whatever it was made from."""
-        return self._path(stage).is_file()
+        return self.path(stage).is_file()
 
     def note(self, stage: str) -> Any:
         """What the stage noted when it was done."""
-        return json.loads(self._path(stage).read_text())["note"]
+        return json.loads(self.path(stage).read_text())["note"]
 
     def write(self, stage: str, fingerprint: str, note: Any) -> None:
         """Note that a stage is whole."""
         if stage.startswith("collect-") and not self._fallen:
             self.let_fall()
             self._fallen = True
-        write_json(self._path(stage), {"fingerprint": fingerprint, "note": note})
+        write_json(self.path(stage), {"fingerprint": fingerprint, "note": note})
 
     def let_stand(self, stage: str, note: Any) -> None:
         """Have the next run with this configuration take a stage as it is, whatever it is made from by
         then: clips went from it, and what was asked about the others is not asked anew. It falls where clips
         are collected anew."""
         self._fallen = False
-        write_json(self._path(stage), {"fingerprint": None, "stands": True, "note": note})
+        write_json(self.path(stage), {"fingerprint": None, "stands": True, "note": note})
 
     def let_fall(self) -> None:
         """Whatever stands is to be looked at once more."""
@@ -271,9 +271,9 @@ class Marks:
 
     def forget(self, stage: str) -> None:
         """Let the next run do the stage again."""
-        self._path(stage).unlink(missing_ok=True)
+        self.path(stage).unlink(missing_ok=True)
 
-    def _path(self, stage: str) -> Path:
+    def path(self, stage: str) -> Path:
         return self._folder / f"{stage}.json"
 
 

@@ -5,13 +5,14 @@ import dataclasses
 import functools
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotators import stopping
 from pipeline.counters import agreed, summed
-from pipeline.progress import Counts, Watch, read_counts
+from pipeline.progress import EVERY_S, Counts, Watch, read_counts
 from pipeline.side_by_side import aside
 from pipeline.state import fresh
 from pipeline.transforms.launcher import obeyed, unsent
@@ -38,7 +39,12 @@ def run_watched(run: "Waves", build: Callable[[], Build], wave: str) -> dict[str
     told: dict[str, Counts] = {}
     try:
         with _heeded(run, folder), _shown(run, read), unsent(_apart(run)):
-            told = engine.run(build(), wave)
+            try:
+                told = engine.run(build(), wave)
+            except Exception:
+                if stopping.stopped():  # it died of the same signal, and waited for nobody
+                    _settle(run)
+                raise
     finally:
         run.recipe = recipe
         counts = agreed(told, read_counts(folder))
@@ -46,6 +52,13 @@ def run_watched(run: "Waves", build: Callable[[], Build], wave: str) -> dict[str
         run.counters.spent(wave, counts)
         shutil.rmtree(folder, ignore_errors=True)
     return counts
+
+
+def _settle(run: "Waves") -> None:
+    """Wait until nothing is on the wire and the last of it is counted; who interrupts limits how long."""
+    while run.on_the_wire():
+        time.sleep(0.1)
+    time.sleep(2 * EVERY_S)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from pipeline.watched import run_watched
 from schemas.layout import Layout
 
 STATUS_EVERY_S = 5.0
+BILL_EVERY_S = 2.0  # a store takes one write of an object a second
 SHARD_CLIPS = 5_000  # whose rows are one file of each table of a wave
 
 Build = Callable[[graph.Out], Callable[[Any], None]]  # where it writes -> what builds the pipeline
@@ -45,7 +46,7 @@ class Waves(Run):
     ) -> None:
         super().__init__(config, plan, layout, display, name)
         self.engine = engine
-        self._next_note = 0.0
+        self._next_note = self._next_bill = 0.0
         self.recipe = _recipe(self, 0 if engine.remote else engine.workers)
         self._sentinels = sentinels_of(self, self.recipe.resources)
 
@@ -65,6 +66,7 @@ class Waves(Run):
         def work() -> list[dict[str, Any]]:
             if len(self.waves) > 1:
                 self.display.say(f"{stage}: wave {number + 1} of {len(self.waves)}")
+            self.again(name)  # of other clips, perhaps: what it vouches for goes
             shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped in this wave
             out = fresh(folder.with_name(f".tmp-{folder.name}"))
             to = graph.Out(self.home.cleared(folder, out), self._cuts(number))
@@ -151,6 +153,10 @@ class Waves(Run):
         if time.monotonic() >= self._next_note:
             self.note("running")
             self._next_note = time.monotonic() + STATUS_EVERY_S
+        if time.monotonic() >= self._next_bill:
+            with contextlib.suppress(OSError):  # a store that is away: the stage itself will say so
+                self.home.keep_bill()
+            self._next_bill = time.monotonic() + BILL_EVERY_S
 
 
 def _recipe(run: Run, workers: int) -> graph.Recipe:

@@ -32,7 +32,7 @@ class Address(type(Path())):  # type: ignore[misc]
     def __fspath__(self) -> str:
         address = str(self)
         try:
-            return _path_of(_copy(address, _stamp(address)))
+            return path_of(_copy(address, _stamp(address)))
         except (FileNotFoundError, IsADirectoryError) as error:  # a store's own has no number
             raise FileNotFoundError(errno.ENOENT, "no such file", address) from error
 
@@ -64,18 +64,20 @@ def _stamp(address: str) -> str:
 def _copy(address: str, stamp: str) -> IO[bytes]:
     """All bytes, in a file for this user alone; one without a name where it can be opened without."""
     fs, path = opened(address)
-    file = _unnamed()
-    asked(address, "cannot be read", lambda: fs.get_file(path, _path_of(file)))
+    file = unnamed(_PREFIX)
+    asked(address, "cannot be read", lambda: fs.get_file(path, path_of(file)))
     return file
 
 
-def _unnamed() -> IO[bytes]:
+def unnamed(prefix: str) -> IO[bytes]:
+    """A temporary file for this user alone; without a name where it can be opened without one."""
     if os.path.isdir(_DESCRIPTORS):
-        return tempfile.TemporaryFile(prefix=_PREFIX)
-    return tempfile.NamedTemporaryFile(prefix=_PREFIX)
+        return tempfile.TemporaryFile(prefix=prefix)
+    return tempfile.NamedTemporaryFile(prefix=prefix)
 
 
-def _path_of(file: IO[bytes]) -> str:
+def path_of(file: IO[bytes]) -> str:
+    """With this process's number where it has no name: programs that it starts can open it, too."""
     if isinstance(file.name, str):
         return file.name
     return f"/proc/{os.getpid()}/fd/{file.fileno()}"

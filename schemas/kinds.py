@@ -12,14 +12,15 @@ from schemas.plugins import find_other, kind_of, listed
 
 
 class Kinds:
-    """The kinds of one door, as an annotation: ``Annotated[SourceSpec, Kinds(SOURCES, SourceSpec, ...)]``.
+    """The kinds of one door, as an annotation: ``Annotated[SourceSpec, Kinds(SOURCES, ...)]``.
 
-    ``own`` are classes with a ``kind: Literal[...]`` each. A block of another kind is one of the plugin
-    that has its name; that alone is imported. A kind that nobody has is refused with those there are.
+    ``does`` is the method that a kind must have of its own, ``own`` are classes with a ``kind: Literal[...]``
+    each. A block of another kind is one of the plugin that has its name; that alone is imported. A kind that
+    nobody has is refused with those there are.
     """
 
-    def __init__(self, group: str, base: type[BaseModel], *own: type[BaseModel]) -> None:
-        self.group, self.base = group, base
+    def __init__(self, group: str, base: type[BaseModel], does: str, *own: type[BaseModel]) -> None:
+        self.group, self.base, self.does = group, base, does
         self.own = {str(one.model_fields["kind"].default): one for one in own}
 
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -37,7 +38,7 @@ class Kinds:
             return self.own[kind]
         if plugin is None:
             raise KeyError(kind)
-        return kind_of(plugin, self.base)
+        return kind_of(plugin, self.base, self.does)
 
     def _validated(self, value: Any, own: core_schema.ValidatorFunctionWrapHandler) -> Any:
         kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)

@@ -134,8 +134,11 @@ def find_other(group: str, name: str, own: Collection[str]) -> Plugin | None:
     return plugin
 
 
-def kind_of(plugin: Plugin, base: type[BaseModel]) -> type[Any]:
-    """The class of a kind. Raises :class:`SetupError` for what is no kind of that door."""
+def kind_of(plugin: Plugin, base: type[BaseModel], does: str) -> type[Any]:
+    """The class of a kind, whose method ``does`` is its own.
+
+    Raises :class:`SetupError` for what is no kind of that door.
+    """
     found = plugin.load()
     if not (isinstance(found, type) and issubclass(found, base) and found is not base):
         raise plugin.refused(
@@ -146,6 +149,10 @@ def kind_of(plugin: Plugin, base: type[BaseModel]) -> type[Any]:
         raise plugin.refused(
             f"is a class whose kind is not its name; write `kind: Literal[{plugin.name!r}] = "
             f"{plugin.name!r}` in {found.__name__}"
+        )
+    if getattr(found, does) is getattr(base, does):
+        raise plugin.refused(
+            f"is a class without a method {does!r} of its own; write {found.__name__}.{does}"
         )
     return found
 

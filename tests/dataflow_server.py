@@ -203,7 +203,9 @@ class Storage:
 def storage(python: Path, folder: Path) -> Iterator[Storage]:
     """An emulated object store with one bucket, until the block ends."""
     port, log = free_port(), folder / "storage.log"
-    command = [python.with_name("gcp-storage-emulator"), "start", f"--port={port}", "--in-memory"]
+    # as a module: an environment over another one has its packages, and not its programs
+    run = "import sys; from gcp_storage_emulator.__main__ import main; sys.exit(main())"
+    command = [python, "-c", run, "start", f"--port={port}", "--in-memory"]
     with log.open("wb") as said:
         process = subprocess.Popen(
             [*map(str, command), f"--default-bucket={BUCKET}"], stdout=said, stderr=said

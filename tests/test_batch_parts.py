@@ -176,6 +176,21 @@ def test_a_shelf_remembers_what_was_saved_and_nothing_else(tmp_path: Path) -> No
     assert again.new().name == "000002"
 
 
+def test_every_step_is_kept_where_another_machine_finds_it_before_the_next(tmp_path: Path) -> None:
+    kept: list[list[str]] = []  # how far the shards were, each time
+
+    def keep() -> None:
+        kept.append([shard.step for shard in Shelf(tmp_path, URL).outstanding()])
+
+    shelf = Shelf(tmp_path, URL, keep)
+    shard = shard_of()
+    shelf.new()
+    shelf.save(shard)
+    shelf.save(shard.to(Step.UPLOADED, file_id="f"))
+    shelf.drop(shard)
+    assert kept == [[Step.PREPARED], [Step.UPLOADED], []]
+
+
 def test_names_of_shards_differ_between_shelves_and_stay_the_same_in_one(tmp_path: Path) -> None:
     one, other = Shelf(tmp_path / "a", URL), Shelf(tmp_path / "b", URL)
     assert one.name(1, ["k"]) == Shelf(tmp_path / "a", URL).name(1, ["k"])

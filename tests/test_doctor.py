@@ -243,6 +243,8 @@ def test_a_program_that_does_not_run(monkeypatch, tmp_path):
     (found,) = video.program(Asked())
     assert found.said == f"{broken} ends with exit code 3"
     assert found.todo == f"mend or unset IMAGEIO_FFMPEG_EXE={broken}"
+    # the decoder is the same program, and installing it anew would change nothing
+    assert video.judged("ffmpeg", [], needed=False).todo == found.todo
 
 
 def test_frames_that_are_not_those_written():

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save_file
 from transformers import CLIPModel
 
-from annotators import EmbeddingSpec, Spec
+from annotators import EmbeddingSpec
 from annotators.base import Question, Resources
 from annotators.embedding import annotator as annotating
 from annotators.embedding import held
@@ -26,6 +26,7 @@ from annotators.embedding.metrics import METRICS, clip_score, hps_v2, pick_score
 from annotators.embedding.pictures import letterbox
 from annotators.embedding.towers import Towers, load
 from annotators.models import load_models
+from pipeline.kinds import Judge
 from prompts import load_rubric
 from schemas import Annotation, Failure, Reason
 from schemas.options import SetupError
@@ -353,7 +354,7 @@ def test_a_process_holds_one_copy_of_a_model(
 
 
 def test_what_is_left_out_is_the_metrics_own() -> None:
-    read = TypeAdapter(Spec).validate_python
+    read = TypeAdapter(Judge).validate_python
     clip = read({"kind": "embedding", "metric": "clip_score"})
     assert (clip.model, clip.source) == ("openai/clip-vit-base-patch32",) * 2
     assert (clip.annotator_id, clip.dimension) == (clip.model, "prompt_following")

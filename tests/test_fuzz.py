@@ -22,7 +22,8 @@ from pipeline.media.options import FramesOptions
 from pipeline.media.pictures import read_pictures
 from pipeline.media.probe import Header, probe
 from pipeline.media.timeline import uniform
-from pipeline.transforms.children import Children, Done
+from pipeline.transforms.child import Done
+from pipeline.transforms.children import Children
 from schemas import Failure, FrameSet, Reason, Video
 from schemas.layout import Layout
 from schemas.store import blob_name

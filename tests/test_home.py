@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.dataset.parquet import IMAGES, read_rows, write_rows
 from pipeline.home import Home
 from pipeline.home.lock import LOCK
 from pipeline.home.place import layout_of
+from pipeline.state import Marks
 from schemas import FrameSet, Video
 from schemas.ids import sha256_hex
 from schemas.layout import Layout
@@ -259,6 +261,62 @@ def test_what_was_not_sent_yet_is_not_lost_on_the_same_machine(layout: Layout) -
         (layout.work / "done" / "collect-00000.json").write_text("{}")
     with Home(layout).held():  # killed before it sent anything
         assert (layout.work / "done" / "collect-00000.json").is_file()
+
+
+def _marked(layout: Layout, *stages: str) -> None:
+    for stage in stages:
+        Marks(layout).write(stage, "made of it", None)
+
+
+def test_another_machine_makes_the_tables_that_the_first_had_not_put_there(
+    address: str, tmp_path: Path
+) -> None:
+    first, second = (layout_of(address, tmp_path / name) for name in ("first", "second"))
+    with (home := Home(first)).held():
+        _marked(first, "check", "annotate-00000", "assemble", "videorm")
+        home.keep()  # and is killed: no table lies there
+    with Home(second).held():
+        stages = ("check", "annotate-00000", "assemble", "videorm")
+        assert [Marks(second).there(stage) for stage in stages] == [False, True, False, False]
+
+
+def test_another_machine_takes_a_complete_run_as_it_is(address: str, tmp_path: Path) -> None:
+    first, second = (layout_of(address, tmp_path / name) for name in ("first", "second"))
+    with (home := Home(first)).held():
+        _marked(first, "check", "assemble")
+        first.run.write_text("{}")
+        home.publish([])
+    with Home(second).held():
+        assert Marks(second).there("check")
+        assert Marks(second).there("assemble")
+
+
+def test_a_wave_that_is_done_anew_is_whole_for_no_machine(address: str, tmp_path: Path) -> None:
+    first, second = (layout_of(address, tmp_path / name) for name in ("first", "second"))
+    with (home := Home(first)).held():
+        _marked(first, "annotate-00000")
+        home.keep()
+        home.forget(Marks(first).path("annotate-00000"))  # its rows go next, and then it is killed
+    with Home(second).held():
+        assert not Marks(second).there("annotate-00000")
+
+
+def test_what_was_spent_and_ordered_is_there_before_the_stage_ends(
+    layout: Layout, address: str
+) -> None:
+    home, order = Home(layout), layout.work / "annotators" / "batch" / "0" / "shard.json"
+    order.parent.mkdir(parents=True)
+    order.write_text("prepared")
+    (layout.work / "ledger").write_bytes(b"one")
+    home.keep_spent()
+    assert there(address) == ["work/annotators/batch/0/shard.json", "work/ledger"]
+    stat = (layout.work / "ledger").stat()
+    (layout.work / "ledger").write_bytes(b"two")
+    os.utime(layout.work / "ledger", ns=(stat.st_atime_ns, stat.st_mtime_ns))  # a mapped file
+    order.unlink()  # dropped: no machine may send it
+    Home(layout).keep_spent()
+    assert there(address) == ["work/ledger"]
+    assert fsspec.open(f"{address}/work/ledger").open().read() == b"two"
 
 
 def test_two_runs_at_one_address_are_refused(address: str, tmp_path: Path) -> None:

@@ -1,20 +1,32 @@
 """The first Ctrl-C or SIGTERM ends a run in good order, the second one at once; nothing paid is lost."""
 
+import dataclasses
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from apache_beam.utils import subprocess_server
 from judge_server import JudgeServer
 from test_counting import start, write
 
 from annotators import stopping
+from pipeline import __main__ as cli
+from pipeline.counters import Counters
+from pipeline.progress import Ticker
+from pipeline.saved import command_of
+from pipeline.transforms.engine import Engine
 from pipeline.transforms.launcher import obeyed
+from pipeline.verbs import words
+from pipeline.watched import run_watched
 
 WAITS = """
 import sys, time
@@ -37,6 +49,13 @@ except KeyboardInterrupt:
 finally:
     interrupts.close()
 """
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """As much of a run's recipe as is counted with."""
+
+    progress: str
 
 
 def waiting(how: str) -> "subprocess.Popen[str]":
@@ -104,6 +123,112 @@ def test_workers_of_this_machine_read_why_they_are_to_stop(tmp_path: Path) -> No
         assert not stopping.awaited()
     finally:
         stopping.go_on()
+
+
+def test_no_signal_of_a_group_finds_a_job_server() -> None:
+    """Prism and Flink's server take interrupts even where they are blocked, and workers lose their data."""
+    Engine([])
+    server = subprocess_server.subprocess.Popen(["sleep", "30"])
+    try:
+        assert os.getsid(server.pid) == server.pid != os.getsid(0)
+    finally:
+        server.kill()
+        server.wait()
+    assert subprocess_server.subprocess is not subprocess  # everything else is started as ever
+
+
+def test_the_command_that_goes_on_is_the_one_that_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["--config", "my file.yaml", "--set", "annotators.0.name=it's a judge"]
+    monkeypatch.setattr(sys, "argv", ["/some/pipeline/run.py"])
+    monkeypatch.setattr(sys, "orig_argv", ["my env/bin/python", "-m", "pipeline.run", *typed])
+    python = ["my env/bin/python", "-m"]
+    assert shlex.split(command_of("run", typed)) == [*python, "pipeline.run", *typed]
+    assert shlex.split(command_of("retry", typed)) == [*python, "pipeline", "retry", *typed]
+    script = tmp_path / "videoprefer"
+    script.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.setenv("PATH", "")
+    assert command_of("run", ["--output", "o"]) == f"{script} run --output o"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command_of("run", ["--output", "o"]) == "videoprefer run --output o"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_beside_run_takes_both_signals_alike(number: int, capsys: Any) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def work() -> int:
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+        return 0
+
+    assert words.guarded(work, interrupted="what is kept") == 3
+    assert capsys.readouterr().err == "what is kept\n"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_before_a_command_is_loaded_an_interrupt_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def loading(verb: str) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_command", loading)
+    assert cli.main(["run", "--output", "out"]) == 3
+    assert capsys.readouterr().err == "interrupted before work started\n"
+
+
+LEAVES = """
+import os, signal
+from pipeline.__main__ import leaving
+code = leaving(3)
+os.kill(os.getpid(), signal.SIGTERM)
+raise SystemExit(1)
+"""
+
+
+def test_a_signal_on_the_way_out_does_not_change_the_exit_code() -> None:
+    assert subprocess.run([sys.executable, "-c", LEAVES], timeout=60).returncode == 3
+
+
+def test_an_engine_that_died_of_the_signal_is_counted_when_its_wire_is_silent(
+    tmp_path: Path,
+) -> None:
+    """Workers in this process go on: what they buy until then is in the counts, once."""
+    wire, ticker = [2], Ticker(str(tmp_path / "progress" / "annotate-00000"), "annotate/j")
+
+    def finish() -> None:
+        for _ in range(2):
+            time.sleep(0.15)
+            ticker.counts.bought += 1
+            ticker.flush()
+            wire[0] -= 1
+
+    def die(pipeline: Any, wave: str) -> Any:
+        threading.Thread(target=finish).start()
+        stopping.stop("interrupted")
+        raise RuntimeError("Socket closed")
+
+    counters = Counters(tmp_path / "counters")
+    run: Any = SimpleNamespace(
+        engine=SimpleNamespace(remote=False, runner="PrismRunner", run=die),
+        progress=tmp_path / "progress",
+        recipe=Recipe(progress=""),
+        counted={},
+        counters=counters,
+        show=lambda counts: None,
+        on_the_wire=lambda: wire[0],
+    )
+    try:
+        with pytest.raises(RuntimeError):
+            run_watched(run, lambda: lambda p: None, "annotate-00000")
+    finally:
+        stopping.go_on()
+    assert counters.totals(set())["annotate/j"].bought == 2
+    ticker.flush()  # too late: nobody reads it, and no later run takes it for another's
+    assert not (tmp_path / "progress" / "annotate-00000").exists()
 
 
 # whole runs
@@ -175,7 +300,7 @@ def test_the_first_signal_keeps_what_is_on_the_wire(
     n = 1 if flags else 2
     assert f"waves that are whole: collect {n} of {n}, annotate 0 of {n}" in told
     resume = told.split("resume ")[1].strip().splitlines()[0]
-    assert resume.startswith("python -m pipeline.run --config ")
+    assert resume.startswith(f"{sys.executable} -m pipeline.run --config ")
     assert str(tmp_path / "out") in resume
     assert "Traceback" not in told
     assert gone(run.pid)

@@ -17,7 +17,8 @@ import fragile_work as work
 import pytest
 
 from pipeline.progress import OF_ITEMS
-from pipeline.transforms.children import Children, Done
+from pipeline.transforms.child import Done
+from pipeline.transforms.children import Children
 from pipeline.transforms.pool import Isolated
 from schemas import Failure
 
@@ -196,6 +197,7 @@ def test_memory_of_a_child_is_bounded() -> None:
 
 
 def test_in_a_pipeline_every_element_becomes_a_record_or_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "progress").mkdir()  # as the launcher does
     words = [f"good {i}" for i in range(50)] + ["hang", "exit 4", "raise x", "starts"]
     note = functools.partial(_note, tmp_path / "out")
     with beam.Pipeline(runner="FnApiRunner") as p:

@@ -17,13 +17,14 @@ import pytest
 from judge_server import SNAPSHOT, JudgeServer, expected_score
 from questions import QUALITY, frame_set, jpegs, question, resources
 
-from annotators import OpenAISpec, Spec, expand_all
+from annotators import OpenAISpec, expand_all
 from annotators.base import Outcome, Question, Resources
 from annotators.chat import errors
 from annotators.journal import Journal, entry_name
 from annotators.judge.gate import AT_LEAST, Gate
 from annotators.ledger import Spent
 from annotators.models import Capabilities, Price, load_models
+from pipeline.kinds import Judge
 from prompts import load_rubric, render, reply_schema
 from schemas import Annotation, Failure, Reason, Rubric, Settings
 from schemas.ids import sha256_hex
@@ -526,7 +527,7 @@ def test_settings_that_can_work_are_not() -> None:
 
 
 def test_annotators_are_told_apart_by_kind_and_by_name() -> None:
-    spec = pydantic.TypeAdapter(Spec).validate_python({"kind": "openai", "model": "m"})
+    spec = pydantic.TypeAdapter(Judge).validate_python({"kind": "openai", "model": "m"})
     assert isinstance(spec, OpenAISpec)
     named = spec.model_copy(update={"name": "n"})
     assert [one.annotator_id for one in expand_all([spec, named])] == ["m", "n"]

@@ -148,7 +148,9 @@ def command(*arguments: str) -> str:
 @pytest.mark.slow
 def test_the_demo_of_a_sample_ends_with_a_model_and_a_second_run_keeps_it(tmp_path):
     demo = ("pipeline.run", "--config", "demo", "--output", str(tmp_path))
-    small = ("--set", "sources.0.prompts=40", "--set", "videorm.training.epochs=1")
+    changed = ("sources.0.prompts=24", "videorm.training.epochs=1", "videorm.arms=[videorm]",
+               "audit.resamples=100", "report.prompts=2")  # fmt: skip
+    small = [f"--set={text}" for text in changed]
     model = tmp_path / "videorm"
     command(*demo, *small)
     assert all((model / name).is_file() for name in ("config.json", "metrics.json"))

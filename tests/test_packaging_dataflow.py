@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
 
-from pipeline.command import parser
+from pipeline.command_line import parser
 from pipeline.config import load_config
 from pipeline.transforms import stage_options, whole_run
 from pipeline.transforms.engine import Engine
@@ -106,6 +106,9 @@ def test_a_stage_has_its_own_machines_and_only_judges_have_a_gpu():
         (["--num_workers=11"], "more than --max_num_workers"),
         (["--gpu=nvidia-l4"], "--gpu needs --sdk_container_image"),
         (["--secret=judge"], "VARIABLE=NAME"),
+        (["--max_num_workers=0"], "0 is not 1 or more"),
+        (["--set=concurrency.machines=1"], "say it by --max_num_workers"),
+        (["--set=wave_size=5"], "say it by --wave_size"),
     ],
 )
 def test_what_dataflow_would_refuse_later_is_refused_at_once(said, words, capsys):
@@ -113,6 +116,14 @@ def test_what_dataflow_would_refuse_later_is_refused_at_once(said, words, capsys
         launch.main([*LEAST, *said, "--dry-run"])
     assert caught.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_key_in_the_place_of_a_secrets_name_is_not_told(capsys):
+    with pytest.raises(SystemExit):
+        launch.main([*LEAST, "--secret=JUDGE=sk-0123456789abcdef", "--dry-run"])
+    told = capsys.readouterr()
+    assert "never a key" in told.err
+    assert "0123456789abcdef" not in told.out + told.err
 
 
 def test_the_example_of_its_help_runs():

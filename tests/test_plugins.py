@@ -223,6 +223,8 @@ class Nameless(AnnotatorSpec):
     kind: str = "odd"
 class Other:
     pass
+class Idle(AnnotatorSpec):
+    kind: Literal["odd"] = "odd"
 """
 
 
@@ -237,6 +239,7 @@ class Other:
         ("odd", "bases_lab", r"is a module, not a subclass"),
         ("odd", "bases_lab:AnnotatorSpec", r"is the class AnnotatorSpec, not a subclass"),
         ("odd", "bases_lab:Nameless", r"write `kind: Literal\['odd'\] = 'odd'` in Nameless"),
+        ("odd", "bases_lab:Idle", r"without a method 'open' of its own; write Idle\.open"),
         ("signal", "bases_lab:Other", r"brings 'signal', which videoprefer has itself"),
     ],
 )

@@ -19,9 +19,11 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.internal import pickler
 from dataflow_server import BUCKET, DataflowServer, Replay, Storage, storage
-from engine_run import KEY, row_hashes, run, write
+from engine_run import KEY, hashes, row_hashes, run, write
 from gcp_environment import gcp_python
 from judge_server import JudgeServer
+
+from pipeline.dataset.checksums import verify
 
 __all__ = ["gcp_python"]
 pytestmark = pytest.mark.slow
@@ -93,11 +95,13 @@ def test_it_ends_complete_with_the_rows_of_the_local_run(
     print(sent.said[-4000:], sent.replay.seconds)
     assert sent.code == 0
     at_home = folder / "at-home"
-    for name in store.names("run/tables/"):
+    for name in store.names("run/"):
         file = at_home / name.removeprefix("run/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(store.read(name))
     assert row_hashes(at_home) == row_hashes(folder / "local")
+    assert hashes(at_home) == hashes(folder / "local")  # the files, too, pictures and all
+    assert verify(at_home) == []
     (pictures,) = (at_home / "tables" / "frames").glob("*.parquet")
     assert pq.read_table(pictures)["images"][0][0]["bytes"].as_py()[:3] == b"\xff\xd8\xff"  # JPEG
     assert json.loads(store.read("run/run.json"))["state"] == "complete"

@@ -1,6 +1,7 @@
 """A run that stops for money goes on later; failures are taken up again; the journal stays small."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ def test_whole_waves_leave_packs_and_no_loose_entries(tmp_path) -> None:
 def test_refusals_are_taken_up_again(tmp_path, capsys) -> None:
     """Of 24 replies the 3rd and the 9th are refusals; asked again, both are refusals once more."""
     out = str(tmp_path / "out")
-    with JudgeServer(faults=lambda n, key: "refusal" if n in (2, 8, 24, 25) else None) as server:
+    faults = dict.fromkeys((2, 8, 24, 25), "refusal") | {27: "unauthorized"}
+    with JudgeServer(faults=lambda n, key: faults.get(n)) as server:
         assert run(tmp_path, config(server)) == 0
         refused = [row for row in table(tmp_path, "failures") if row["reason"] == "refusal"]
         assert len(refused) == 2
@@ -138,7 +140,12 @@ def test_refusals_are_taken_up_again(tmp_path, capsys) -> None:
         # a plain run asks for nothing: the second refusal is the answer until it is taken up
         assert run(tmp_path, config(server)) == 0
         assert server.n_bills == QUESTIONS + 2
+        # stopped, with nothing left that was refused: the same command goes on all the same
+        assert main(["retry", out, "--reason", "refusal"]) == 3
+        assert f"resume   {sys.orig_argv[0]} -m pipeline retry {out}" in capsys.readouterr().err
         assert main(["retry", out, "--reason", "refusal"]) == 0
+        told = capsys.readouterr().err
+        assert "going on with the run, which is not complete" in told, told
         assert server.n_bills == QUESTIONS + 4
     assert len(table(tmp_path, "annotations")) == QUESTIONS
     assert table(tmp_path, "failures") == []

@@ -85,7 +85,9 @@ def test_the_same_bytes_under_another_id_are_kept_nowhere(tmp_path: Path) -> Non
     layout = Layout(tmp_path / "out")
     entry = Withdrawal(video_ids=("a",), sha256=sha256_hex(data))
     write_withdrawn(layout, Withdrawn(entries=(entry,)))
-    found = obtain_clip(clip("new", path=str(file)), layout=layout, options=FramesOptions())
+    gone = withdrawn(layout).contents
+    new = clip("new", path=str(file))
+    found = obtain_clip(new, layout=layout, options=FramesOptions(), withdrawn=gone)
     assert isinstance(found, Failure)
     assert found.reason is Reason.WITHDRAWN
     assert found.reason in HARMLESS  # it stops no run

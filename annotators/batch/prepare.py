@@ -50,7 +50,8 @@ def prepare(
             f"annotator {spec.annotator_id}: batches need a folder that outlives the run; give one"
         )
     folder = folder_of(resources.work, spec.annotator_id)
-    run = Preparation(spec, questions, resources, Shelf(folder, spec.ways[0].url), say)
+    shelf = Shelf(folder, spec.ways[0].url, resources.keep)
+    run = Preparation(spec, questions, resources, shelf, say)
     try:
         asyncio.run(_unless_stopped(spec.annotator_id, run.run()))
     except RunStopped as stop:
@@ -213,7 +214,7 @@ class Preparation:
         number = int(draft.folder.name)
         name = self._shelf.name(number, list(draft.keys))
         shard = Shard(number=number, name=name, worst=draft.worst)
-        self._shelf.save(shard)
+        await asyncio.to_thread(self._shelf.save, shard)
         with contextlib.suppress(OverBudget):
             if self._money.reserve(draft.worst):
                 return shard

@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from annotators.base import unkept
 from annotators.ledger import Amount
 from schemas.ids import sha256_hex
 from schemas.options import SetupError
@@ -71,8 +72,8 @@ class Shelf:
     Raises :class:`SetupError` for shards that lie with another server than ``url``.
     """
 
-    def __init__(self, root: Path, url: str) -> None:
-        self.root = root
+    def __init__(self, root: Path, url: str, keep: Callable[[], None] = unkept) -> None:
+        self.root, self._keep = root, keep
         root.mkdir(parents=True, exist_ok=True)
         about = _read(root / _ABOUT) or {"url": url, "nonce": uuid.uuid4().hex}
         if about["url"] != url and self.outstanding():
@@ -110,7 +111,7 @@ class Shelf:
         return self.root / f"{shard.number:06d}"
 
     def save(self, shard: Shard) -> Shard:
-        """On disk when this returns. Files that later steps do not need are removed after that."""
+        """Kept when this returns. Files that later steps do not need are removed after that."""
         folder = self.folder(shard)
         write_json(folder / _RECORD, dataclasses.asdict(shard))
         if shard.step is Step.INGESTED:
@@ -118,11 +119,13 @@ class Shelf:
                 (folder / name).unlink(missing_ok=True)
         elif shard.step is Step.CREATED:
             (folder / INPUT).unlink(missing_ok=True)  # the server has it, and it is large
+        self._keep()
         return shard
 
     def drop(self, shard: Shard) -> None:
         """Forget a shard that was not sent."""
         shutil.rmtree(self.folder(shard))
+        self._keep()
 
     def _folders(self) -> list[Path]:
         return sorted(path for path in self.root.iterdir() if path.name.isdigit())

@@ -38,6 +38,7 @@ from annotators.ledger.rows import (
     lose,
     open_rows,
     spent_of,
+    sync_rows,
     take_back,
     taken,
     units,
@@ -260,13 +261,8 @@ class Ledger:
     def sync(self) -> None:
         """Everything up to now survives a crash of the machine."""
         self._synced = time.monotonic()
-        if self._place is None:
-            return
-        file = os.open(self._place, os.O_RDWR)
-        try:
-            os.fsync(file)  # covers pages written through a mapping
-        finally:
-            os.close(file)
+        if self._place is not None:
+            sync_rows(self._place)
 
     def _short(self, rows: np.ndarray, worst: Amount) -> bool:
         """Whether the request must wait; raises where waiting would not help."""

@@ -59,6 +59,15 @@ def open_rows(path: Path | None) -> SharedRows | MemoryRows:
         ) from error
 
 
+def sync_rows(path: Path) -> None:
+    """What stands in the file survives a crash of the machine."""
+    file = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(file)  # covers pages written through a mapping
+    finally:
+        os.close(file)
+
+
 def encoded(account: str, purpose: str = "") -> bytes:
     """The name as a row holds it. Raises ValueError where it does not fit.
 

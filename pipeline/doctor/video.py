@@ -18,12 +18,13 @@ FPS = FRAMES = 24  # a second of video
 SIDE_PX = 64
 RUN_S = 30.0
 AGAIN = "pip install --force-reinstall imageio-ffmpeg"
+MEND = "mend or unset IMAGEIO_FFMPEG_EXE={}"
 
 
 def program(_: Asked) -> Iterator[Finding]:
     """The ffmpeg that comes with imageio-ffmpeg, or the one that IMAGEIO_FFMPEG_EXE names: it must run."""
     named = os.environ.get("IMAGEIO_FFMPEG_EXE")
-    todo = f"mend or unset IMAGEIO_FFMPEG_EXE={named}" if named else AGAIN
+    todo = MEND.format(named) if named else AGAIN
     try:
         path = imageio_ffmpeg.get_ffmpeg_exe()
         done = subprocess.run(
@@ -61,6 +62,8 @@ def decoders(asked: Asked) -> Iterator[Finding]:
 
 
 def _instead(name: str) -> str:
+    if name == "ffmpeg" and (named := os.environ.get("IMAGEIO_FFMPEG_EXE")):
+        return MEND.format(named)
     package = {"pyav": "av", "ffmpeg": "imageio-ffmpeg", "decord": "decord"}[name]
     other = "" if name == "pyav" else ", or keep frames.decoder: auto, which does without"
     return f"pip install --force-reinstall {package}{other}"

@@ -11,6 +11,12 @@ from schemas.kinds import Kinds
 from schemas.plugins import GENERATORS
 
 GENERATOR_KINDS = Kinds(
-    GENERATORS, GeneratorSpec, CommandSpec, DiffusersSpec, OpenAIVideoSpec, SimulatedSpec
+    GENERATORS,
+    GeneratorSpec,
+    "generate",
+    CommandSpec,
+    DiffusersSpec,
+    OpenAIVideoSpec,
+    SimulatedSpec,
 )
 AnyGenerator = Annotated[GeneratorSpec, GENERATOR_KINDS]  # one block of `pool:`

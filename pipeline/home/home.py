@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pipeline.dataset.parquet import parts, rows_in
 from pipeline.home.files import PICTURES, Far, below, inside
 from pipeline.home.lock import held
 from pipeline.home.turns import TURN, see_turn, take_turn, turn_of
-from pipeline.state import COPY
+from pipeline.state import COPY, RECORD
 from schemas.layout import Layout
 from schemas.store import Store
 
@@ -22,6 +23,16 @@ OWN = ("work/lock", "work/progress", f"work/{COPY}", "work/ledgers", "work/turn"
 STORES = ("work", "frames", "media", "generated", "journal")
 CLIPS = "media/metadata.parquet"  # the one file of a store that is made here
 LAST = "run.json"  # its presence means that everything is there
+# whose marks come last: each vouches for files that must be there before it
+MARKS = "work/done"
+# stages that write tables and the like, which are put there when the run is complete: until then their
+# marks are true of one working copy only
+MADE_HERE = tuple(
+    f"{MARKS}/{stage}.json"
+    for stage in ("check", "assemble", "publish", "human", "audit", "videorm")
+)
+# what money was spent on while a stage is under way; a ledger is a mapped file, whose time says nothing
+SPENT = ("work/ledger", "work/annotators")
 
 
 class Home:
@@ -31,6 +42,7 @@ class Home:
         self.layout = layout
         self._far = Far(layout.home) if layout.home else None
         self._sent: dict[str, tuple[int, int]] = {}  # name -> size and time of what is there
+        self._sending = threading.Lock()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -53,7 +65,13 @@ class Home:
     def begin(self) -> None:
         """What stands at the address is no complete set from here on."""
         if self._far is not None:
-            self._far.delete([LAST])
+            self._far.delete([LAST, f"work/{RECORD}"])
+
+    def forget(self, mark: Path) -> None:
+        """A stage is no longer whole, for other machines either; before anything of it goes."""
+        if self._far is not None:
+            self._sent.pop(self._name(mark), None)
+            self._far.delete([self._name(mark)])
 
     def cleared(self, folder: Path, out: Path) -> str:
         """Where workers write what shall lie in ``folder``; ``out`` is empty, here."""
@@ -82,13 +100,31 @@ class Home:
         """Put there what another machine needs to go on with the run: marks, plans, settled facts."""
         if self._far is None:
             return
-        for place in sorted(self.layout.work.iterdir()):
-            if self._name(place) not in (*WORKERS, *OWN) and not place.name.startswith(".tmp-"):
+        self.keep_spent()
+        places = [p for p in self.layout.work.iterdir() if not p.name.startswith(".tmp-")]
+        for place in sorted(places, key=lambda place: (self._name(place) == MARKS, place)):
+            if self._name(place) not in (*WORKERS, *OWN, *SPENT):
                 files = [p for _, p in below(place)] if place.is_dir() else [place]
                 self._send((self._name(file), file) for file in files)
         for file in (self.layout.status, self.layout.root / "withdrawn.json"):
             if file.is_file():
                 self._send([(self._name(file), file)])
+
+    def keep_bill(self) -> None:
+        """Put there what was spent so far, and what is on the wire; from any thread."""
+        if self._far is not None and (ledger := self.layout.root / SPENT[0]).is_file():
+            self._far.put(ledger, SPENT[0])
+
+    def keep_spent(self) -> None:
+        """Put there the bill, and what is on order: no machine that goes on orders it again. From any
+        thread."""
+        if self._far is None:
+            return
+        with self._sending:
+            self.keep_bill()  # before what says that it was entered there
+            files = {self._name(p): p for _, p in below(self.layout.root / SPENT[1])}
+            self._send(files.items())
+            self._far.delete(n for n in self._far.names(SPENT[1]) if n not in files)
 
     def publish(self, frames: Sequence[Path]) -> None:
         """Put there everything that the run made for others, ``run.json`` last of all.
@@ -142,7 +178,8 @@ class Home:
 
     def _bring(self, far: Far) -> None:
         names = [name for name in far.names("") if not inside(name, (*OWN, *STORES[1:], "report"))]
-        names = [name for name in names if name != LAST]
+        untrue = () if LAST in names else MADE_HERE
+        names = [name for name in names if name != LAST and name not in untrue]
         far.each(far.get, names, (self.layout.root / name for name in names))
 
     def _name(self, path: Path) -> str:

@@ -12,6 +12,7 @@ import pebble
 from annotators.base import Resources
 from pipeline.clips import obtain_clip, take_frames
 from pipeline.config import Config
+from pipeline.dataset.withdrawn import withdrawn
 from pipeline.generators.base import GeneratorSpec
 from pipeline.generators.lanes import Lane, opened
 from pipeline.generators.make import taken_up
@@ -39,7 +40,8 @@ def collect(
     unique = {clip.video_id: clip for clip in clips}
     supplied = {key: clip for key, clip in unique.items() if clip.path is not None}
     to_make = {key: clip for key, clip in unique.items() if clip.path is None}
-    obtain = functools.partial(obtain_clip, layout=layout, options=config.frames)
+    gone = withdrawn(layout).contents
+    obtain = functools.partial(obtain_clip, layout=layout, options=config.frames, withdrawn=gone)
     take = functools.partial(take_frames, layout=layout, options=config.frames)
     found = _made(to_make, config, layout, resources, free_only=free_only)
     with pebble.ProcessPool(

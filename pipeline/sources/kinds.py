@@ -22,6 +22,7 @@ from schemas.plugins import SOURCES
 SOURCE_KINDS = Kinds(
     SOURCES,
     SourceSpec,
+    "read",
     ClipsSource,
     EvalCrafterSource,
     GenAIBenchSource,

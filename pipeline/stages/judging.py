@@ -1,6 +1,7 @@
 """What the two stages that ask annotators share: preparing them, and what their rows were made from."""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -32,11 +33,12 @@ def held(run: Waves, annotators: Sequence[AnnotatorSpec]) -> Iterator[None]:
 
 def prepare(run: Waves, annotators: Sequence[AnnotatorSpec], questions: Questions) -> None:
     """What annotators do once before the workers ask, such as sending a batch. All at the same time."""
+    resources = dataclasses.replace(run.recipe.resources, keep=run.home.keep_spent)
     tasks = [
         functools.partial(
             annotator.prepare,
             functools.partial(questions, annotator),
-            run.recipe.resources,
+            resources,
             run.say,
         )
         for annotator in annotators

@@ -44,7 +44,10 @@ def require(options: PipelineOptions, home: str | None, hints: Mapping[str, str]
     some step asks of its machine.
     """
     if not has_google():
-        raise SetupError("--runner=DataflowRunner: `pip install 'videoprefer[dataflow]'` first")
+        raise SetupError(
+            "--runner=DataflowRunner: Google's packages are not installed; "
+            "pip install 'videoprefer[dataflow]'"
+        )
     cloud = options.view_as(GoogleCloudOptions)
     for name, example in (("project", "my-project"), ("region", "europe-west4")):
         if not getattr(cloud, name):

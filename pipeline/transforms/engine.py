@@ -17,7 +17,7 @@ from pipeline.transforms import dataflow, runners, stage_options, worker_start
 from pipeline.transforms.counting import counts_of
 from pipeline.transforms.flags import refuse_unknown
 from pipeline.transforms.hints import hints_of
-from pipeline.transforms.launcher import sparing
+from pipeline.transforms.launcher import servers_apart, sparing
 from pipeline.transforms.lost import EngineError, LostWorkerError, said_of
 from schemas.options import SetupError
 
@@ -49,6 +49,7 @@ class Engine:
         self.ran = self.runner
         self._home: str | None = None
         self._result: Any = None  # of the pipeline that is under way
+        servers_apart()
         logging.getLogger("apache_beam").setLevel(logging.WARNING)
         # it warns of every job server that it ends when it should
         logging.getLogger("apache_beam.utils.subprocess_server").setLevel(logging.ERROR)

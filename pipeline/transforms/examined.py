@@ -13,7 +13,7 @@ from pipeline.doctor.finding import Finding, fail, ok, refused, warn
 from pipeline.transforms.engine import Engine
 from schemas.options import SetupError
 
-CHANGE = "change that option (python -m pipeline.run --help names them)"
+CHANGE = "change that option"
 LOGIN = "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
 BUILD = "pip install build setuptools"
 

@@ -7,19 +7,23 @@ Workers on other machines see neither file: their job is cancelled or drained by
 """
 
 import contextlib
+import functools
 import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from apache_beam.utils import subprocess_server
 
 from annotators import stopping
 from annotators.shared import started
@@ -47,6 +51,14 @@ def _write(stop: Path, why: str) -> None:
     temporary = stop.with_suffix(".tmp")
     temporary.write_text(why)
     os.replace(temporary, stop)
+
+
+def servers_apart() -> None:
+    """Job servers that Beam starts from now on are in sessions of their own, where no terminal's and no
+    group's signal finds them: Go's programs and Java's take interrupts though they are blocked."""
+    apart = functools.partial(subprocess.Popen, start_new_session=True)
+    own = types.SimpleNamespace(**{**vars(subprocess), "Popen": apart})
+    subprocess_server.subprocess = own  # of that module alone: nothing else is started otherwise
 
 
 @contextlib.contextmanager

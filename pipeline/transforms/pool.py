@@ -9,7 +9,8 @@ import apache_beam as beam
 
 from annotators.shared import cores
 from annotators.stopping import stopped
-from pipeline.transforms.children import Children, Done
+from pipeline.transforms.child import Done
+from pipeline.transforms.children import Children
 from pipeline.transforms.counting import Counting
 from pipeline.transforms.launcher import heed
 from pipeline.transforms.outputs import FAILURES, at_end, sorted_out

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pipeline.verbs.words import add_configuration, count, guarded, parser
 
+KEPT = "interrupted; every reply so far is kept, and the same command goes on with them"
+
 
 def preview(argv: Sequence[str]) -> int:
     """A few questions of a run, asked and shown in full."""
@@ -58,7 +60,7 @@ def preview(argv: Sequence[str]) -> int:
         )
         return look(asked, lambda line: print(line, file=sys.stderr, flush=True))
 
-    return guarded(work)
+    return guarded(work, interrupted=KEPT)
 
 
 def canary(argv: Sequence[str]) -> int:
@@ -111,4 +113,4 @@ def canary(argv: Sequence[str]) -> int:
         )
         return study(asked, lambda line: print(line, file=sys.stderr, flush=True))
 
-    return guarded(work)
+    return guarded(work, interrupted=KEPT)

@@ -1,10 +1,13 @@
 """What the commands share: how they read their arguments, and how they end."""
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from schemas.options import SetupError
@@ -52,10 +55,12 @@ def guarded(
 ) -> int:
     """The exit code of the work; 2 where it is refused, 3 where it is ``interrupted``.
 
-    ``quiet``: nothing is said of either, for another process says the same.
+    SIGTERM is an interrupt like any other. ``quiet``: nothing is said of either, for another process
+    says the same.
     """
     try:
-        return work()
+        with _terminable():
+            return work()
     except SetupError as error:
         said, code = f"refused: {error}", 2
     except KeyboardInterrupt:
@@ -63,6 +68,19 @@ def guarded(
     if not quiet:
         print(said, file=sys.stderr)
     return code
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM is what Ctrl-C is, as a service stops a program: what is paid for is kept, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def check_folder(folder: Path) -> None:

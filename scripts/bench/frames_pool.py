@@ -15,7 +15,8 @@ from frames_contestants import ours
 
 from pipeline.media.guard import limit_child
 from pipeline.media.options import FramesOptions
-from pipeline.transforms.children import Children, Done
+from pipeline.transforms.child import Done
+from pipeline.transforms.children import Children
 
 TIMEOUT_S = 60.0
 SLACK_MB = 8.0  # what may come and go between two readings

@@ -13,9 +13,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from pipeline import vault
+from schemas.options import SetupError
+
 WAVE_SIZE = 10_000  # clips per wave; each is a job, which takes 3 to 5 minutes to start and end
 MOST_WORKERS = 10
 DRIVER = "install-nvidia-driver"  # by Dataflow, on the worker
+OWN_OPTIONS = {"wave_size": "--wave_size", "concurrency.machines": "--max_num_workers"}  # by key
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     run = p.add_argument_group("the run")
     run.add_argument(
         "--wave_size",
-        type=int,
+        type=_count,
         default=WAVE_SIZE,
         metavar="CLIPS",
         help="clips per job; default: %(default)s",
@@ -84,10 +88,10 @@ def _add_places(group: argparse._ArgumentGroup) -> None:
 
 def _add_workers(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--num_workers", type=int, metavar="N", help="to begin with; default: Dataflow decides")
+    add("--num_workers", type=_count, metavar="N", help="to begin with; default: Dataflow decides")
     add(
         "--max_num_workers",
-        type=int,
+        type=_count,
         default=MOST_WORKERS,
         metavar="N",
         help="most at any time; budget and limits of judges are divided by it; default: "
@@ -123,7 +127,7 @@ def _add_workers(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--gpu_count",
-        type=int,
+        type=_count,
         default=1,
         metavar="N",
         help="for each worker; default: %(default)s",
@@ -131,7 +135,7 @@ def _add_workers(group: argparse._ArgumentGroup) -> None:
     add("--min_ram", metavar="SIZE", help="of workers where judges are asked, e.g. 32GB")
     add(
         "--disk_size_gb",
-        type=int,
+        type=_count,
         default=100,
         metavar="GB",
         help="of a worker; the image takes 12, with CUDA 20; default: %(default)s",
@@ -215,6 +219,14 @@ def _of_stages(asked: argparse.Namespace) -> list[str]:
     return [*said, *(f"{stage}:--resource_hint={hint}" for stage in judging for hint in hints)]
 
 
+def _count(text: str) -> int:
+    """A whole number from 1 up."""
+    n = int(text)
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"{n} is not 1 or more")
+    return n
+
+
 def _secret(text: str, project: str) -> str:
     """``VARIABLE=NAME`` with the secret's full name."""
     variable, _, name = text.partition("=")
@@ -241,8 +253,13 @@ def check(p: argparse.ArgumentParser, asked: argparse.Namespace) -> None:
         p.error("--num_workers is more than --max_num_workers")
     if asked.gpu and not asked.sdk_container_image:
         p.error("--gpu needs --sdk_container_image, built with --build-arg TORCH=cu126")
+    for text in asked.set:
+        if option := OWN_OPTIONS.get(text.partition("=")[0].strip()):
+            p.error(f"--set {text}: say it by {option}")
     for text in asked.secret:
-        if not all(text.partition("=")):
+        try:
+            vault.parse(_secret(text, asked.project))
+        except SetupError:  # what was given may be a key, and is not told
             p.error("--secret: VARIABLE=NAME, the name of a secret and never a key")
 
 

@@ -3,10 +3,8 @@
 import io
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
 
 from pipeline.media.errors import MediaError, too_many_bytes
 from pipeline.media.fetching import https
@@ -15,6 +13,7 @@ from pipeline.media.fetching.target import is_address
 from pipeline.media.options import FramesOptions
 from pipeline.media.sniff import unreadable
 from schemas import Reason
+from schemas.address import path_of, unnamed
 
 _PIECE = 2**16  # bytes read at a time where a file does not say how many it has
 _DESCRIPTORS = "/proc/self/fd"  # Linux
@@ -52,25 +51,11 @@ def at_hand(place: str, options: FramesOptions) -> Iterator[str]:
         yield os.path.abspath(place)
         return
     data = read_clip(place, options.max_bytes, options.timeout_s)
-    with _temporary() as file:
+    with unnamed(_PREFIX) as file:
         file.write(data)
         file.flush()
         del data
-        yield _path_of(file)
-
-
-def _temporary() -> IO[bytes]:
-    """A file for this user alone; without a name where it can be opened without one."""
-    if os.path.isdir(_DESCRIPTORS):
-        return tempfile.TemporaryFile(prefix=_PREFIX)
-    return tempfile.NamedTemporaryFile(prefix=_PREFIX)
-
-
-def _path_of(file: IO[bytes]) -> str:
-    """With this process's number where it has no name: programs that it starts can open it, too."""
-    if isinstance(file.name, str):
-        return file.name
-    return f"/proc/{os.getpid()}/fd/{file.fileno()}"
+        yield path_of(file)
 
 
 def _from_disk(path: str, max_bytes: int) -> bytes:
