@@ -2,12 +2,12 @@
 
 import dataclasses
 import itertools
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.dataset.parquet import parts, read_rows
-from pipeline.state import RECORD
 from schemas import Failure, Reason
 from schemas.layout import Layout
 from schemas.options import SetupError
@@ -40,8 +40,8 @@ def find_failed(
     """The failures with one of the reasons, of every wave of the run.
 
     ``stages`` and ``n_waves`` are the run's own: its folder may hold more, of an earlier
-    configuration. A run that is not complete may have been stopped while it took them up: it has none
-    left, and goes on. Raises :class:`SetupError` where a complete one has none.
+    configuration. A run that did not end by itself may have been stopped while it took them up: it has none
+    left, and goes on. Raises :class:`SetupError` where one that did has none.
     """
     found: list[Failure] = []
     waves: set[str] = set()
@@ -53,14 +53,21 @@ def find_failed(
         others.update(failure.reason for failure in failed)
         waves.update(f"{name}-{number:05d}" for name in DONE_ANEW[stage] if wanted)
         found += wanted
-    whole = layout.run.exists() or (layout.work / RECORD).exists()
-    if not found and whole:
+    if not found and _ended(layout):
         there = ", ".join(f"{times} {reason}" for reason, times in sorted(others.items()))
         raise SetupError(
             f"{layout.root}: no failure has one of the reasons {', '.join(reasons)}; there are "
             f"{there or 'none at all'}"
         )
     return TakenUp(failures=tuple(found), waves=frozenset(waves))
+
+
+def _ended(layout: Layout) -> bool:
+    """Whether the run came to an end by itself, be it that its requirements were not met."""
+    if layout.run.exists():
+        return True
+    state = json.loads(layout.status.read_text())["state"] if layout.status.is_file() else None
+    return state in ("complete", "unmet")
 
 
 def _failures(wave: Path) -> list[Failure]:
