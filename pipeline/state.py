@@ -152,7 +152,7 @@ def check_claim(layout: Layout, config: Config) -> None:
         changed = changed_keys(shaping(_with_new_keys(held)), shaping(plain(config)))
         if changed:
             raise SetupError(
-                f"{layout.root} holds a run of another configuration; changed: "
+                f"{layout.home or layout.root} holds a run of another configuration; changed: "
                 f"{', '.join(changed)}. Use another --output, or --rebuild to go on here with the "
                 "new one (every paid reply is reused)"
             )

@@ -12,10 +12,13 @@ import fsspec
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.config import Config
 from pipeline.dataset.parquet import IMAGES, read_rows, write_rows
 from pipeline.home import Home
 from pipeline.home.lock import LOCK
 from pipeline.home.place import layout_of
+from pipeline.home.unseen import refuse_unseen
+from pipeline.plan import Plan, make_plan
 from pipeline.state import Marks
 from schemas import FrameSet, Video
 from schemas.ids import sha256_hex
@@ -360,3 +363,29 @@ def test_without_an_address_nothing_goes_anywhere(tmp_path: Path) -> None:
         home.keep()
         home.publish([])
     assert not layout.root.exists()
+
+
+# what workers elsewhere can see
+
+
+def asked(annotator: dict[str, object]) -> tuple[Config, Plan]:
+    config = Config.model_validate(
+        {
+            "sources": [{"kind": "simulated", "prompts": 2}],
+            "generators": {
+                "clips_per_prompt": 2,
+                "pool": [{"kind": "simulated", "name": "sim-clean"}],
+            },
+            "annotators": [annotator],
+        }
+    )
+    return config, make_plan(config, keys=False)
+
+
+def test_what_workers_elsewhere_cannot_see_is_refused(layout: Layout, tmp_path: Path) -> None:
+    config, plan = asked({"kind": "signal"})
+    refuse_unseen(config, plan, layout)
+    with pytest.raises(SetupError, match=f"--output {tmp_path}.*give an address"):
+        refuse_unseen(config, plan, layout_of(tmp_path / "out"))
+    with pytest.raises(SetupError, match="a batch is sent and collected where the command runs"):
+        refuse_unseen(*asked({"kind": "openai-batch", "model": "gpt-4o"}), layout)

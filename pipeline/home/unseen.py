@@ -24,6 +24,13 @@ def refuse_unseen(config: Config, plan: Plan, layout: Layout) -> None:
             f"--output {layout.root}: the workers of this runner are on other machines and cannot see that "
             "folder; give an address, gs://BUCKET/FOLDER or s3://BUCKET/FOLDER"
         )
+    batches = [a.annotator_id for a in plan.annotators if a.kind == "openai-batch"]
+    if batches:
+        raise SetupError(
+            f"annotators {', '.join(batches)}: a batch is sent and collected where the command runs, and "
+            "workers on other machines cannot see what became of it; judge with a local runner (the same "
+            "--output, without --runner), or take kind: openai"
+        )
     found = local_only(config, plan)
     if found:
         raise SetupError(
