@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -155,6 +156,15 @@ def test_the_command_that_goes_on_is_the_one_that_was_typed(
     assert command_of("run", ["--output", "o"]) == "videoprefer run --output o"
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """SIGINT as Python has it by itself; a shell starts what it puts into the background deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_beside_run_takes_both_signals_alike(number: int, capsys: Any) -> None:
     before = signal.getsignal(signal.SIGTERM)
