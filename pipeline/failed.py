@@ -56,8 +56,8 @@ def find_failed(
     if not found and _ended(layout):
         there = ", ".join(f"{times} {reason}" for reason, times in sorted(others.items()))
         raise SetupError(
-            f"{layout.home or layout.root}: no failure has one of the reasons {', '.join(reasons)}; there are "
-            f"{there or 'none at all'}"
+            f"{layout.home or layout.root}: no failure has one of the reasons {', '.join(reasons)}; "
+            f"there are {there or 'none at all'}"
         )
     return TakenUp(failures=tuple(found), waves=frozenset(waves))
 
